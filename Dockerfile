@@ -1,9 +1,9 @@
-# The jobs and the server in one image: README, "In a container".
+# One image for all jobs and the server; docs/containers.md describes how to run it.
 #   docker build -t rarebird .
 #   docker build -t rarebird --build-arg BASE_IMAGE=debian:bookworm-slim .
-# requirements.lock brings CUDA 13.0's libraries as wheels; the base brings no more of CUDA than the forward
-# compatibility package. Ubuntu 24.04 has Python 3.12, Debian 12 has 3.11; both are externally managed (PEP 668), so the
-# wheels go into a virtual environment.
+# requirements.lock contains CUDA 13.0's libraries as wheels; of CUDA the base image has only the forward compatibility
+# package. Ubuntu 24.04 has Python 3.12, Debian 12 has 3.11. Both are externally managed (PEP 668), so the wheels are
+# installed into a virtual environment.
 ARG BASE_IMAGE=nvidia/cuda:13.0.2-base-ubuntu24.04
 FROM ${BASE_IMAGE}
 
@@ -12,9 +12,9 @@ RUN apt-get update \
  && apt-get clean \
  && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/cache/debconf/*-old /var/log/*
 
-# The wheels before the code, so that a change of code installs nothing. In the same layer goes what only builds, tests
-# and debuggers of the packages and TensorBoard's own page need; without a compiler the headers are of no use. Of
-# CUDA's libraries nothing is taken out.
+# The wheels are installed before the code is copied, so that a change of the code does not install them again. The same
+# layer removes files that are not needed at run time: debug symbols, tests, headers (the image has no compiler) and
+# TensorBoard's web page. CUDA's libraries stay complete.
 COPY requirements.lock /opt/program/
 RUN python3 -m venv /opt/venv \
  && /opt/venv/bin/pip install --no-cache-dir --disable-pip-version-check --quiet \
@@ -38,7 +38,7 @@ ENV PATH=/opt/venv/bin:${PATH} \
     RAREBIRD_IMAGE=1 \
     NVIDIA_VISIBLE_DEVICES=all \
     NVIDIA_DRIVER_CAPABILITIES=compute,utility \
-    # Caches go where any user may write, also when the rest is read-only.
+    # Caches are in /tmp, which any user may write to even if the rest is read-only.
     HOME=/tmp \
     TORCHINDUCTOR_CACHE_DIR=/tmp/torchinductor
 

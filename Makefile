@@ -1,4 +1,4 @@
-# make demo: the main job on demo data made on the spot. make test: the tests. Both make .venv first where it is missing.
+# make demo: the main job on drawn data. make test: the tests. Both create .venv first if it is missing.
 # make image: the container image. make test-image: tests on it, with a container engine.
 PYTHON ?= python3
 PY := .venv/bin/python
@@ -33,8 +33,8 @@ demo: $(SET_UP)
 	SM_OUTPUT_DATA_DIR=demo/output $(PY) evaluation.py --output demo --compare demo/output-TTA --pictures demo/data/eval
 	@echo
 	@$(PY) -m exploration scores --evaluation demo/evaluation.json
-	@printf '\nmodel       demo/model/classic\nanswers     demo/output/output.csv, demo/output/probabilities.csv\n'
-	@printf 'with TTA    demo/output-TTA/output.csv\nevaluation  demo/evaluation.json\nreport      demo/report.html\npictures    demo/data\n'
+	@printf '\nmodel        demo/model/classic\npredictions  demo/output/output.csv, demo/output/probabilities.csv\n'
+	@printf 'with TTA     demo/output-TTA/output.csv\nevaluation   demo/evaluation.json\nreport       demo/report.html\nimages       demo/data\n'
 
 CONFIGS ?= $(wildcard configs/*.yaml)
 NAMES = $(basename $(notdir $(CONFIGS)))
@@ -54,7 +54,7 @@ test test-long: export OMP_NUM_THREADS = 1
 test: $(SET_UP)
 	$(PY) -m pytest $(TWO_AT_ONCE) --cov --cov-report=term:skip-covered --cov-fail-under=90
 
-# The tests that predict, with `precision auto` forced to each, whatever units the processor has, in another order of sets.
+# The tests that predict, with `precision auto` forced to each on any processor, in another order of sets.
 PREDICTING = tests/test_inference.py tests/test_plan.py tests/test_processing.py tests/test_shards.py \
   tests/test_earlier_versions.py tests/model/artifacts tests/model/prediction tests/model/training tests/container/serve
 test-precision: export OMP_NUM_THREADS = 1
@@ -62,7 +62,7 @@ test-precision: $(SET_UP)
 	PYTHONHASHSEED=1 $(PY) -m pytest $(TWO_AT_ONCE) --auto_precision bf16 $(PREDICTING)
 	PYTHONHASHSEED=2 $(PY) -m pytest $(TWO_AT_ONCE) --auto_precision fp32 $(PREDICTING)
 
-# Those that take minutes: whole runs, the server under load.
+# Tests that take minutes: whole runs, the server under load.
 test-long: $(SET_UP)
 	$(PY) -m pytest -m long $(TWO_AT_ONCE)
 

@@ -1,32 +1,44 @@
-"""Evaluation: scores of a model's answers against the truth, with intervals.
+"""Scores predictions against the ground truth and writes a report.
 
-Reads  SM_GROUND_TRUTH_DIR/gt.csv     the truth: ImageID,ans or image_name,label, or a column for each attribute; more
-                                      columns are welcome, and one of persons or senders (group, person, sender,
-                                      people_path) makes honest intervals. Without gt.csv whatever train.py reads:
-                                      another table, class folders, profile folders, a .lst or manifest
-       SM_OUTPUT_DATA_DIR/output.csv  the answers of inference.py or inference_TTA.py, joined by name; beside it
-                                      labels.json (names of classes) and probabilities.csv (for the calibration error)
-       --pictures DIR                 the images, in DIR or DIR/images, for the page to show; else those of a truth
-                                      that is a labelled folder
-Writes report.html                    all of it as a page: one file without network, for a browser and for print
-       suspects.csv                   wrong answers that may be errors of the truth, where there are any; with --compare
-                                      also compared.csv, the images that one of the two models alone has right
-       evaluation.json                SageMaker's multiclass_classification_metrics, and under `rarebird` accuracy,
-                                      macro_f1, gmean_f1, balanced_accuracy, per_class, ... each with low and high
-Prints one line of JSON               {"accuracy": 0.5711, "f1": 0.5213}, f1 being macro F1; a summary on stderr
+Examples:
+  python evaluation.py --ground_truth_dir data/gt --pictures data/eval
+  python evaluation.py --ground_truth_dir data/gt --compare output/before
+  SM_GROUND_TRUTH_DIR=data/gt SM_OUTPUT_DATA_DIR=output python evaluation.py
 
-The whole column of the truth holds names of classes or their indices, as `ans` of output.csv does; where both fit and
-differ (classes called 1, 2, 3), --label_values says which. An image without an answer counts as wrong; an answer
-without truth is left out; the summary counts both. A name twice, an unknown class or a missing column ends the job
-with exit code 2.
+Reads:
+  SM_GROUND_TRUTH_DIR/gt.csv     the true labels: columns ImageID and ans, or image_name and label, or one per
+                                 attribute; other columns are ignored, except one that identifies persons or senders
+                                 (group, person, sender, people_path), over which the intervals are then computed.
+                                 Without gt.csv: everything that train.py reads (another table, class folders, folders
+                                 per person, .lst, a manifest)
+  SM_OUTPUT_DATA_DIR/output.csv  the predictions of inference.py or inference_TTA.py, matched by image name; labels.json
+                                 and probabilities.csv are read from the same folder
+  --pictures DIR                 the images, in DIR or DIR/images, to show in the report (default: the ground truth, if
+                                 it is a labelled folder)
+Writes next to the predictions, or into --output DIR:
+  report.html                    all results on one page, for a browser and for print; it needs no network
+  evaluation.json                SageMaker's multiclass_classification_metrics, and under `rarebird` accuracy,
+                                 macro_f1, gmean_f1, balanced_accuracy, per_class, ... each with low and high
+  suspects.csv                   wrong predictions that may be errors in the ground truth, if there are any
+  compared.csv                   with --compare: images that only one of the two models predicts correctly
+Prints:
+  {"accuracy": 0.5711, "f1": 0.5213} on stdout, where f1 is macro F1, and a summary on stderr
 
-    SM_GROUND_TRUTH_DIR=data/gt SM_OUTPUT_DATA_DIR=output python evaluation.py
-    python evaluation.py --ground_truth_dir data/gt --output_data_dir output --compare output/before
-    python evaluation.py --ground_truth_dir data/gt --output_data_dir output --pictures data/eval
+The column with the true labels contains either class names or class indices, as `ans` of output.csv does. If it can be
+read both ways with different results (classes named 1, 2, 3), set --label_values. An image without a prediction counts
+as wrong; a prediction without a true label is ignored; the summary counts both. A duplicate name, an unknown class or a
+missing column ends the job with exit code 2.
 """
 
 from __future__ import annotations
 
+from container import job_script
+from container.job_types import EVALUATION
+
+if __name__ == "__main__":
+    job_script.check_command_line(EVALUATION, __doc__ or "")  # --help and errors need no pandas
+
+# isort: split
 import datetime
 import json
 import sys
@@ -35,8 +47,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from container import job_script, settings_layers
-from container.job_types import EVALUATION
+from container import settings_layers
 from container.locations import Locations
 from model.answers.files import OUTPUT, answers_file
 from model.atomic_write import write_json, write_text

@@ -1,33 +1,46 @@
-"""Answers for a folder of images, or for single ones, by a saved model.
+"""Predicts a folder of images, or single images, with a saved model.
 
-    SM_CHANNEL_EVAL=data/eval SM_CHANNEL_MODEL=runs/exp SM_OUTPUT_DATA_DIR=output python inference.py
-    python inference.py --eval_dir photos --model_dir runs/exp --output answers/photos.csv --num_tta 8
-    python inference.py a.jpg b.png --model_dir runs/exp
+Examples:
+  python inference.py --eval_dir photos --model_dir runs/exp
+  python inference.py a.jpg b.png --model_dir runs/exp
+  SM_CHANNEL_EVAL=photos SM_CHANNEL_MODEL=runs/exp python inference.py
 
-Reads   SM_CHANNEL_EVAL         images, with info.csv where there is one: its rows and their order are kept
-        SM_CHANNEL_MODEL        a saved model or an ensemble, or a folder with one in it; else the newest finished
-                                run in runs/
-Writes  SM_OUTPUT_DATA_DIR      output.csv (the class as `ans`, empty where an image could not be read),
-                                probabilities.csv (a column a class, by name), predictions.csv (for people: the
-                                class by name, its probability, the next two), labels.json (names of the classes,
-                                and how the model was made), errors.csv where an image could not be read,
-                                learnt_from.csv where the model has learnt from an image or was chosen by it
-        parts/                  beside them while it runs: what is finished, a part a shard (python -m jobs shards)
-                                or --part_size N rows. The same command, or --resume_from PARTS, takes them over
-                                where the job was stopped; part.json says of which model, settings and images
+Predictions of single images are printed; files are written only if SM_OUTPUT_DATA_DIR, --output_data_dir or --output
+is set.
 
-Single image files are named without a flag. Their predictions are printed, and no file is written unless
-SM_OUTPUT_DATA_DIR, --output_data_dir or --output names where.
+Reads:
+  SM_CHANNEL_EVAL       a folder of images; if it has an info.csv, its rows and their order are kept
+  SM_CHANNEL_MODEL      a saved model or an ensemble, or a folder that contains one (default: the newest finished run in
+                        runs/)
+Writes into SM_OUTPUT_DATA_DIR:
+  output.csv            the predicted class of each image in the column `ans`, empty if the image is unreadable
+  probabilities.csv     a column per class, by name
+  predictions.csv       for people: the class by name, its probability, and the next two classes
+  labels.json           the names of the classes, and how the model was created
+  errors.csv            unreadable images and the reasons, if there are any
+  learnt_from.csv       images that were in the model's training or validation data, if there are any
+  parts/                finished parts while the job runs: one per shard (python -m jobs shards), or one per --part_size
+                        rows. After an interruption the same command, or --resume_from PARTS, reuses them. part.json
+                        records the model, the settings and the images of each
 
-Ends with 0 when done, 1 where no single image or, with --strict, any image could not be read, 2 for bad input.
+Test-time augmentation (--num_tta N, or inference_TTA.py, whose default is 4) combines the predictions of the first N
+of 16 views of each image, which is decoded once: the image, its mirror image, then crops of 92 %, 85 % and 80 % of its
+sides (middle, upper left, upper right, lower left, lower right), each followed by a mirrored one.
 
-Test-time augmentation (--num_tta N, or inference_TTA.py, which has 4) joins the answers of N views of each image:
-{views}
+Each variable has a flag, which wins: --eval_dir, --model_dir, --output_data_dir. Exit code 1 means that none of the
+single images, or, with --strict, not every image could be read.
 """
 
 from __future__ import annotations
 
 import container.gc_pause  # noqa: F401
+
+# isort: split
+from container import job_script
+from container.job_types import INFERENCE, JobType
+
+if __name__ == "__main__":
+    job_script.check_command_line(INFERENCE, __doc__ or "")  # --help and errors need no pandas and torch
 
 # isort: split
 import logging
@@ -41,13 +54,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from container import job_script, settings_layers
+from container import settings_layers
 from container.gpu_check import check_gpus
-from container.job_types import INFERENCE, JobType
 from container.locations import NAME_A_MODEL, Locations
+from container.next_commands import evaluation_command
 from container.torchrun import divided_gpus, own_gpu, refuse_alone
 from container.torchrun_child import wait_for_others
-from model.answers.files import ERRORS, PREDICTIONS, answer_files, beside_answers
+from model.answers.files import ERRORS, OUTPUT, PREDICTIONS, answer_files, beside_answers
 from model.answers.parts import remove_finished_parts
 from model.answers.predictions import TOP, terminal_rows
 from model.answers.seen_images import SeenImages
@@ -64,7 +77,6 @@ from model.data.readers.table_options import TableOptions
 from model.data.readers.text_table import CSV_SUFFIXES
 from model.errors import ExitCode, Failure, InputError
 from model.images.decode import allow_pixels
-from model.images.tta import fixed_views_text
 from model.paths import parse_weighted
 from model.prediction.api import make_predictor
 from model.prediction.parts import ChannelPrediction
@@ -85,13 +97,12 @@ def main(
 
     Args:
         argv: Command line, without the name of the script; by default the process's.
-        usage: Text of --help, in which {views} stands for the list of TTA views.
+        usage: Text of --help.
         job_type: inference or inference_TTA, which differ in defaults.
 
     Returns:
         The exit code.
     """
-    usage = usage.replace("{views}", fixed_views_text())
     settings, env = settings_layers.read(job_type, argv, usage)
     locations = Locations(env)
     locations.refuse_links(settings.follow_links)
@@ -149,6 +160,8 @@ def main(
     log.info(f"{number:,} images in {seconds:.1f} s, {number / max(seconds, 1e-9):,.1f} images/s")
     log.info(f"answers: {files[0]}")
     log.info(f"the same by name, for people: {beside_answers(files[0], PREDICTIONS)}")
+    if single is None and not env.uses_opt_ml:
+        log.info("next: %s", evaluation_command(files[0], OUTPUT, prediction.root))
     return end(unreadable, number, f"{beside_answers(files[0], ERRORS)} tells why", settings)
 
 

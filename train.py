@@ -1,27 +1,42 @@
-"""Trains a model on a folder of images and saves it with its settings, labels, preprocessing, scores and card.
+"""Trains an image classifier and saves it with its scores and a report.
 
-    SM_CHANNEL_TRAIN=data/train SM_MODEL_DIR=runs python train.py --name faces --epochs 10
-    torchrun --nproc_per_node 2 train.py --config configs/mask-resnet18.yaml --train_dir data/train
+Examples:
+  python train.py --train_dir data/train
+  python train.py --train_dir data/train --model resnet50 --epochs 20
+  SM_CHANNEL_TRAIN=data/train SM_MODEL_DIR=runs python train.py --name faces
 
-Reads   SM_CHANNEL_TRAIN        images and labels: profile folders, class folders, a CSV, .lst or a manifest
-        SM_CHANNEL_VALIDATION   others to choose the weights by; else a part of train, whole persons (--validation)
-        SM_CHANNEL_MODEL        a saved model, or its model.tar.gz, whose weights are where training begins (else
-                                --weights, --pretrained); not looked at where it is SM_MODEL_DIR or in it
-Writes  SM_MODEL_DIR/NAME       the saved model (SM_MODEL_DIR itself where that is SageMaker's /opt/ml/model)
-        SM_OUTPUT_DATA_DIR/NAME split.csv and split.json: who is on which side; tensorboard/: the run as it goes; with
-                                --folds out_of_fold/, the answers to every row of the channel; else beside the model
-        .../NAME/validation     report.html, a page on the validation images and the saved model's answers to them,
-                                with gt.csv and output.csv for evaluation.py; else SM_MODEL_DIR/NAME.validation; with
-                                --folds the page is in out_of_fold/
-        checkpoints             in SM_MODEL_DIR/.checkpoints/NAME: the same command goes on where it was stopped
+With an experiment file: python train.py --config configs/mask-resnet18.yaml --train_dir data/train
+On two GPUs: torchrun --nproc_per_node 2 train.py --train_dir data/train
 
-Settings come from flags, then hyperparameters.json, then SM_HP_NAME variables and .env, then the --config file.
-Ends with 0 when done or stopped by SIGTERM with the model saved, 2 for bad input, 130 for Ctrl-C, 1 for a fault.
+Reads:
+  SM_CHANNEL_TRAIN              images and labels: a folder per class, a CSV file, a folder per person, .lst, a manifest
+                                or tar shards
+  SM_CHANNEL_VALIDATION         images and labels that select the best epoch (default: a part of the training images;
+                                all images of a person stay on one side)
+  SM_CHANNEL_MODEL              a saved model, or its model.tar.gz, to start from, unless --weights is set; ignored if
+                                it is SM_MODEL_DIR or a folder in it
+Writes:
+  SM_MODEL_DIR/NAME             the saved model (/opt/ml/model itself in SageMaker)
+  SM_MODEL_DIR/.checkpoints/    checkpoints, with which the same command resumes an interrupted run
+  SM_OUTPUT_DATA_DIR/NAME       split.csv and split.json, which images are in which split; tensorboard/; with --folds
+                                out_of_fold/, the out-of-fold predictions (default: in the folder of the saved model)
+  SM_OUTPUT_DATA_DIR/NAME/validation
+                                report.html, and gt.csv and output.csv of the validation images for evaluation.py
+                                (default: SM_MODEL_DIR/NAME.validation)
+
+Each variable has a flag, which wins: --train_dir, --validation_dir, --model_dir, --output_data_dir.
 """
 
 from __future__ import annotations
 
 import container.gc_pause  # noqa: F401
+
+# isort: split
+from container import job_script
+from container.job_types import TRAIN
+
+if __name__ == "__main__":
+    job_script.check_command_line(TRAIN, __doc__ or "")  # --help and errors need no torch, which imports for seconds
 
 # isort: split
 import logging
@@ -37,10 +52,10 @@ import torch
 import torchvision
 
 import evaluation
-from container import job_script, settings_layers
+from container import settings_layers
 from container.gpu_check import check_gpus
-from container.job_types import TRAIN
 from container.locations import Locations
+from container.next_commands import inference_command
 from container.torchrun import refuse_alone
 from model import __version__
 from model.answers.files import OUTPUT, TRUTH
@@ -85,10 +100,10 @@ class TrainingJob:
         claim: The name that the job trains under, with its folder and checkpoints.
         hardware: Where the models are trained.
         stop: Signals that end the job early.
-        output: Folder of the split, TensorBoard's files, and the answers to held-out images with their report.
+        output: Folder of the split, TensorBoard's files, and the predictions for held-out images with their report.
         is_packed: Whether the model is in /opt/ml/model, which SageMaker packs.
-        account: Account at Weights & Biases; None if there is none.
-        live_curves: Another folder for TensorBoard's files, which SageMaker copies to S3; None if there is none.
+        account: Account at Weights & Biases; None for no logging there.
+        live_curves: Second folder for TensorBoard's files, which SageMaker copies to S3 during training; None for none.
     """
 
     settings: TrainSettings
@@ -110,7 +125,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     train_dir = locations.train_dir(settings.train_dir)
     validation_dir = locations.channel("validation", settings.validation_dir)
     for folder in filter(None, (train_dir, validation_dir)):
-        locations.refuse_parts(folder, "each of them reads images from all of it")
+        locations.refuse_parts(folder, "every host reads images from the whole channel")
     models = locations.models_dir(settings.model_dir)
     checkpoints_dir = locations.checkpoints_dir(settings.checkpoint_dir, models)
     location = RunLocation(models, checkpoints_dir, locations.is_packed(models))
@@ -130,11 +145,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         log.info("%s\nno problems found; the same command without check_only trains", plan.text())
         return ExitCode.DONE
 
-    # the name to train under, new or of an unfinished run that is resumed
+    # the name to train under: new, or that of an unfinished run, which is resumed
     identity = {**as_dict(settings, only_result=True), **plan.identity()}
     claimed = distributed.on_rank_zero(lambda: claim(settings.name, location, identity, settings.resume))
     if location.is_packed and claimed.state is None and is_finished(claimed.run_dir):
-        log.warning("%s holds the model of a finished run, which this one replaces", claimed.run_dir)
+        log.warning("%s contains the model of a finished run, which this run replaces", claimed.run_dir)
     output = output_dir(locations.training_output_dir(settings.output_data_dir), claimed, location.is_packed)
     account = env.wandb_account(settings.wandb_project, settings.wandb_entity)
 
@@ -144,15 +159,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         stopped_by, page = train_models(job)
 
     if stopped_by == signal.SIGINT:
-        log.info("stopped by Ctrl-C after a checkpoint; the same command goes on from it")
+        log.info("stopped by Ctrl-C after a checkpoint; the same command resumes from it")
         return ExitCode.INTERRUPTED
     if stopped_by is not None:
-        log.info("stopped by SIGTERM; the same command goes on from the checkpoint")
+        log.info("stopped by SIGTERM; the same command resumes from the checkpoint")
     log.info("saved model: %s", claimed.run_dir)
     if page:
-        log.info("report of the %s: %s", "out-of-fold answers" if settings.folds else "validation images", page)
+        log.info("report on the %s: %s", "out-of-fold predictions" if settings.folds else "validation images", page)
     if not location.is_packed:
-        log.info("next: python inference.py --eval_dir FOLDER --model_dir %s", claimed.run_dir)
+        log.info("next: %s", inference_command(claimed.run_dir, train_dir, settings.eval_dir))
     return ExitCode.DONE
 
 
@@ -160,7 +175,7 @@ def start_from_earlier_model(settings: TrainSettings, earlier: Path | None) -> T
     """The settings with the weights of the channel `model`, if there is one and no other weights are named."""
     if earlier is None or settings.weights:
         return settings
-    log.info("the weights begin with those of the channel `model`: %s", earlier)
+    log.info("training starts from the weights of the channel `model`: %s", earlier)
     return replace(settings, weights=str(earlier))
 
 
@@ -172,16 +187,18 @@ def output_dir(output: Path | None, claimed: Claim, is_packed: bool) -> Path:
 
 
 def train_models(training: TrainingJob) -> tuple[int | None, Path | None]:
-    """Trains and saves the models of a job, and the ensembles of them, and writes the report.
+    """Trains and saves the models of a job, saves the ensembles of them, and writes the report.
 
     Returns:
-        The signal that stopped it, None if it is finished; the page of the report, None if there is none.
+        The signal that stopped training, None if it is finished; the path of report.html, None if there is none.
     """
     is_first, checkpoints, stopped_by = distributed.rank() == 0, training.claim.checkpoints, None
+    # write the split, and mark a run of several models as started
     if is_first and not training.claim.finished:
         training.plan.save_split(training.output)
     if is_first and not training.plan.is_single:
         checkpoints.begin()
+    # train one model after another, until a signal stops training
     outcome = None
     for run in training.plan.runs:
         outcome = train_one(run, training)
@@ -190,6 +207,7 @@ def train_models(training: TrainingJob) -> tuple[int | None, Path | None]:
             break
     if stopped_by == signal.SIGINT:
         return stopped_by, None
+    # from here on rank 0 works alone: ensembles, then the report
     distributed.stop()
     if is_first and not training.plan.is_single:
         stopped_by = save_ensembles(training, stopped_by)
@@ -200,17 +218,17 @@ def train_models(training: TrainingJob) -> tuple[int | None, Path | None]:
 
 
 def write_report(training: TrainingJob, outcome: Outcome | None) -> Path | None:
-    """Writes the answers to the held-out images and the report on them.
+    """Writes the predictions for the held-out images and the report on them.
 
-    They go to the output folder, else beside the model's, never into one that SageMaker packs. An error is logged only:
-    the model is saved.
+    They are written to the output folder or, without one, next to the model's folder, but never into a folder that
+    SageMaker packs. Errors are only logged, because the model is already saved.
 
     Args:
         training: The training job.
-        outcome: Of the only model; with others the images are predicted once more.
+        outcome: Outcome of the training, if the job has one model. With several models the images are predicted again.
 
     Returns:
-        The page; None if there is nothing to report on, or nowhere to write it.
+        Path of report.html; None if there are no held-out images or no folder to write to.
     """
     plan, run_dir = training.plan, training.claim.run_dir
     has_output = training.output != run_dir
@@ -229,7 +247,7 @@ def write_report(training: TrainingJob, outcome: Outcome | None) -> Path | None:
         settings = EvaluationSettings(pictures=str(root), thumbnails=training.settings.thumbnails_or("full"))
         evaluation.score(settings, folder / TRUTH, folder / OUTPUT, folder)
     except (InputError, OSError) as error:
-        log.warning("there is no report on the held-out images: %s", error)
+        log.warning("the report on the held-out images could not be written: %s", error)
         return None
     except Stopped:
         return None
@@ -237,9 +255,10 @@ def write_report(training: TrainingJob, outcome: Outcome | None) -> Path | None:
 
 
 def train_one(run: Run, training: TrainingJob) -> Outcome | None:
-    """Trains and saves one model, resuming it from its checkpoint; a finished one is kept. Returns its outcome; None if
-    it was finished before."""
+    """Trains and saves one model, or resumes it from its checkpoint. Returns its outcome; None if an earlier start
+    finished the model, which is then kept."""
     settings = replace(run.settings, name=training.claim.name)
+    # folder, checkpoints and state of this model
     folder, checkpoints, state = training.claim.run_dir, training.claim.checkpoints, training.claim.state
     if not training.plan.is_single:
         log.info("\n%s of %s", run.folder, training.claim.name)
@@ -247,10 +266,11 @@ def train_one(run: Run, training: TrainingJob) -> Outcome | None:
         state = distributed.on_rank_zero(checkpoints.newest)
     is_finished_before = state is not None and state["finished"]
     if is_finished_before and not training.plan.is_single and is_finished(folder):
-        log.info("finished before")
+        log.info("already finished")
         return None
     if is_finished_before:
-        log.info("the run %r is finished; its saved model is written again", training.claim.name)
+        log.info("the run %r is finished, but its saved model is missing; it is written again", training.claim.name)
+    # train, then save the model; Ctrl-C leaves only the checkpoint
     with Trackers() as trackers:
         if distributed.rank() == 0 and not is_finished_before:
             trackers.trackers = trackers_of(run, training, settings, checkpoints)
@@ -278,7 +298,7 @@ def train_one(run: Run, training: TrainingJob) -> Outcome | None:
 
 
 def trackers_of(run: Run, training: TrainingJob, settings: TrainSettings, checkpoints: Checkpoints) -> list[Tracker]:
-    """The trackers of one model: the console, and those that the setting `tracking` asks for."""
+    """The trackers of one model: the console, and those that the setting `tracking` selects."""
     name = f"{settings.name}/{run.folder}".rstrip("/")
     id_file = checkpoints.folder / "wandb-id"
     live = training.live_curves and training.live_curves / run.folder
@@ -287,15 +307,16 @@ def trackers_of(run: Run, training: TrainingJob, settings: TrainSettings, checkp
 
 
 def save_ensembles(training: TrainingJob, stopped_by: int | None) -> int | None:
-    """Saves the ensembles of the trained models, after the out-of-fold answers if there are folds. If training was
-    stopped, a mean is saved of the models that are there.
+    """Saves the ensembles of the trained models; with folds, first writes the out-of-fold predictions.
+
+    If training was stopped, an ensemble that averages its members is saved with the models trained so far.
 
     Args:
         training: The training job.
         stopped_by: The signal that stopped training; None if it is finished.
 
     Returns:
-        The signal that stopped training or this; None if both are finished.
+        The signal that stopped training or the out-of-fold predictions; None if both are finished.
     """
     if stopped_by is None and training.plan.folds is not None:
         try:
@@ -312,7 +333,13 @@ def save_ensembles(training: TrainingJob, stopped_by: int | None) -> int | None:
 
 
 def run_metrics(outcome: Outcome, data: dict[str, Any], hardware: Hardware) -> dict[str, Any]:
-    """The content of metrics.json. data: `Datasets.summary()`."""
+    """The content of metrics.json.
+
+    Args:
+        outcome: Outcome of the training.
+        data: `Datasets.summary()`.
+        hardware: Where the model was trained.
+    """
     progress = outcome.progress
     return {
         "finished": outcome.stopped_by is None,

@@ -1,7 +1,7 @@
-"""Benchmarks of what a job costs beside the work that it cannot avoid; `python -m benchmarks --help`.
+"""Benchmarks of the overhead of jobs; see `python -m benchmarks --help`.
 
-__main__ measures training and inference beside the network alone, serving the server beside the predictor, start the
-time from a command to the first step or answer.
+__main__: training and inference, compared with the network alone; serving: the server, compared with the predictor
+alone; start: time from a command to the first step or response; coverage: coverage of confidence intervals.
 
 Tested by files of other names:
     __main__: tests/benchmarks/test_benchmarks.py

@@ -1,10 +1,10 @@
-"""Benchmarks training and inference: how close they come to what the network alone could do on this machine.
+"""Benchmarks training and inference: compares their speed with that of the network alone on this machine.
 
     python -m benchmarks --train_dir data/train [--model resnet18] [--input_size 128 96] [--batch_size 64]
 
-One run measures, in turn and several times over: the network alone (training steps and inference on images that
-lie in memory), the input alone (images read, decoded and changed), a training epoch and inference from files to
-answers. What counts are the ratios within the run: a machine's speed drifts, and its figures belong to it.
+A run measures several rounds of: the network alone (training steps and inference on images in memory), the input alone
+(reading, decoding and augmenting images), a training epoch, and inference from files to predictions. Compare only the
+ratios within a run, since the speed of a machine changes over time.
 """
 
 from __future__ import annotations
@@ -43,28 +43,28 @@ from model.training.initial_weights import make_network
 from model.training.trainer import Trainer
 
 USAGE = __doc__ or ""
-COMPARED = {  # rates that are shown as a share of another
+COMPARED = {  # rates that are also shown as a share of another rate
     "training epoch": "network alone, training steps",
-    "inference from files to answers": "network alone, inference",
+    "inference from files to predictions": "network alone, inference",
 }
 
 
 @dataclass(frozen=True)
 class BenchmarkSettings:
     train_dir: str | None = setting(None, "channel of images with labels", section="What is measured")
-    pictures: int = setting(1920, "images of an epoch, the channel's first; fewer where it has fewer", low=128)
-    rounds: int = setting(3, "times that everything is measured; medians are told", low=1)
-    model: str = setting("resnet18", "backbone: any name of timm's")
-    input_size: list[int] = setting([128, 96], "height and width that the network sees", unit="pixels", low=8)
-    batch_size: int = setting(64, "images of a forward pass", low=1)
+    pictures: int = setting(1920, "number of images per epoch, the first ones of the channel; at most all", low=128)
+    rounds: int = setting(3, "number of rounds; the result is the median", low=1)
+    model: str = setting("resnet18", "backbone, by timm's name")
+    input_size: list[int] = setting([128, 96], "height and width of the network's input", unit="pixels", low=8)
+    batch_size: int = setting(64, "images per forward pass", low=1)
     precision: str = setting("auto", "arithmetic", choices=PRECISIONS)
     device: str = setting("auto", "auto, cpu, cuda or cuda:N")
-    num_workers: int = setting(-1, "processes that read images; -1: by the number of cores", low=-1)
+    num_workers: int = setting(-1, "processes that read images; -1: depends on the number of cores", low=-1)
 
     def contradictions(self) -> Iterator[str]:
         """Sentences about settings that contradict each other."""
         if not self.train_dir:
-            yield "train_dir is needed: a channel of images with labels, as in --train_dir data/train"
+            yield "train_dir is required: a channel of images with labels, for example --train_dir data/train"
 
 
 def main(argv: Sequence[str]) -> int:
@@ -77,7 +77,7 @@ def main(argv: Sequence[str]) -> int:
         "training epoch": bench.training_epoch,
         "network alone, inference": bench.inference_steps,
         "input alone, inference": bench.inference_input,
-        "inference from files to answers": bench.inference,
+        "inference from files to predictions": bench.inference,
     }
     rates: dict[str, list[float]] = {name: [] for name in measures}
     for _ in range(settings.rounds):
@@ -104,12 +104,12 @@ def main(argv: Sequence[str]) -> int:
 
 
 def pairwise_ratios(rates: list[float], others: list[float]) -> list[float]:
-    """The ratio of two rates in each round."""
+    """The ratio of two rates, per round."""
     return [rate / other for rate, other in zip(rates, others)]
 
 
 class Bench:
-    """The measurements, all with the same data and settings."""
+    """The measurements. All use the same data and settings."""
 
     def __init__(self, settings: BenchmarkSettings):
         train_settings = build(
@@ -133,23 +133,23 @@ class Bench:
         self.pinned = self.hardware.device.type == "cuda"
 
     def make_trainer(self) -> Trainer:
-        """A new trainer of a network with random weights."""
+        """A new trainer for a network with random weights."""
         return make_trainer(self.settings, self.datasets, hardware=self.hardware)
 
     def make_predictor(self) -> Predictor:
-        """A predictor with a network of random weights."""
+        """A predictor whose network has random weights."""
         network = make_network(self.settings, self.heads, self.pipeline.preprocessing)
         backend = TorchBackend(network, self.heads, self.pipeline.preprocessing, self.hardware)
         return Predictor(backend, Views(self.pipeline), Decision())
 
     def make_inputs(self) -> Inputs:
-        """Noise in the form of a loader's batch."""
+        """A batch of random pixels, like one from a loader."""
         size = (self.settings.batch_size, self.pipeline.preprocessing.height, self.pipeline.preprocessing.width, 3)
         images = np.random.default_rng(0).integers(0, 256, size, dtype=np.uint8)
         return Inputs.stack([self.pipeline.inputs([pixels]) for pixels in images])
 
     def training_steps(self) -> float:
-        """Images a second of forward, backward and update on one batch in memory."""
+        """Images per second of forward pass, backward pass and update on one batch in memory."""
         trainer = self.make_trainer()
         trainer.network.train()
         inputs = self.make_inputs()
@@ -166,39 +166,45 @@ class Bench:
         return self.rate(step, steps=max(8, len(self.datasets.train) // self.settings.batch_size // 2))
 
     def training_epoch(self) -> float:
-        """Images a second of an epoch as train.py runs it, from files."""
+        """Images per second of an epoch as train.py runs it, from files."""
         outcome = fit(self.settings, self.datasets, hardware=self.hardware)
         return float(outcome.progress.history[0]["pictures_per_second"])
 
     def training_input(self) -> float:
-        """Images a second of reading, decoding and augmentation in a training epoch."""
+        """Images per second of reading, decoding and augmentation in a training epoch."""
         trainer = self.make_trainer()
         return self.input_rate(batches(trainer.images, trainer.sampler.batches(0), self.workers, self.pinned))
 
     def inference_steps(self) -> float:
-        """Images a second of inference on one batch in memory."""
+        """Images per second of inference on one batch in memory."""
         predictor, inputs = self.make_predictor(), self.make_inputs()
         return self.rate(lambda: predictor(inputs), steps=max(8, len(self.datasets.train) // self.settings.batch_size))
 
     def inference_input(self) -> float:
-        """Images a second of reading and decoding in inference."""
+        """Images per second of reading and decoding for inference."""
         predictor = self.make_predictor()
         pictures = predictor.dataset(self.datasets.train.root, self.datasets.train.locations)
         items = in_order(len(pictures), self.settings.batch_size)
         return self.input_rate(batches(pictures, items, self.workers, self.pinned))
 
     def inference(self) -> float:
-        """Images a second from files to answers, with the start of the loader."""
+        """Images per second from files to predictions, including the start of the loader."""
         predictor = EnsemblePredictor([self.make_predictor()], self.heads.scheme)
         table = self.datasets.train
         started = time.perf_counter()
-        answered = 0
+        predicted = 0
         for answers in predictor.predict_channel(table.root, table.locations, self.settings.batch_size, self.workers):
-            answered += len(answers.rows)
-        return answered / (time.perf_counter() - started)
+            predicted += len(answers.rows)
+        return predicted / (time.perf_counter() - started)
 
     def rate(self, step: Callable[[], object], steps: int) -> float:
-        """Images a second of a step on one batch, after two steps to warm up."""
+        """Images per second of a step on one batch.
+
+        Args:
+            step: Processes one batch.
+            steps: Number of steps to measure.
+        """
+        # warm up, then measure
         for _ in range(2):
             step()
         self.synchronize()
@@ -209,14 +215,14 @@ class Bench:
         return steps * self.settings.batch_size / (time.perf_counter() - started)
 
     def input_rate(self, loaded: Iterator[Batch]) -> float:
-        """Images a second of a loader, with its start."""
+        """Images per second of a loader, including its start."""
         started, count = time.perf_counter(), 0
         for batch in loaded:
             count += len(batch.rows)
         return count / (time.perf_counter() - started)
 
     def synchronize(self) -> None:
-        """Waits until a GPU has done its work."""
+        """Waits until the GPU, if there is one, has finished its work."""
         if self.pinned:
             torch.cuda.synchronize()
 

@@ -1,11 +1,11 @@
-"""Benchmark of the server: its throughput beside the predictor alone, and whether its memory grows.
+"""Benchmarks the server: its throughput, compared with the predictor alone, and whether its memory grows.
 
     python -m benchmarks.serving --model_dir runs/exp [--pictures data/eval/images] [--clients 32] [--requests 20000]
 
-One run measures in turn, several times over: the predictor alone (images in memory to answers, in this process) in
-full batches and one by one, the server with many clients, and with one client. What counts are the ratios within the
-run: many clients to full batches, one client to one by one. --requests N then sends N more requests and prints the
-server's memory after a tenth of them and after all.
+A run measures several rounds of: the predictor alone (from images in memory to predictions, in this process) in full
+batches and one image at a time, the server with many clients, and the server with one client. Compare only the ratios
+within a run: many clients with full batches, one client with one image at a time. --requests N then sends N more
+requests, and prints the server's memory after a tenth of them and after all.
 """
 
 from __future__ import annotations
@@ -46,12 +46,12 @@ HEADERS = {"Content-Type": "application/x-image"}
 @dataclass(frozen=True)
 class ServingSettings:
     model_dir: str | None = setting(None, "a saved model", section="What is measured")
-    pictures: str | None = setting(None, "folder of images to ask with; else 64 drawn ones of 384 x 512 pixels")
-    clients: int = setting(32, "that ask side by side", low=1)
-    seconds: float = setting(10.0, "of each measure", unit="s", low=0.1)
-    rounds: int = setting(3, "times that everything is measured; medians are told", low=1)
-    requests: int = setting(0, "sent behind, to see the server's memory; 0: none", low=0)
-    batch_size: int = setting(32, "images of a forward pass", low=1)
+    pictures: str | None = setting(None, "folder of images to send; default: 64 random ones of 384 x 512 pixels")
+    clients: int = setting(32, "number of clients that send requests at the same time", low=1)
+    seconds: float = setting(10.0, "duration of each measurement", unit="s", low=0.1)
+    rounds: int = setting(3, "number of rounds; the result is the median", low=1)
+    requests: int = setting(0, "number of requests sent afterwards to measure the server's memory", low=0)
+    batch_size: int = setting(32, "images per forward pass", low=1)
     precision: str = setting("fp32", "arithmetic", choices=PRECISIONS)
     device: str = setting("auto", "auto, cpu, cuda or cuda:N")
     processes: int = setting(0, "model processes of the server; 0: its default", low=0)
@@ -59,7 +59,7 @@ class ServingSettings:
     def contradictions(self) -> Iterator[str]:
         """Sentences about settings that contradict each other."""
         if not self.model_dir:
-            yield "model_dir is needed: a saved model, as in --model_dir runs/exp"
+            yield "model_dir is required: a saved model, for example --model_dir runs/exp"
 
 
 class Clients:
@@ -69,7 +69,7 @@ class Clients:
         self.port, self.pictures = port, pictures
 
     def request(self, connection: http.client.HTTPConnection, picture: bytes) -> float:
-        """Sends an image and returns the seconds until its answer; AssertionError unless the status is 200."""
+        """Sends an image and returns the seconds until the response. AssertionError if the status is not 200."""
         started = time.perf_counter()
         connection.request("POST", "/invocations", picture, HEADERS)
         response = connection.getresponse()
@@ -77,16 +77,18 @@ class Clients:
         assert response.status == 200, body
         return time.perf_counter() - started
 
-    def run(self, clients: int, goes_on: Callable[[int], bool]) -> list[float]:
-        """Seconds of every request of this many clients at once.
+    def run(self, clients: int, sends_another: Callable[[int], bool]) -> list[float]:
+        """Runs clients at the same time. Returns the seconds of every request.
 
-        goes_on: given the number of a client's own requests so far, whether it sends another.
+        Args:
+            clients: Number of clients.
+            sends_another: Whether a client sends another request, from the number of its own requests so far.
         """
 
         def client(seed: int) -> list[float]:
             draw, seconds = random.Random(seed), list[float]()
             connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
-            while goes_on(len(seconds)):
+            while sends_another(len(seconds)):
                 seconds.append(self.request(connection, draw.choice(self.pictures)))
             connection.close()
             return seconds
@@ -95,7 +97,7 @@ class Clients:
             return [seconds for each in threads.map(client, range(clients)) for seconds in each]
 
     def run_for(self, clients: int, seconds: float) -> list[float]:
-        """As run; no client sends another request once the seconds are over."""
+        """Like run, for a number of seconds."""
         end = time.monotonic() + seconds
         return self.run(clients, lambda _: time.monotonic() < end)
 
@@ -109,7 +111,7 @@ class Clients:
         return sum(float(line.split()[1]) for line in lines if line.startswith(names)) / (1 << 20)
 
     def memory_after(self, totals: Sequence[int], clients: int) -> list[float]:
-        """Memory of the server after this many requests in all, for each of the increasing totals."""
+        """Memory of the server after each of these total numbers of requests, in MiB."""
         sent, memory = 0, []
         for total in totals:
             each = -(-(total - sent) // clients)
@@ -151,7 +153,7 @@ def main(argv: Sequence[str]) -> int:
 
 @contextmanager
 def serve(settings: ServingSettings) -> Iterator[int]:
-    """Runs the server on a free port, which is given once it answers."""
+    """Runs the server on a free port, as a context. Yields the port when the server is ready."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     flags = {"port": port, "model_dir": settings.model_dir, "batch_size": settings.batch_size}
@@ -168,7 +170,7 @@ def serve(settings: ServingSettings) -> Iterator[int]:
 
 
 def wait_until_ready(port: int, server: subprocess.Popen[bytes]) -> None:
-    """Waits for /ping 200; InputError if the server ends before."""
+    """Waits until /ping returns status 200. Raises InputError if the server exits before."""
     while server.poll() is None:
         try:
             connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
@@ -178,11 +180,18 @@ def wait_until_ready(port: int, server: subprocess.Popen[bytes]) -> None:
         except OSError:
             pass
         time.sleep(0.1)
-    raise InputError("the server ended before it was ready")
+    raise InputError("the server exited before it was ready")
 
 
 def predictor_rate(predictor: EnsemblePredictor, pictures: Sequence[bytes], batch_size: int, seconds: float) -> float:
-    """Images a second of the predictor in this process, over and over until the seconds are over."""
+    """Images per second of the predictor in this process.
+
+    Args:
+        predictor: The predictor.
+        pictures: Image files, predicted repeatedly.
+        batch_size: Images per forward pass.
+        seconds: Duration.
+    """
     started, answered = time.perf_counter(), 0
     while time.perf_counter() - started < seconds:
         for answers in predictor.predict_images(pictures, batch_size):
@@ -193,12 +202,12 @@ def predictor_rate(predictor: EnsemblePredictor, pictures: Sequence[bytes], batc
 def rates_table(
     server_of: Mapping[str, str], rates: Mapping[str, Sequence[float]], seconds: Mapping[str, Sequence[float]]
 ) -> str:
-    """Medians over the rounds, and quantiles of the requests' times.
+    """A table of medians over the rounds, and quantiles of the requests' times.
 
     Args:
-        server_of: By measure of the predictor alone, the measure of the server to compare with it.
-        rates: Images a second by measure, one a round.
-        seconds: By measure of the server, the time of each request.
+        server_of: For each measurement of the predictor alone, that of the server to compare with it.
+        rates: Images per second of each measurement, one per round.
+        seconds: For each measurement of the server, the time of each request.
     """
     rows = []
     for alone, server in server_of.items():
@@ -212,21 +221,21 @@ def rates_table(
 
 
 def drawn_pictures(count: int = 64) -> list[bytes]:
-    """JPEGs of 384 x 512 pixels of noise, the size of the mask data's images."""
-    draw, pictures = np.random.default_rng(0), []
+    """JPEGs of random noise, 384 x 512 pixels like the images of the mask data."""
+    generator, pictures = np.random.default_rng(0), []
     for _ in range(count):
         jpeg = io.BytesIO()
-        coarse = Image.fromarray(draw.integers(0, 256, (32, 24, 3), dtype=np.uint8))
+        coarse = Image.fromarray(generator.integers(0, 256, (32, 24, 3), dtype=np.uint8))
         coarse.resize((384, 512), Image.Resampling.BICUBIC).save(jpeg, "JPEG", quality=90)
         pictures.append(jpeg.getvalue())
     return pictures
 
 
 def read_pictures(folder: Path) -> list[bytes]:
-    """The files of a folder and the folders in it that are images by their names."""
+    """Reads the files with an image extension in a folder and its subfolders."""
     pictures = [path.read_bytes() for path in sorted(folder.rglob("*")) if path.suffix.lower() in IMAGE_SUFFIXES]
     if not pictures:
-        raise InputError(f"images {folder}: there are none")
+        raise InputError(f"pictures {folder}: the folder contains no images")
     return pictures
 
 

@@ -1,9 +1,9 @@
-"""Benchmark of start-up: time of a job to its first step and of a server to its first answer, and the image's size.
+"""Benchmarks start-up: time until a job's first step and until a server is ready, and size of the container image.
 
     python -m benchmarks.start --train_dir data/train [--image rarebird]
 
-The channel is checked before the clock starts, as it is for every run but the first. Each start is a process or a
-container of its own, which is killed once it has logged its first step or answered /ping.
+The channel is checked before the measurement, as it is in every run but the first. Each start is a new process or
+container, which is killed as soon as it logs its first step or responds to /ping.
 """
 
 from __future__ import annotations
@@ -27,25 +27,25 @@ from model.settings.cli import from_flags
 from model.settings.fields import setting
 
 USAGE = __doc__ or ""
-FIRST_STEP = "epoch=1 step=1 "  # start of the log line of the first step
+FIRST_STEP = "epoch=1 step=1 "  # prefix of the log line of the first step
 PING = "/ping"
-TIMEOUT = 300.0  # seconds until a start counts as failed
+TIMEOUT = 300.0  # seconds after which a start counts as failed
 
 
 @dataclass(frozen=True)
 class StartSettings:
     train_dir: str | None = setting(None, "channel of images with labels", section="What is measured")
-    image: str | None = setting(None, "the image, built before; none: python train.py alone")
-    docker: str = setting("docker", "the engine's client")
-    rounds: int = setting(3, "times that everything is measured; medians are told", low=1)
-    model: str = setting("resnet18", "backbone: any name of timm's")
-    input_size: list[int] = setting([128, 96], "height and width that the network sees", unit="pixels", low=8)
-    batch_size: int = setting(64, "images of a forward pass", low=1)
+    image: str | None = setting(None, "name of the container image; none: only python train.py is measured")
+    docker: str = setting("docker", "command of the container engine")
+    rounds: int = setting(3, "number of rounds; the result is the median", low=1)
+    model: str = setting("resnet18", "backbone, by timm's name")
+    input_size: list[int] = setting([128, 96], "height and width of the network's input", unit="pixels", low=8)
+    batch_size: int = setting(64, "images per forward pass", low=1)
 
     def contradictions(self) -> Iterator[str]:
         """Sentences about settings that contradict each other."""
         if not self.train_dir:
-            yield "train_dir is needed: a channel of images with labels, as in --train_dir data/train"
+            yield "train_dir is required: a channel of images with labels, for example --train_dir data/train"
 
 
 def main(argv: Sequence[str]) -> int:
@@ -78,7 +78,8 @@ def main(argv: Sequence[str]) -> int:
 class Starts:
     """Starts a job as a process or in a container, and measures the time until it works.
 
-    The starts of a kind share a model folder, in which the result of the channel's check is kept.
+    All starts as a process share a model folder, which contains the result of the channel's check. So do all starts in
+    a container.
     """
 
     def __init__(self, settings: StartSettings, scratch: Path):
@@ -89,11 +90,11 @@ class Starts:
         self.flags += ["--batch_size", str(settings.batch_size), "--log_interval", "1"]
 
     def prepare_process(self) -> None:
-        """Has the channel checked, so that no measured start does it."""
+        """Checks the channel, so that no measured start has to."""
         self._run([*self._train("process"), "--epochs", "0"])
 
     def prepare_container(self) -> None:
-        """Has the channel checked at the path that a container sees, and makes the model to serve."""
+        """Checks the channel at its path in a container, and creates the model to serve."""
         self._run([*self._docker_train("prepare"), "--epochs", "0", "--name", "served"])
 
     def process(self) -> float:
@@ -123,16 +124,16 @@ class Starts:
             self._remove(name)
 
     def image_size(self) -> int:
-        """Size of the image in bytes."""
+        """Size of the container image in bytes."""
         return int(self._run([self.settings.docker, "image", "inspect", "--format", "{{.Size}}", self._image()]))
 
     def _train(self, folder: str) -> list[str]:
-        """The command of a training as a process. folder: of its model."""
+        """The command that trains as a process. folder: where its model is saved."""
         paths = ["--train_dir", str(self.train_dir), "--model_dir", str(self.scratch / folder)]
         return [sys.executable, str(PROJECT_ROOT / "train.py"), *paths, *self.flags, "--resume", "never"]
 
     def _docker_train(self, name: str) -> list[str]:
-        """The command of a training in a container of this name."""
+        """The command that trains in a container of this name."""
         models = self.scratch / "container"
         models.mkdir(exist_ok=True)
         mounts = ["--volume", f"{self.train_dir}:/data:ro", "--volume", f"{models}:/models"]
@@ -141,7 +142,12 @@ class Starts:
         return [*run, *self.flags, "--resume", "never"]
 
     def _until_first_step(self, command: list[str], end: Callable[[], None]) -> float:
-        """Seconds from the start of a command to its log line of the first step. Then calls `end` and kills it."""
+        """Seconds from the start of a command to its log line of the first step.
+
+        Args:
+            command: The command; it is killed then.
+            end: Called before it is killed.
+        """
         started = time.perf_counter()
         with subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=self.scratch
@@ -159,7 +165,7 @@ class Starts:
         raise Failure(f"no first step:\n{''.join(log)}")
 
     def _run(self, command: list[str]) -> str:
-        """The output of a command; Failure if its exit code is not 0."""
+        """Runs a command and returns its output. Raises Failure if the exit code is not 0."""
         process = subprocess.run(command, capture_output=True, text=True, cwd=self.scratch)
         if process.returncode != 0:
             raise Failure(f"{' '.join(command)}: exit {process.returncode}\n{process.stdout}{process.stderr}")
@@ -177,7 +183,7 @@ class Starts:
 
 
 def is_ready(url: str) -> bool:
-    """Whether a GET of the URL is answered with 200."""
+    """Whether a GET of the URL returns status 200."""
     try:
         with urllib.request.urlopen(url, timeout=2) as response:
             return bool(response.status == 200)

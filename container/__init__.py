@@ -1,6 +1,7 @@
-"""What runs inside the image around a job, and the one package that knows /opt/ml and the SM_* variables.
+"""Everything that runs around a job inside the image. The only package that reads /opt/ml and the SM_* variables.
 
-entrypoint starts a job (job_types) under supervise or torchrun; job_script is around every job script; settings_layers,
-environment and locations say with which settings it runs and where its folders lie; failure reports how it ended;
-serve/ is the HTTP server, http/ those of its parts that know no model, on which exploration may serve pages too.
+entrypoint starts a job (job_types) under supervise or torchrun. job_script wraps the main function of every job script.
+settings_layers, environment and locations determine a job's settings and folders. failure writes the files that report
+how it ended. serve/ is the HTTP server of models; http/ has its parts that do not depend on a model, which exploration
+may use to serve pages.
 """

@@ -1,13 +1,14 @@
-"""The image's entry point: `python -m container.entrypoint WORD [FLAGS]`.
+"""The image's entry point: `python -m container.entrypoint JOB [FLAGS]`.
 
-    train | inference | inference_TTA | evaluation  [FLAGS]   a job, supervised; with .py too
-    serve [FLAGS]                                             the server, supervised
-    PROGRAM [WORDS]                                           any other program, run as it stands
+    train | inference | inference_TTA | evaluation  [FLAGS]   a job as a supervised process; train.py means train
+    serve [FLAGS]                                             the server as a supervised process
+    PROGRAM [ARGUMENTS]                                       any other program, run in place of this process
 
-A job is a child of this process, or torchrun's child where several GPUs or hosts train, or several GPUs predict.
-Signals are passed on to it; in SageMaker's tree output/failure or output/success tells how it ended, and so does the
-exit code: 0 done, or stopped by SIGTERM with the model saved; 1 a fault; 2 bad input or settings; 130 Ctrl-C; 137
-killed; 143 stopped by SIGTERM with nothing saved but the finished parts of an inference.
+A job runs as a child of this process; with several GPUs or hosts, torchrun starts its processes. Signals are passed on
+to the job. On SageMaker, output/failure or output/success reports how it ended.
+
+Exit codes: 0 done, or stopped by SIGTERM with the model saved; 1 error; 2 bad input or settings; 130 Ctrl-C; 137
+killed; 143 stopped by SIGTERM with nothing saved except the finished parts of an inference.
 """
 
 from __future__ import annotations
@@ -39,25 +40,32 @@ from container.supervise import ExitStatus, supervise
 from container.torchrun import process_count, torchrun, torchrun_variables, wait_for_names
 from container.torchrun_child import first_failure
 from model.errors import ExitCode, InputError, did_you_mean, listing
+from model.settings.cli import requested_text, version_text
 from model.settings.inference import InferenceSettings
 
-OUT_OF_MEMORY = f"out of memory: the system killed a process of this job; {LESS_MEMORY}, or give the container more"
+OUT_OF_MEMORY = (
+    f"out of memory: the system killed a process of this job; {LESS_MEMORY}, or give the container more memory"
+)
 
 
 def main(argv: Sequence[str]) -> int:
+    """Runs the job or program that the arguments name. Returns the exit code."""
     signal.signal(signal.SIGTERM, on_sigterm)  # PID 1 has no default handler
+    if argv and argv[0] == "--version":
+        print(version_text())
+        return ExitCode.DONE
     if not argv or argv[0] in ("-h", "--help"):
         print(__doc__)
         return ExitCode.DONE if argv else ExitCode.BAD_INPUT
-    word, *flags = argv
-    job_type = find_job_type(word)
+    name, *flags = argv
+    job_type = find_job_type(name)
     if job_type is not None:
         return run_job(job_type, flags)
-    program = shutil.which(word)
+    program = shutil.which(name)
     if program is not None:
-        os.execve(program, [word, *flags], program_variables())
-    nearest = did_you_mean(word.removesuffix(".py"), JOB_TYPES)
-    problem = f"{word!r} is neither a job nor a program; jobs: {listing(JOB_TYPES)}{nearest}"
+        os.execve(program, [name, *flags], program_variables())
+    nearest = did_you_mean(name.removesuffix(".py"), JOB_TYPES)
+    problem = f"{name!r} is neither a job nor a program; jobs: {listing(JOB_TYPES)}{nearest}"
     report = Environment().report
     written = owned_folders([report.folder] if report.folder else [])
     report.begin()
@@ -67,28 +75,31 @@ def main(argv: Sequence[str]) -> int:
 
 
 def run_job(job_type: JobType[Any], flags: Sequence[str]) -> int:
-    """Runs a job under supervision, reports its end to SageMaker and returns its exit code."""
-    if {"-h", "--help"} & set(flags):
+    """Runs a job as a supervised process and reports to SageMaker how it ended. Returns its exit code."""
+    if requested_text(flags) is not None:
         os.execv(sys.executable, command(job_type, flags))
     env = Environment()
     report = Report(None) if job_type is SERVE else env.report
     report.begin()
     written = owned_folders([report.folder] if report.folder else [])
     try:
-        # the server reads its settings itself
+        # check the settings before anything is started; the server reads its own
         settings: Any = None if job_type is SERVE else settings_layers.read(job_type, flags, "")[0]
         locations = Locations(env)
         written += owned_folders(job_type.written(locations, settings))
+        # hosts of instance groups that do not train end here
         hosts = training_hosts(env) if job_type is TRAIN else env.hosts
         if hosts is None:
             return end_idle(report, written)
+        # run the job
         before = fingerprints(run_folders(settings, locations) if job_type is TRAIN else [])
         with tempfile.TemporaryDirectory(prefix="rarebird-") as notes:
             status, failure = start(job_type, flags, settings, env, hosts, Path(notes))
+        # exit code and reason, from its exit status and from whether it saved a model
         code, reason = outcome(job_type, status, failure)
         if job_type is TRAIN and hosts.rank == 0:
             code, reason = require_model(code, reason, status, settings, locations, before)
-        if code and reason != failure:  # a failure that the job reported is in the log already
+        if code and reason != failure:  # the job itself has printed its own failure
             print(f"error: {reason}", file=sys.stderr)
     except BaseException as error:
         code, reason = report_exception(error)
@@ -103,7 +114,7 @@ def run_job(job_type: JobType[Any], flags: Sequence[str]) -> int:
 
 def end_idle(report: Report, written: Sequence[OwnedFolder]) -> int:
     """Ends a host whose instance group does not train. Returns the exit code."""
-    message = "the instance group of this host does not train; nothing to do here"
+    message = "this host's instance group does not train; nothing to do"
     print(message)
     report.succeeded(message)
     hand_over(written)
@@ -111,21 +122,20 @@ def end_idle(report: Report, written: Sequence[OwnedFolder]) -> int:
 
 
 def command(job_type: JobType[Any], flags: Sequence[str]) -> list[str]:
-    """The command line of a job that is one process."""
+    """The command line of a job that runs as one process."""
     program = ["-m", "container.serve"] if job_type.script is None else [str(PROJECT_ROOT / job_type.script)]
     return [sys.executable, *program, *flags]
 
 
 def child_variables(env: Environment) -> dict[str, str]:
-    """The environment variables of what is started here. One that is set already, also in .env, wins over ours."""
+    """The environment variables of child processes. Variables that are already set, in .env too, are kept."""
     path = os.pathsep.join(filter(None, [str(PROJECT_ROOT), os.environ.get("PYTHONPATH")]))
     defaults = {name: env.variables.get(name, value) for name, value in sm_variables(env).items()}
     return {**defaults, **os.environ, **compat_variables(os.environ), "PYTHONPATH": path}
 
 
 def program_variables() -> dict[str, str]:
-    """As child_variables, but without the SM_* variables if /opt/ml is damaged: the program may be there to look at
-    it."""
+    """child_variables, but without the SM_* variables if /opt/ml is damaged, so that a program can inspect it."""
     try:
         return child_variables(Environment())
     except Exception as error:
@@ -136,27 +146,29 @@ def program_variables() -> dict[str, str]:
 def start(
     job_type: JobType[Any], flags: Sequence[str], settings: Any, env: Environment, hosts: Hosts, notes: Path
 ) -> tuple[ExitStatus, str]:
-    """Runs a job to its end, as one process or by torchrun.
+    """Runs a job to its end, as one process or with torchrun.
 
     Args:
         job_type: The job.
         flags: Its flags.
-        settings: Its settings, made of the flags and all other layers; None for the server.
+        settings: Its settings from the flags and all other layers; None for the server.
         env: The environment of the job.
         hosts: The machines that work on it.
-        notes: An empty folder for the files in which its processes note how they ended.
+        notes: An empty folder, where each process writes how it ended.
 
     Returns:
-        How it ended, and its own message of why it failed, "" if it left none.
+        The exit status, and the error message that the job wrote, "" if it wrote none.
     """
     variables = child_variables(env)
     if job_type is not TRAIN:
-        hosts = replace(hosts, names=(hosts.current,))  # the hosts of other jobs do not talk to each other
+        hosts = replace(hosts, names=(hosts.current,))  # in other jobs each host works on its own
     processes = processes_of(job_type, settings, env.variables)
+    # one process
     if processes * len(hosts.names) == 1:
         failure = notes / FAILURE
         status = supervise(command(job_type, flags), {**variables, FAILURE_FILE: str(failure)})
         return status, failure.read_text(encoding="utf-8") if failure.is_file() else ""
+    # several: torchrun
     if len(hosts.names) > 1:
         wait_for_names(hosts)
     variables |= {**torchrun_variables(hosts, processes, variables), RANKS_DIR: str(notes)}
@@ -165,12 +177,18 @@ def start(
     first = first_failure(notes) if status.code else None
     if first is not None:
         return first.status, first.failure
-    stopped = status.code and status.received == signal.SIGTERM  # before torchrun had started the script
+    stopped = status.code and status.received == signal.SIGTERM  # before torchrun started the script
     return replace(status, code=ExitCode.TERMINATED) if stopped else status, ""
 
 
 def processes_of(job_type: JobType[Any], settings: Any, variables: Mapping[str, str]) -> int:
-    """Number of processes that this host starts for a job."""
+    """Number of processes that this host starts for a job.
+
+    Args:
+        job_type: The job.
+        settings: Its settings; None for the server.
+        variables: Environment variables.
+    """
     if job_type is TRAIN:
         return process_count(settings.processes_per_host, settings.device, variables)
     if job_type.settings is InferenceSettings and not settings.pictures:
@@ -179,16 +197,19 @@ def processes_of(job_type: JobType[Any], settings: Any, variables: Mapping[str, 
 
 
 def outcome(job_type: JobType[Any], status: ExitStatus, failure: str) -> tuple[int, str]:
-    """The exit code of a job and the reason of its failure.
+    """The exit code of a job and the reason why it failed.
 
     Args:
         job_type: The job.
-        status: How its process ended.
-        failure: Its own message of why it failed, "" if it left none.
+        status: The exit status of its process.
+        failure: The error message that the job wrote, "" if it wrote none.
+
+    Returns:
+        The exit code, and the reason, "" if the job succeeded.
     """
     name = job_type.name
     if job_type is SERVE and status.code == ExitCode.TERMINATED and status.received == signal.SIGTERM:
-        return ExitCode.DONE, ""  # before it served anything
+        return ExitCode.DONE, ""  # stopped before it served anything
     other_reasons = (ExitCode.DONE, ExitCode.BAD_INPUT, ExitCode.INTERRUPTED, ExitCode.TERMINATED)
     if status.out_of_memory and status.code not in other_reasons:
         is_named = failure.startswith("out of memory")
@@ -196,11 +217,11 @@ def outcome(job_type: JobType[Any], status: ExitStatus, failure: str) -> tuple[i
     if failure or not status.code:
         return status.code, failure
     if status.code == ExitCode.KILLED:
-        return ExitCode.KILLED, f"{name} was killed by SIGKILL, as the system does when memory runs out: {LESS_MEMORY}"
+        return ExitCode.KILLED, f"{name} was killed by SIGKILL, probably because memory ran out: {LESS_MEMORY}"
     if status.code == ExitCode.TERMINATED:
         return ExitCode.TERMINATED, f"{name} was stopped by SIGTERM before anything was saved"
     if status.code == ExitCode.INTERRUPTED or status.killed_by is None:
-        return status.code, f"{name} ended with exit code {status.code}; the log tells why"
+        return status.code, f"{name} ended with exit code {status.code}; see the log"
     hint = f"; {SHARED_MEMORY}" if status.killed_by == signal.SIGBUS else ""
     return ExitCode.FAULT, f"{name} was killed by {status.killed_by.name}{hint}"
 

@@ -1,7 +1,7 @@
-"""The environment of a job: its variables (those of the process over .env), hyperparameters.json and the hosts.
+"""The environment of a job: environment variables (which override .env), hyperparameters.json and the hosts.
 
-The only module that knows the names of the SM_*, SERVE_* and SAGEMAKER_* variables, beside container.locations for
-paths and container.sm_variables for those that AWS's training toolkit sets. SageMaker itself sets no SM_* variable.
+All names of SM_*, SERVE_* and SAGEMAKER_* variables are here, except those of paths (container.locations) and those
+that AWS's training toolkit sets (container.sm_variables). SageMaker itself sets no SM_* variable.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from container.opt_ml import BASE_DIR, IN_CONTAINER, Hosts, OptMl
 from model.settings.fields import Layer, canonical
 
 log = logging.getLogger("rarebird")
-HYPERPARAMETER_PREFIX = "SM_HP_"  # prefix of the variables that AWS's toolkit makes of hyperparameters
-CLIENTS_OWN = ("sagemaker_", "_tuning_objective_metric")  # prefixes of hyperparameters that are not the job's
+HYPERPARAMETER_PREFIX = "SM_HP_"  # AWS's toolkit sets one such variable per hyperparameter
+CLIENT_PREFIXES = ("sagemaker_", "_tuning_objective_metric")  # of hyperparameters that SageMaker's clients add
 IN_IMAGE = "RAREBIRD_IMAGE"  # set by the Dockerfile
 FAILURE_FILE = "RAREBIRD_FAILURE_FILE"  # the file into which a supervised job writes why it failed
-RANKS_DIR = "RAREBIRD_RANKS_DIR"  # the folder in which each container.torchrun_child notes how it ended
-SERVE_PREFIX = "SERVE_"  # prefix of the server's settings: variables are all that SageMaker gives an endpoint
-KUBERNETES = re.compile(  # variables that a container gets of a service named serve or serve-...; no settings
+RANKS_DIR = "RAREBIRD_RANKS_DIR"  # the folder into which each container.torchrun_child writes how it ended
+SERVE_PREFIX = "SERVE_"  # of the server's settings; SageMaker can configure an endpoint only by variables
+KUBERNETES = re.compile(  # not settings: Kubernetes sets these if a service is called serve or serve-...
     r"SERVE_(\w+_)?(SERVICE_(HOST|PORT(_\w+)?)=.*|PORT=(tcp|udp|sctp)://.*|PORT_\d+_(TCP|UDP|SCTP)(_\w+)?=.*)"
 )
-SERVER_SETTINGS = {  # by the names of SageMaker (MULTI_MODEL, BATCH, MAX_PAYLOAD) and of AWS's inference toolkits
+SERVER_SETTINGS = {  # aliases of SageMaker (MULTI_MODEL, BATCH, MAX_PAYLOAD) and of AWS's inference toolkits
     "SAGEMAKER_MULTI_MODEL": "multi_model",
     "SAGEMAKER_BATCH": "batch",
     "SAGEMAKER_BIND_TO_PORT": "port",
@@ -50,24 +50,24 @@ class Environment:
     """The environment of this process.
 
     Attributes:
-        variables: The environment variables, over those of the file .env in the working folder.
+        variables: The environment variables, and those of the file .env in the working folder that they lack.
     """
 
     variables: Mapping[str, str] = field(default_factory=lambda: {**_dotenv(), **os.environ})
 
     @cached_property
     def opt_ml(self) -> OptMl:
-        """SageMaker's folder, /opt/ml or what SAGEMAKER_BASE_DIR names (as in AWS's toolkit); it need not exist."""
+        """SageMaker's folder: /opt/ml, or SAGEMAKER_BASE_DIR as in AWS's toolkit. It need not exist."""
         return OptMl(Path(self.variables.get(BASE_DIR) or IN_CONTAINER))
 
     @property
     def uses_opt_ml(self) -> bool:
-        """Whether paths that no flag and no variable names are those of /opt/ml: in the image, or if it exists."""
+        """Whether paths default to those in /opt/ml: True in the image, and if that folder exists."""
         return IN_IMAGE in self.variables or self.opt_ml.exists
 
     @property
     def is_container(self) -> bool:
-        """Whether this is the image, or another container in which SageMaker has laid out /opt/ml."""
+        """Whether this process runs in the image, or in another container in which SageMaker created /opt/ml."""
         return IN_IMAGE in self.variables or (self.opt_ml.base == IN_CONTAINER and self.opt_ml.exists)
 
     @property
@@ -77,17 +77,17 @@ class Environment:
 
     @property
     def report(self) -> Report:
-        """The files in which SageMaker looks for how the job ended."""
+        """The files from which SageMaker reads how the job ended."""
         return Report(self.opt_ml.output if self.uses_opt_ml else None, self.opt_ml.is_processing)
 
     @property
     def rank(self) -> int:
-        """This process among all that train together (torchrun's RANK)."""
+        """Rank of this process among all that train together (torchrun's RANK)."""
         return int(self.variables.get("RANK", 0))
 
     @property
     def local_rank(self) -> int:
-        """This process among those of this host."""
+        """Rank of this process among those of this host."""
         return int(self.variables.get("LOCAL_RANK", 0))
 
     @property
@@ -97,21 +97,21 @@ class Environment:
 
     @property
     def ranks_dir(self) -> Path | None:
-        """The folder in which the processes that torchrun has started note how they ended; None without torchrun."""
+        """The folder in which torchrun's processes write how they ended; None without torchrun."""
         return self.path(RANKS_DIR)
 
     def path(self, name: str) -> Path | None:
-        """The path that a variable holds, None if it is unset or empty."""
+        """The value of a variable as a path, None if it is unset or empty."""
         value = self.variables.get(name, "").strip()
         return Path(value) if value else None
 
     def hyperparameters(self) -> dict[str, Any]:
-        """hyperparameters.json without what SageMaker's clients put there for themselves."""
+        """hyperparameters.json without the entries that SageMaker's clients add for themselves."""
         values = self.opt_ml.read_config("hyperparameters.json")
-        return {name: value for name, value in values.items() if not name.startswith(CLIENTS_OWN)}
+        return {name: value for name, value in values.items() if not name.startswith(CLIENT_PREFIXES)}
 
     def hyperparameter_variables(self) -> dict[str, str]:
-        """The SM_HP_NAME variables by setting, without those that the toolkit makes of hyperparameters.json."""
+        """Values of the SM_HP_NAME variables by NAME, without those that repeat hyperparameters.json."""
         in_file = {canonical(name) for name in self.hyperparameters()}
         values = {
             key[len(HYPERPARAMETER_PREFIX) :]: value
@@ -121,11 +121,11 @@ class Environment:
         return {
             name: value
             for name, value in values.items()
-            if not name.lower().startswith(CLIENTS_OWN) and canonical(name) not in in_file
+            if not name.lower().startswith(CLIENT_PREFIXES) and canonical(name) not in in_file
         }
 
     def serving_variables(self) -> list[Layer]:
-        """The layers of the server's settings that variables hold, SERVE_NAME over SageMaker's own names."""
+        """The server's settings from variables, in increasing priority: SageMaker's names, then SERVE_NAME."""
         values = {name: self.variables.get(name, "").strip() for name in SERVER_SETTINGS}
         layers = [Layer(f"variable {name}", {SERVER_SETTINGS[name]: value}) for name, value in values.items() if value]
         own = {
@@ -137,15 +137,15 @@ class Environment:
         return [*layers, Layer(f"variable {SERVE_PREFIX}{{}}", named)]
 
     def wandb_account(self, project: str | None, entity: str | None) -> dict[str, str | None] | None:
-        """The account at Weights & Biases.
+        """The Weights & Biases account to track a run with.
 
         Args:
-            project: The project that the settings name.
-            entity: The user or team that the settings name.
+            project: The project from the settings.
+            entity: The user or team from the settings.
 
         Returns:
-            project, entity, mode (online or offline) and api_key; None if nothing is to be tracked there, which is so
-            without a key, unless the mode is offline.
+            project, entity, mode (online or offline) and api_key; None if nothing is tracked there: if the mode is
+            disabled, or there is no API key and the mode is not offline.
         """
         mode = self.variables.get("WANDB_MODE", "").strip().lower()
         key = self.variables.get("WANDB_API_KEY", "").strip() or None

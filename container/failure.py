@@ -1,4 +1,4 @@
-"""The files in which SageMaker looks for how a job ended: output/failure, output/success and, for a processing job,
+"""The files from which SageMaker reads how a job ended: output/failure, output/success and, for a processing job,
 output/message.
 
 Source: SageMaker Developer Guide, "How Amazon SageMaker Processes Training Output" and "Build Your Own Processing
@@ -15,16 +15,16 @@ from pathlib import Path
 FAILURE, SUCCESS, MESSAGE = "failure", "success", "message"
 MAX_LENGTH = 1024  # characters of a FailureReason, bytes of an ExitMessage
 ELLIPSIS = " ..."
-FRAMES = 3  # of a traceback
+FRAMES = 3  # of a traceback that the failure file shows
 
 
 @dataclass(frozen=True)
 class Report:
-    """Writes those files. One that cannot be written is passed over: it must not change how the job ends.
+    """Writes these files. A file that cannot be written is skipped, so that it does not change how the job ends.
 
     Attributes:
-        folder: BASE/output; None if nobody reads the files.
-        processing: Whether it is a processing job, which has a message too.
+        folder: BASE/output; None to write no files.
+        processing: Whether this is a processing job, which also writes output/message.
     """
 
     folder: Path | None
@@ -39,7 +39,7 @@ class Report:
                 (self.folder / name).unlink(missing_ok=True)
 
     def failed(self, text: str) -> None:
-        """Writes the reason of a failure. The first of a run stays; later ones follow from it."""
+        """Writes why the job failed. The first reason of a run is kept; later failures are consequences of it."""
         if self.folder is None:
             return
         write_once(self.folder / FAILURE, text)
@@ -47,7 +47,7 @@ class Report:
             write_once(self.folder / MESSAGE, text)
 
     def succeeded(self, text: str) -> None:
-        """Writes the success, unless there is a failure."""
+        """Writes that the job succeeded, unless a failure is written already."""
         if self.folder is None or (self.folder / FAILURE).exists():
             return
         write_once(self.folder / SUCCESS, "")
@@ -56,8 +56,8 @@ class Report:
 
 
 def write_once(path: Path, text: str) -> None:
-    """Writes text, cut to what SageMaker reads, into a file that does not exist yet; else and on OSError does
-    nothing."""
+    """Writes text, cut to the length that SageMaker reads, into a new file. Does nothing if the file exists or on
+    OSError."""
     with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
         with open(path, "xb") as file:
@@ -65,7 +65,12 @@ def write_once(path: Path, text: str) -> None:
 
 
 def cut(text: str, in_bytes: bool = False) -> str:
-    """At most MAX_LENGTH characters, or bytes of UTF-8, ending at the end of a character."""
+    """Cuts text to at most MAX_LENGTH characters.
+
+    Args:
+        text: The text.
+        in_bytes: Whether MAX_LENGTH counts bytes of UTF-8; no character is split.
+    """
     text = text.strip().encode("utf-8", "backslashreplace").decode("utf-8")
     if not in_bytes:
         return text if len(text) <= MAX_LENGTH else text[: MAX_LENGTH - len(ELLIPSIS)] + ELLIPSIS
@@ -76,8 +81,13 @@ def cut(text: str, in_bytes: bool = False) -> str:
 
 
 def exception_text(error: BaseException, remedy: str = "") -> str:
-    """Type and message of an exception, then the remedy, then the innermost frames in which it was raised."""
+    """Describes an exception for the failure file: type and message, remedy, and the innermost frames.
+
+    Args:
+        error: The exception.
+        remedy: What the user can do, "" if it is not known.
+    """
     message = "".join(traceback.format_exception_only(error)).strip()
     frames = traceback.extract_tb(error.__traceback__)[::-1][:FRAMES]
     lines = [f"at {Path(frame.filename).name}:{frame.lineno} in {frame.name}" for frame in frames]
-    return "\n".join([message, *([remedy] if remedy else []), *lines, "the log holds the whole traceback"])
+    return "\n".join([message, *([remedy] if remedy else []), *lines, "the log has the whole traceback"])

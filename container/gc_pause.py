@@ -1,6 +1,6 @@
-"""Pauses Python's garbage collector until container.job_script.run; the scripts that load torch import this first.
+"""Pauses Python's garbage collector until container.job_script.run. Scripts that load torch import this module first.
 
-The collector would go through the objects of the imports again and again, a sixth of the imports' time, and free none.
+During the imports the collector would repeatedly scan the new objects, a sixth of the time, and free none of them.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from container.project_root import PROJECT_ROOT
 
 
 def is_script(file: str | None) -> bool:
-    """Whether the process's main file is one of our scripts, so that no other program loses its collector."""
+    """Whether a main file is one of the job scripts. Other programs keep their garbage collector."""
     return file is not None and Path(file).resolve().parent == PROJECT_ROOT
 
 

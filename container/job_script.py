@@ -1,4 +1,4 @@
-"""What every job script does around its own work: starts the log and turns exceptions into exit codes."""
+"""Runs the main function of a job script: early checks of the command line, log, exceptions and exit codes."""
 
 from __future__ import annotations
 
@@ -14,16 +14,17 @@ import tempfile
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NoReturn, TextIO
+from typing import Any, NoReturn, TextIO
 
 from container import settings_layers
 from container.environment import FAILURE_FILE, Environment
 from container.failure import Report, exception_text, write_once
+from container.job_types import JobType
 from container.locations import Locations
 from model.errors import ExitCode, Failure, InputError
 from model.streams import outlive_readers
 
-PATH_ERRORS = (  # the paths that settings name are bad, not the job
+PATH_ERRORS = (  # caused by a path in the settings
     errno.ENOTDIR,
     errno.EEXIST,
     errno.EISDIR,
@@ -33,25 +34,47 @@ PATH_ERRORS = (  # the paths that settings name are bad, not the job
     errno.ENAMETOOLONG,
 )
 
-PROBLEMS = "problems.txt"  # all problems, where the log shows the first of each kind
+PROBLEMS = "problems.txt"  # all problems, if the log shows only the first ones of each kind
 
-LESS_MEMORY = "a smaller batch_size or input_size needs less"
-FEWER_WORKERS = "fewer num_workers or smaller images need less"
-SHARED_MEMORY = "/dev/shm may be full: fewer num_workers need less"
+LESS_MEMORY = "use a smaller batch_size or input_size"
+FEWER_WORKERS = "use fewer num_workers or smaller images"
+SHARED_MEMORY = "/dev/shm may be full: use fewer num_workers"
 
 log = logging.getLogger("rarebird")
 
 
 class Terminated(BaseException):
-    """SIGTERM came while the job had no handler of its own for it."""
+    """The process received SIGTERM, and the job has no handler of its own."""
+
+
+def check_command_line(job_type: JobType[Any], usage: str) -> None:
+    """Ends the process if its command line requests a text, such as --help, or if a setting or an input is wrong.
+
+    The scripts call it before they import torch, pandas and numpy, which takes seconds. It only checks: main reads the
+    settings again.
+
+    Args:
+        job_type: The job of the script.
+        usage: See settings_layers.read.
+    """
+    outlive_readers()
+    log.handlers, log.propagate = [logging.NullHandler()], False  # main logs the same lines
+    try:
+        settings, env = settings_layers.read(job_type, None, usage)
+        job_type.check(Locations(env), settings)
+    except SystemExit:
+        raise
+    except BaseException as error:
+        report = _start_report()
+        _end_process(*report_exception(error), report)
 
 
 def run(main: Callable[[], int], log_to: TextIO | None = None) -> NoReturn:
     """Runs a job's main and ends the process with its exit code (model.errors.ExitCode).
 
-    An exception becomes the exit code that report_exception gives it. A reader of stdout or stderr that has gone, as
-    `| head`, changes nothing. The reason of a failure is left for the
-    supervisor (container.entrypoint), else for SageMaker in output/failure.
+    An exception becomes the exit code that report_exception returns. Nothing changes if the reader of stdout or stderr
+    has gone, as with `| head`. The reason of a failure is written to a file for the supervisor (container.entrypoint),
+    or, without a supervisor, to SageMaker's output/failure.
 
     Args:
         main: The job; returns its exit code.
@@ -62,18 +85,37 @@ def run(main: Callable[[], int], log_to: TextIO | None = None) -> NoReturn:
     outlive_readers()
     start_log(log_to or sys.stdout)
     signal.signal(signal.SIGTERM, on_sigterm)
-    supervised = os.environ.get(FAILURE_FILE)
-    report = Report(None) if supervised is not None or not is_first() else Environment().report
-    report.begin()
+    report = _start_report()
     try:
         code, reason = main(), ""
         signal.signal(signal.SIGTERM, signal.SIG_IGN)  # everything is done and saved
         if code:
-            reason = f"ended with exit code {code}; the log tells why"
+            reason = f"ended with exit code {code}; see the log for the reason"
     except SystemExit:
         raise
     except BaseException as error:
         code, reason = report_exception(error)
+    _end_process(code, reason, report)
+
+
+def _start_report() -> Report:
+    """The report of the job to SageMaker, without the files of an earlier run. It writes no file if a supervisor
+    reports the end, or if this is not the first process."""
+    is_ours = FAILURE_FILE not in os.environ and is_first()
+    report = Environment().report if is_ours else Report(None)
+    report.begin()
+    return report
+
+
+def _end_process(code: int, reason: str, report: Report) -> NoReturn:
+    """Reports the end of the job and ends the process.
+
+    Args:
+        code: The exit code.
+        reason: Why the job failed; "" if it did not.
+        report: As _start_report returns it.
+    """
+    supervised = os.environ.get(FAILURE_FILE)
     if supervised and code:
         write_once(Path(supervised), reason)
     elif code:
@@ -83,15 +125,15 @@ def run(main: Callable[[], int], log_to: TextIO | None = None) -> NoReturn:
     sys.stdout.flush()
     sys.stderr.flush()
     if code and Environment().world > 1:
-        os._exit(code)  # the end of torch's process group may wait for a frozen host without a limit
+        os._exit(code)  # ending torch's process group may wait for a frozen host without a limit
     sys.exit(code)
 
 
 def report_exception(error: BaseException) -> tuple[int, str]:
     """Prints an exception to stderr and returns its exit code and message.
 
-    2 for InputError and for paths that cannot be written, 130 for Ctrl-C, 143 for SIGTERM, 137 if a loader worker was
-    killed, 1 for everything else; only what is no known error is printed with its traceback.
+    The exit code is 2 for InputError and for paths that cannot be written, 130 for Ctrl-C, 143 for SIGTERM, 137 if a
+    loader worker was killed, and 1 otherwise. Only unexpected exceptions are printed with their traceback.
     """
     if isinstance(error, InputError):
         listed = _write_problems(error.details) if error.details and is_first() else None
@@ -118,8 +160,8 @@ def report_exception(error: BaseException) -> tuple[int, str]:
 
 
 def _write_problems(text: str) -> Path | None:
-    """Writes a message too long for the log into the output directory if there is one, else into the temporary folder.
-    Returns the file; None where neither can be written."""
+    """Writes a message that is too long for the log into the output directory or, if that is not possible, into a
+    temporary folder. Returns the file; None if neither can be written."""
     with contextlib.suppress(OSError, InputError):
         folder = Locations(Environment()).output_dir(settings_layers.current("output_data_dir"))
         if folder is not None:
@@ -136,12 +178,12 @@ def _write_text(path: Path, text: str) -> Path:
 
 
 def on_sigterm(*_: object) -> None:
-    """Signal handler of a job that has none of its own."""
+    """Signal handler for jobs without their own."""
     raise Terminated
 
 
 def start_log(stream: TextIO) -> None:
-    """Sends the logger `rarebird` to a stream, as plain lines; if several processes train, rank 0 alone logs."""
+    """Writes the logger `rarebird` to a stream, as plain lines. Of several processes, only the first logs."""
     handler = logging.StreamHandler(stream)
     handler.setFormatter(_Plain())
     log.handlers = [handler]
@@ -167,19 +209,19 @@ def _end(message: str, code: int) -> tuple[int, str]:
 
 
 def _ran_out_of_memory(error: BaseException) -> bool:
-    """torch raises OutOfMemoryError for a GPU's memory, a plain RuntimeError for the machine's."""
+    """Whether memory ran out: torch raises OutOfMemoryError for a GPU, and RuntimeError for the machine."""
     return type(error).__name__ == "OutOfMemoryError" or "DefaultCPUAllocator: can't allocate memory" in str(error)
 
 
 def _worker_error(error: BaseException) -> tuple[int, str] | None:
-    """Exit code and message if an exception comes from a loader worker that a signal ended, else None.
+    """Exit code and message if a signal ended a loader worker, otherwise None.
 
-    torch.utils.data raises RuntimeError `DataLoader worker (pid(s) N) exited unexpectedly`, where it noticed the signal
-    because of `DataLoader worker (pid N) is killed by signal: Killed.`, or another signal's name.
+    torch.utils.data raises RuntimeError `DataLoader worker (pid(s) N) exited unexpectedly`. If it noticed the signal,
+    the cause is `DataLoader worker (pid N) is killed by signal: Killed.`, or the name of another signal.
     """
     texts = [str(link) for link in _chain(error) if isinstance(link, RuntimeError) and "DataLoader worker" in str(link)]
     signals = [match[1] for text in texts if (match := re.search(r"killed by signal: ([^.]+)", text))]
-    killed = f"a loader worker was killed, as for memory: {FEWER_WORKERS}"
+    killed = f"a loader worker was killed, probably out of memory: {FEWER_WORKERS}"
     if not signals:
         return (ExitCode.KILLED, killed) if any("exited unexpectedly" in text for text in texts) else None
     if "Killed" in signals:
@@ -189,7 +231,7 @@ def _worker_error(error: BaseException) -> tuple[int, str] | None:
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """An exception and all its causes and contexts."""
+    """An exception with all its causes and contexts."""
     seen: list[BaseException] = []
     waiting: list[BaseException | None] = [error]
     while waiting:

@@ -1,8 +1,8 @@
 """The job types train, inference, inference_TTA, evaluation and serve: script, settings, inputs and outputs of each.
 
-The entry point, the reader of settings and the launcher (jobs/) take what they know of a job from here. A new job is
-one more JobType, a module of settings, a script in the project's root (named in .dockerignore and pyproject.toml), and
-a subcommand of jobs/ with its class of flags in jobs.spec.flags.
+The entry point, container.settings_layers and the launcher (jobs/) read these definitions. A new job needs a JobType
+here, a module of settings, a script in the project's root (listed in .dockerignore and pyproject.toml), and a
+subcommand of jobs/ with its class of flags in jobs.spec.flags.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+from container.input_checks import check_evaluation, check_inference, check_training
 from container.locations import Locations
 from model.answers.files import PARTS
 from model.settings.evaluation import EvaluationSettings
@@ -21,7 +22,7 @@ from model.settings.train import TrainSettings
 
 S = TypeVar("S")
 
-FILE, FOLDER = "file", "folder"  # what a setting of `outputs` names
+FILE, FOLDER = "file", "folder"  # kinds of paths in `outputs`
 
 
 @dataclass(frozen=True)
@@ -29,34 +30,33 @@ class JobType(Generic[S]):
     """One kind of job.
 
     Attributes:
-        name: The word that starts it, as in `docker run IMAGE train` and `python -m jobs train`.
+        name: Name of the job, as in `docker run IMAGE train` and `python -m jobs train`.
         settings: Its settings class.
         script: Its file in the project's root; None for the server, which is a package.
-        defaults: The script's own defaults, if they differ from those of the settings class.
-        folders: Settings that name an input folder, and the name of that input: a channel of a training job, a
+        defaults: Defaults of the script that differ from those of the settings class.
+        folders: Settings that name an input folder, each with the name of the input: a channel of a training job, a
             processing input of other jobs.
-        tables: Those of `folders` that may name a file too.
-        files: Settings that name a file or folder of the machine which launches the job. It is sent along as an input
-            named after the setting, and the setting is sent with the path that it has in the job. Each item of a list
-            is an input of its own.
-        beside: Those of `files` of which the bare name of a .csv is a file in an input, with the name of that input.
-            A file elsewhere brings its folder along, with the files that belong to it.
-        outputs: Settings that name a file or folder which the job writes, FILE or FOLDER. A launched job writes into
-            its own output folder: a file keeps its name alone, a folder is that folder.
-        local: Settings with paths of the machine which launches the job. They are not sent: the job takes the paths
-            from its own /opt/ml.
-        refused: Settings with paths that a launched job has no use for, each with what to give instead.
-        values: Settings that are text and no path of a machine. A setting that is text and has no choices is in exactly
-            one of folders, files, outputs, local, refused and values.
-        required: Those of `folders` without which no job can be launched, unless `instead` is given.
-        jobs: Settings of `files` that may be the name of a job, with the input of `feeds` that they are like.
+        tables: Settings of `folders` that may also name a file.
+        files: Settings that name a file or folder on the launching machine. The launcher uploads it as an input named
+            after the setting and passes the path that it has in the job. Each item of a list is an input of its own.
+        beside: Settings of `files` whose value may be the bare name of a .csv in an input, each with the name of that
+            input. A .csv elsewhere is uploaded together with its folder, which contains the files that belong to it.
+        outputs: Settings that name a path the job writes to, each with its kind, FILE or FOLDER. A launched job writes
+            into its own output folder: of a file only the name is passed, a folder becomes the output folder itself.
+        local: Settings with paths on the launching machine. They are not passed: the job uses the paths in /opt/ml.
+        refused: Settings with paths that a launched job cannot use, each with the advice what to use instead.
+        values: Text settings that are not paths. A text setting without choices is in exactly one of folders, files,
+            outputs, local, refused and values.
+        required: Settings of `folders` that a launched job must have, unless their replacement in `instead` is set.
+        jobs: Settings of `files` whose value may be the name of an earlier job, each with the output of that job (a key
+            of its `feeds`) that is then used.
         instead: By setting of `required`, the setting of `files` that replaces it.
         data: The input that the launcher's flag --data names, "" if it has no such flag.
-        output: Name of the output folder, in RESULTS/JOB and below /opt/ml/processing (a training job's is
-            /opt/ml/output/data; its model comes beside it).
-        feeds: Inputs of later jobs that can be a job of this type by its name, each with the folder in RESULTS/JOB that
-            it means.
-        written: The folders that it writes into, beside the files that report its end.
+        output: Name of the output folder, in RESULTS/JOB and in /opt/ml/processing. (A training job writes to
+            /opt/ml/output/data; its model is in RESULTS/JOB too.)
+        feeds: Outputs that later jobs can use as their input of that name, each with its folder in RESULTS/JOB.
+        written: The folders that it writes into, in addition to the files that report how it ended.
+        check: Raises InputError if an input is missing, as far as that is known without torch, pandas and numpy.
     """
 
     name: str
@@ -78,26 +78,28 @@ class JobType(Generic[S]):
     output: str = ""
     feeds: Mapping[str, str] = field(default_factory=dict)
     written: Callable[[Locations, S], Iterable[Path]] = lambda locations, settings: ()
+    check: Callable[[Locations, S], None] = lambda locations, settings: None
 
     @property
     def default_settings(self) -> S:
+        """The settings of the script if none is set."""
         return self.settings(**self.defaults)
 
     @property
     def required_inputs(self) -> dict[str, str]:
-        """The inputs that a launched job must have, each with the launcher's flag that names it."""
+        """The inputs that a launched job must have, each with the launcher's flag for it."""
         inputs = {self.folders[name]: f"--{name}" for name in self.required}
         return {name: "--data" if name == self.data else flag for name, flag in inputs.items()}
 
     @property
     def replaced_by(self) -> dict[str, str]:
-        """The required inputs without which a job can do where an input of another name is given (NAME, NAME-1)."""
+        """Required inputs that another input (NAME, NAME-1, ...) can replace, each with the NAME of the other."""
         return {self.folders[name]: other for name, other in self.instead.items()}
 
     @property
     def alias_script(self) -> str:
-        """The script whose aliases (model.settings.aliases) its settings take: inference_TTA.py has those of
-        inference.py."""
+        """The script under whose name model.settings.aliases lists the aliases of its settings; inference_TTA.py shares
+        those of inference.py."""
         first = next(job_type for job_type in JOB_TYPES.values() if job_type.settings is self.settings)
         return first.script or first.name
 
@@ -120,6 +122,7 @@ TRAIN = JobType(
     output="output",
     feeds={"model": "model"},
     written=Locations.written_by_training,
+    check=check_training,
 )
 INFERENCE = JobType(
     "inference",
@@ -129,7 +132,7 @@ INFERENCE = JobType(
     files=("models",),
     outputs={"output": FILE},
     local=("output_data_dir",),
-    refused={"pictures": "python inference.py predicts single images; a job takes their folder, by --data"},
+    refused={"pictures": "only python inference.py predicts single images; a job takes a folder: --data FOLDER"},
     values=("table", "picture_column", "encoding", "device"),
     required=("eval_dir", "model_dir"),
     jobs={"models": "model"},
@@ -138,6 +141,7 @@ INFERENCE = JobType(
     output="output",
     feeds={"predictions": "output", PARTS: PARTS},
     written=Locations.written_by_inference,
+    check=check_inference,
 )
 INFERENCE_TTA = JobType(
     "inference_TTA",
@@ -157,6 +161,7 @@ INFERENCE_TTA = JobType(
     output=INFERENCE.output,
     feeds=INFERENCE.feeds,
     written=INFERENCE.written,
+    check=INFERENCE.check,
 )
 EVALUATION = JobType(
     "evaluation",
@@ -173,14 +178,15 @@ EVALUATION = JobType(
     instead={"output_data_dir": "answers"},
     output="evaluation",
     written=Locations.written_by_evaluation,
+    check=check_evaluation,
 )
-SERVE = JobType("serve", ServeSettings, None)  # python -m container.serve; the launcher's are endpoints and transforms
+SERVE = JobType("serve", ServeSettings, None)  # python -m container.serve; jobs/ launches endpoints and transforms
 
 JOB_TYPES: dict[str, JobType[Any]] = {
     job_type.name: job_type for job_type in (TRAIN, INFERENCE, INFERENCE_TTA, EVALUATION, SERVE)
 }
 
 
-def find_job_type(word: str) -> JobType[Any] | None:
-    """The job type of that name or script, None if there is none."""
-    return next((job_type for job_type in JOB_TYPES.values() if word in (job_type.name, job_type.script)), None)
+def find_job_type(name: str) -> JobType[Any] | None:
+    """The job type with a name, or the name of its script; None if there is none."""
+    return next((job_type for job_type in JOB_TYPES.values() if name in (job_type.name, job_type.script)), None)

@@ -1,6 +1,6 @@
-"""Whether a training job has left a model: without one it has failed, whatever its exit code says.
+"""Checks that a training job has saved a model. Without one the job has failed, even if its exit code is 0.
 
-Looks at files alone, without torch.
+Reads only files and does not import torch.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Fingerprint = tuple[str, int, int]  # name, modification time in ns and inode of
 
 
 def run_folders(settings: TrainSettings, locations: Locations) -> list[Path]:
-    """The folders in which a run of this name, or of the name with a number behind it, puts its model."""
+    """The folders of the runs with this name, or with this name followed by a number."""
     models = locations.models_dir(settings.model_dir)
     if locations.is_packed(models) or not models.is_dir():
         return [models]
@@ -29,8 +29,8 @@ def run_folders(settings: TrainSettings, locations: Locations) -> list[Path]:
 
 
 def fingerprints(folders: Iterable[Path]) -> dict[Path, Fingerprint]:
-    """By folder, the fingerprint of the model or ensemble in it; folders without one are left out. A model that is
-    saved later has another fingerprint, whatever the clock of the file system says."""
+    """The fingerprint of the model or ensemble in each folder; folders without one are skipped. A model that is saved
+    later has another fingerprint, even if the clock of the file system is wrong."""
     by_folder = {}
     for folder in folders:
         file = last_written(folder)
@@ -41,8 +41,13 @@ def fingerprints(folders: Iterable[Path]) -> dict[Path, Fingerprint]:
 
 
 def newest(folders: Iterable[Path], before: Mapping[Path, Fingerprint]) -> Path | None:
-    """The folder whose model was saved last, of those whose fingerprint is not the one before; None if all are."""
-    saved = {folder: mark for folder, mark in fingerprints(folders).items() if mark != before.get(folder)}
+    """The folder with the newest model that was saved since the fingerprints were taken; None if there is none.
+
+    Args:
+        folders: The folders of models.
+        before: The earlier fingerprints by folder.
+    """
+    saved = {folder: stamp for folder, stamp in fingerprints(folders).items() if stamp != before.get(folder)}
     return max(saved, key=lambda folder: saved[folder][1], default=None)
 
 
@@ -54,16 +59,20 @@ def require_model(
     locations: Locations,
     before: Mapping[Path, Fingerprint],
 ) -> tuple[int, str]:
-    """Corrects the exit code and the reason of a training's failure by whether it has saved a model: if it was stopped
-    after that it has not failed, and it has failed without one.
+    """Corrects the exit code of a training and the reason of its failure, depending on whether it has saved a model.
+
+    A training that was stopped after it saved a model succeeded; one that ended without a model failed.
 
     Args:
         code: The exit code so far.
         reason: The reason of the failure so far.
-        status: How the job's process ended.
+        status: The exit status of the job's process.
         settings: The training's settings.
-        locations: Where the training put its model.
-        before: The fingerprints of the models that lay there before the training.
+        locations: The training's paths.
+        before: The fingerprints of the models that existed before the training.
+
+    Returns:
+        The exit code and the reason, "" if the training succeeded.
     """
     if code not in (ExitCode.DONE, ExitCode.TERMINATED):
         return code, reason

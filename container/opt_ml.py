@@ -1,4 +1,4 @@
-"""SageMaker's folder /opt/ml: the paths in it, and what its config files say about the job.
+"""SageMaker's folder /opt/ml: its paths, and the content of its config files.
 
 Source: SageMaker Developer Guide, "How Amazon SageMaker Provides Training Information", "How Amazon SageMaker Runs
 Your Training Image", "How Amazon SageMaker Configures Input and Output For Your Processing Container" and "Build Your
@@ -17,7 +17,7 @@ from model.answers.files import PARTS
 from model.errors import InputError
 
 IN_CONTAINER = Path("/opt/ml")
-BASE_DIR = "SAGEMAKER_BASE_DIR"  # variable that names the folder if it is not /opt/ml
+BASE_DIR = "SAGEMAKER_BASE_DIR"  # variable that names another folder than /opt/ml
 JOB_VARIABLES = ("SM_", "SAGEMAKER_", "TRAINING_JOB_")  # prefixes of the variables that a job reads
 PIPE = "pipe"
 SHARDED = "shardedbys3key"
@@ -29,8 +29,8 @@ class Hosts:
 
     Attributes:
         current: This machine's name.
-        names: All names, sorted, which is SageMaker's order.
-        interface: The network interface between them, None if no config file names one.
+        names: All names, sorted; SageMaker numbers hosts in this order.
+        interface: The network interface between them, None if it is not configured.
     """
 
     current: str
@@ -49,11 +49,11 @@ class Hosts:
 
 @dataclass(frozen=True)
 class OptMl:
-    """The folder at `base`. Whatever reads a config file raises InputError if it is not what SageMaker writes."""
+    """The folder at `base`. Methods that read a config file raise InputError if it is damaged."""
 
     base: Path = IN_CONTAINER
 
-    # The paths of a training job.
+    # Paths of a training job
 
     @property
     def input(self) -> Path:
@@ -85,14 +85,14 @@ class OptMl:
     def checkpoints(self) -> Path:
         return self.base / "checkpoints"
 
-    # The path of both.
+    # Path of both kinds of jobs
 
     @property
     def output(self) -> Path:
         """The files `failure`, `success` and `message`."""
         return self.base / "output"
 
-    # The paths of a processing job.
+    # Paths of a processing job
 
     @property
     def processing_config(self) -> Path:
@@ -113,12 +113,12 @@ class OptMl:
 
     @property
     def processing_output(self) -> Path:
-        """The answers of inference."""
+        """The predictions of inference."""
         return self.processing / "output"
 
     @property
     def processing_parts(self) -> Path:
-        """The finished parts of the answers of inference, which SageMaker uploads while the job runs."""
+        """The finished parts of an inference, which SageMaker uploads while the job runs."""
         return self.processing / PARTS
 
     @property
@@ -126,22 +126,22 @@ class OptMl:
         """evaluation.json and report.html."""
         return self.processing / "evaluation"
 
-    # What the config files say.
+    # Content of the config files
 
     @property
     def exists(self) -> bool:
-        """Whether SageMaker, or a launcher in its place, has laid out this folder."""
+        """Whether SageMaker, or jobs/ for a local job, has created this folder."""
         return any(folder.is_dir() for folder in (self.input, self.processing_config, self.processing))
 
     @property
     def is_processing(self) -> bool:
-        """Whether it is a processing job's."""
+        """Whether the folder is that of a processing job."""
         if (self.processing_config / "processingjobconfig.json").is_file():
             return True
         return self.processing.is_dir() and not self.input.is_dir()
 
     def read_config(self, name: str) -> dict[str, Any]:
-        """The content of a config file of a training or a processing job, {} if it is missing."""
+        """The content of a config file, of a training or a processing job; {} if it is missing."""
         path = self.config / name
         if not path.is_file():
             path = self.processing_config / name
@@ -157,16 +157,16 @@ class OptMl:
 
     @cached_property
     def hosts(self) -> Hosts:
-        """The hosts of resourceconfig.json, or this one alone."""
+        """The hosts in resourceconfig.json; without that file, this machine only."""
         resources = self.read_config("resourceconfig.json")
         current = str(resources.get("current_host") or "algo-1")
         names = tuple(sorted(map(str, resources.get("hosts") or [current])))
         if current not in names:
-            raise InputError(f"resourceconfig.json: current_host {current!r} is none of hosts {', '.join(names)}")
+            raise InputError(f"resourceconfig.json: current_host {current!r} is not in hosts: {', '.join(names)}")
         return Hosts(current, names, resources.get("network_interface_name"))
 
     def input_names(self) -> list[str]:
-        """The channels and processing inputs that the config files list or that have a folder."""
+        """Names of the channels and processing inputs that are in the config files or have a folder."""
         names = set(self.read_config("inputdataconfig.json"))
         for data in (self.data, self.processing_inputs):
             if data.is_dir():
@@ -174,15 +174,15 @@ class OptMl:
         return sorted(names)
 
     def input_folder(self, name: str) -> Path | None:
-        """The folder of a channel or processing input, None if the job has none of that name.
+        """The folder of a channel or processing input, None if there is no such input.
 
         Raises:
-            InputError: The channel comes in Pipe mode.
+            InputError: The channel is in Pipe mode.
         """
         channel = self.read_config("inputdataconfig.json").get(name)
         if isinstance(channel, dict) and str(channel.get("TrainingInputMode", "")).lower() == PIPE:
             raise InputError(
-                f"the channel `{name}` comes in Pipe mode, in which no file can be opened twice: set its InputMode to "
+                f"the channel `{name}` is in Pipe mode, in which files can be read only once: set its InputMode to "
                 "FastFile, which streams too, or to File"
             )
         folder = self.channel(name)
@@ -192,7 +192,7 @@ class OptMl:
         return folder if folder.is_dir() else None
 
     def is_sharded(self, folder: Path) -> bool:
-        """Whether each host got its own part of an input folder (ShardedByS3Key) instead of all of it."""
+        """Whether SageMaker gave each host only its own part of an input folder (ShardedByS3Key)."""
         channel = self.read_config("inputdataconfig.json").get(folder.name)
         if isinstance(channel, dict) and folder.parent == self.data:
             return str(channel.get("S3DistributionType", "")).lower() == SHARDED

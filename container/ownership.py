@@ -1,5 +1,5 @@
-"""Owners of a job's output: what root writes into a mounted folder is given to the folder's owner, so that whoever
-started the container can delete it."""
+"""Owners of a job's output. Files that root writes into a mounted folder are given to the owner of the folder, so that
+the user who started the container can delete them."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class OwnedFolder:
-    """A folder that a job writes into, and whose it is to be.
+    """A folder that a job writes into, and the owner that its content will get.
 
     Attributes:
         path: The folder, which need not exist yet.
-        existing: The folder itself, or the part of its path that existed before the job.
+        existing: The folder, or its nearest parent that existed before the job.
         uid: Owner of `existing`.
         gid: Group of `existing`.
     """
@@ -27,7 +27,8 @@ class OwnedFolder:
     gid: int
 
     @classmethod
-    def of(cls, folder: Path) -> OwnedFolder:
+    def from_path(cls, folder: Path) -> OwnedFolder:
+        """The folder with its owner, or the owner of its nearest existing parent."""
         existing = path = folder.absolute()
         while not existing.exists():
             existing = existing.parent
@@ -36,16 +37,16 @@ class OwnedFolder:
 
 
 def owned_folders(folders: Iterable[Path]) -> list[OwnedFolder]:
-    """The folders whose owner is not root; none if this process is not root."""
+    """Those folders whose owner is not root; [] if this process is not run by root."""
     if os.geteuid() != 0:
         return []
-    owned = [OwnedFolder.of(folder) for folder in folders]
+    owned = [OwnedFolder.from_path(folder) for folder in folders]
     return [folder for folder in owned if folder.uid != 0]
 
 
 def hand_over(folders: Iterable[OwnedFolder]) -> None:
-    """Gives what belongs to root in the folders to their owners: what this job has written, and what an earlier job
-    that was killed could not hand over."""
+    """Gives root's files in the folders to the owners of the folders: the files of this job, and those that an earlier
+    job left when it was killed."""
     for folder in folders:
         created = [path for path in folder.path.parents if folder.existing in path.parents]
         for path in (*created, folder.path, *_below(folder.path)):

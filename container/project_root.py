@@ -1,4 +1,4 @@
-"""The project's root folder, with the job scripts and the packages."""
+"""The root folder of the project, which contains the job scripts and the packages."""
 
 from __future__ import annotations
 

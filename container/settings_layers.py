@@ -1,8 +1,9 @@
-"""The settings of a job, read from its layers: flags over hyperparameters.json over SM_HP_* variables and .env over the
-experiment file (the setting, or the channel, `config`)."""
+"""Reads the settings of a job from its sources. Flags override hyperparameters.json, which overrides SM_HP_* variables
+and .env, which override the experiment file (the setting, or the channel, `config`)."""
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,38 +16,50 @@ from container.job_types import JOB_TYPES, SERVE, JobType
 from container.locations import Locations
 from model.errors import InputError, did_you_mean, listing
 from model.settings.aliases import aliases_of, translate
-from model.settings.cli import HelpAsked, help_text, parse_flags
+from model.settings.cli import HELP, VERSION, TextRequested, help_text, parse_flags, positional_name, version_text
 from model.settings.decode import decode
 from model.settings.fields import Layer, as_dict, build, canonical
 
 S = TypeVar("S")
 
-_settings: dict[str, Any] = {}  # of the job that this process runs, once they are read
+_settings: dict[str, Any] = {}  # settings of the job in this process, after read
 
-CONFIG = Path("config.yaml")  # used if it is in the working folder and no other experiment file is named
-CONFIG_CHANNEL = "config"  # channel or processing input with an experiment file
+CONFIG = Path("config.yaml")  # used if it is in the working folder and no other experiment file is set
+CONFIG_CHANNEL = "config"  # channel or processing input that contains an experiment file
 CONFIG_SUFFIXES = (".yaml", ".yml", ".json")
+
+SOURCES = """\
+Settings are read from flags, hyperparameters.json, variables SM_HP_NAME and
+.env, and an experiment file (YAML); the first that has a value wins."""
+SERVER_SOURCES = "Settings are read from flags and from variables SERVE_NAME; flags win."
+EXIT_CODES = """\
+Exit codes: 0 done, 1 failure, 2 invalid input or settings, 130 Ctrl-C,
+137 killed (out of memory), 143 stopped by SIGTERM with nothing saved."""
 
 
 def read(job_type: JobType[S], argv: Sequence[str] | None, usage: str) -> tuple[S, Environment]:
-    """Reads a job's settings and its environment. --help prints and ends the process.
+    """Reads a job's settings and its environment. --help, --help-all and --version print and end the process.
 
     Args:
         job_type: The job, with its settings class and the defaults of its script.
         argv: Its flags; those of the process if None.
-        usage: The text that --help prints above the flags.
+        usage: What the job does: a summary, examples, and for --help-all the details, separated by empty lines.
+
+    Returns:
+        The settings and the environment.
 
     Raises:
-        InputError: With all problems of all layers at once.
+        InputError: Lists the problems of all layers.
     """
     defaults = dict(job_type.defaults)
     try:
         flags = parse_flags(job_type.settings, sys.argv[1:] if argv is None else argv)
-    except HelpAsked:
-        print(help_text(job_type.settings, usage, defaults))
+    except TextRequested as requested:
+        print(text_of(job_type, requested.text, usage))
         raise SystemExit(0) from None
+    # collect the layers; the last one wins
     env = Environment()
-    layers: list[Layer] = [Layer("default {}", defaults)]  # the last one wins
+    layers: list[Layer] = [Layer("default {}", defaults)]
     if job_type is SERVE:
         layers += env.serving_variables()
     else:
@@ -58,29 +71,58 @@ def read(job_type: JobType[S], argv: Sequence[str] | None, usage: str) -> tuple[
         if hasattr(job_type.settings, "config"):
             layers[0] = Layer("default {}", {**defaults, "config": str(experiment)})
         layers.insert(1, Layer(f"{experiment}: {{}}", read_experiment(experiment)))
+    # replace the aliases of other systems
     translated = []
     for layer in layers:
         values, sentences = translate(job_type.alias_script, layer.label, layer.values)
         translated.append(Layer(layer.label, values))
         for sentence in sentences:
             log.info("%s", sentence)
+    # decode, check and merge the layers
     settings = build(job_type.settings, translated)
     _settings.clear()
     _settings.update(as_dict(settings))
     return settings, env
 
 
+def text_of(job_type: JobType[Any], text: str, usage: str) -> str:
+    """The text that --help, --help-all or --version of a job prints.
+
+    Args:
+        job_type: The job.
+        text: HELP, HELP_ALL or VERSION of model.settings.cli.
+        usage: See read.
+    """
+    if text == VERSION:
+        return version_text()
+    program = f"python {job_type.script or '-m container.serve'}"
+    positional = [field for field in dataclasses.fields(job_type.settings) if field.metadata["positional"]]
+    words = "".join(f"[{positional_name(field)} ...] " for field in positional)
+    sources = SERVER_SOURCES if job_type is SERVE else SOURCES
+    settings = help_text(job_type.settings, usage, job_type.defaults, common_only=text == HELP, program=program)
+    gap = "" if text == HELP else "\n"
+    return f"usage: {program} {words}[--SETTING VALUE ...]\n\n{settings}{gap}{sources}\n{EXIT_CODES}"
+
+
 def current(name: str) -> Any:
-    """The value of a setting in the job that this process runs, from whichever layer; None before `read`."""
+    """The value of a setting of the job in this process; None before `read`."""
     return _settings.get(name)
 
 
 def _experiment_file(job_type: JobType[Any], layers: Sequence[Layer], env: Environment) -> Path | None:
-    """The experiment file: the one that the setting `config` names, else that of the channel `config`, else
-    ./config.yaml; None if there is none. Only training has the setting.
+    """Finds the experiment file: in the channel `config` if there is one, otherwise the file that the setting `config`
+    names, otherwise ./config.yaml. Only training has the setting.
+
+    Args:
+        job_type: The job.
+        layers: The sources of settings so far; later ones override earlier ones.
+        env: The environment of the job.
+
+    Returns:
+        The file; None if there is none.
 
     Raises:
-        InputError: The setting names a file elsewhere than in the channel, or the channel has not one file.
+        InputError: The setting names a file that is not in the channel, or the channel has no or several files.
     """
     has_setting = hasattr(job_type.settings, "config")
     texts = (decode(str | None, layer.values.get("config")) for layer in reversed(layers)) if has_setting else ()
@@ -95,44 +137,44 @@ def _experiment_file(job_type: JobType[Any], layers: Sequence[Layer], env: Envir
 
 
 def _file_of_channel(channel: Path, named: str | None) -> Path:
-    """The experiment file of the channel `config`. named: what the setting `config` says."""
+    """The experiment file in the channel `config`. named: the value of the setting `config`."""
     files = sorted(path.name for path in channel.glob("*") if path.suffix.lower() in CONFIG_SUFFIXES)
     if named is not None and Path(named).name in files and Path(named).parent in (Path(), channel):
         files = [Path(named).name]
     elif named is not None:
         raise InputError(
-            f"config {named}: it is not in the channel `{CONFIG_CHANNEL}`, {channel}, which has {listing(files)}; "
-            f"leave out the setting or the channel{did_you_mean(named, files)}"
+            f"config {named}: it is not in the channel `{CONFIG_CHANNEL}`, {channel}, which contains {listing(files)}; "
+            f"remove the setting or the channel{did_you_mean(named, files)}"
         )
     if len(files) != 1:
-        have = f"it has {listing(files)}; name one by the setting config" if files else "it has none"
+        have = f"it contains {listing(files)}; choose one by the setting config" if files else "it contains none"
         raise InputError(f"the channel `{CONFIG_CHANNEL}`, {channel}: expected one experiment file (YAML); {have}")
     log.info("settings from the channel `%s`: %s", CONFIG_CHANNEL, files[0])
     return channel / files[0]
 
 
 def _of_this_job(job_type: JobType[Any], values: Mapping[str, Any]) -> dict[str, Any]:
-    """The values without the settings that only other jobs know: one .env serves all jobs."""
-    known = {
+    """Removes the settings that only other jobs have, because one .env is for all jobs."""
+    names = {
         each.settings: {*as_dict(each.settings()), *aliases_of(each.alias_script)}
         for each in JOB_TYPES.values()
         if each is not SERVE
     }
-    own = known.pop(job_type.settings)
-    others = set().union(*known.values())
-    named = {canonical(key): value for key, value in values.items()}
-    return {key: value for key, value in named.items() if key in own or key not in others}
+    own = names.pop(job_type.settings)
+    others = set().union(*names.values())
+    by_name = {canonical(key): value for key, value in values.items()}
+    return {key: value for key, value in by_name.items() if key in own or key not in others}
 
 
 def read_experiment(path: Path) -> dict[str, Any]:
-    """An experiment file's settings. InputError if it is missing or not a YAML mapping."""
+    """Reads the settings of an experiment file. Raises InputError if it is missing or not a YAML mapping."""
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
-        beside = [entry.name for entry in path.parent.glob("*.y*ml")] if path.parent.is_dir() else []
-        raise InputError(f"config {path}: {error.strerror}{did_you_mean(path.name, beside)}") from None
+        siblings = [entry.name for entry in path.parent.glob("*.y*ml")] if path.parent.is_dir() else []
+        raise InputError(f"config {path}: {error.strerror}{did_you_mean(path.name, siblings)}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"config {path}: not YAML: {' '.join(str(error).split())}") from None
+        raise InputError(f"config {path}: invalid YAML: {' '.join(str(error).split())}") from None
     if content is None:
         return {}
     if not isinstance(content, dict):

@@ -1,7 +1,7 @@
-"""The SM_* variables, as AWS's training toolkit (PyPI: sagemaker-training 5.1.4) makes them from /opt/ml.
+"""The SM_* variables that AWS's training toolkit (PyPI: sagemaker-training 5.1.4) creates from /opt/ml.
 
-SageMaker itself sets none of them, but scripts written for the toolkit's images read them. docs/containers.md lists
-where ours differ on purpose.
+SageMaker itself sets none of them, but scripts that were written for the toolkit's images read them. docs/containers.md
+lists the intended differences.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 from container.environment import Environment
 from container.torchrun import gpu_count
 
-TOOLKITS_OWN = (  # hyperparameters that the toolkit keeps to itself; other sagemaker_* are framework parameters
+TOOLKIT_PARAMETERS = (  # hyperparameters that the toolkit does not pass on; other sagemaker_* are framework parameters
     "sagemaker_program",
     "sagemaker_submit_directory",
     "sagemaker_enable_cloudwatch_metrics",
@@ -28,7 +28,7 @@ TOOLKITS_OWN = (  # hyperparameters that the toolkit keeps to itself; other sage
     "_tuning_objective_metric",
     "sagemaker_s3_output",
 )
-DISTRIBUTIONS = (  # hyperparameters that switch on one of the toolkit's ways to distribute a training
+DISTRIBUTIONS = (  # hyperparameters that enable distributed training in the toolkit
     "sagemaker_mpi_enabled",
     "sagemaker_parameter_server_enabled",
     "sagemaker_distributed_dataparallel_enabled",
@@ -38,7 +38,7 @@ DISTRIBUTIONS = (  # hyperparameters that switch on one of the toolkit's ways to
     "sagemaker_torch_distributed_enabled",
 )
 SHORT_NAMES = {"hyperparameters": "hps", "additional_framework_parameters": "framework_params"}
-IN_TRAINING_ENV_ALONE = {  # keys of SM_TRAINING_ENV that have no variable of their own
+ONLY_IN_TRAINING_ENV = {  # keys of SM_TRAINING_ENV without a variable of their own
     "channel_input_dirs",
     "distribution_hosts",
     "is_master",
@@ -51,14 +51,12 @@ IN_TRAINING_ENV_ALONE = {  # keys of SM_TRAINING_ENV that have no variable of th
 
 
 def sm_variables(env: Environment) -> dict[str, str]:
-    """All variables that the toolkit sets for a training job; {} outside of /opt/ml and for a processing job, for which
-    the toolkit is not made. InputError if a config file is damaged."""
+    """All variables that the toolkit sets for a training job; {} if /opt/ml is not used and for a processing job, which
+    the toolkit does not support. InputError if a config file is damaged."""
     if not env.uses_opt_ml or env.opt_ml.is_processing:
         return {}
     content = training_env(env)
-    values = {
-        SHORT_NAMES.get(name, name): value for name, value in content.items() if name not in IN_TRAINING_ENV_ALONE
-    }
+    values = {SHORT_NAMES.get(name, name): value for name, value in content.items() if name not in ONLY_IN_TRAINING_ENV}
     values |= {
         "channels": sorted(content["channel_input_dirs"]),
         "training_env": content,
@@ -88,9 +86,9 @@ def training_env(env: Environment) -> dict[str, Any]:
     framework = {
         name: value
         for name, value in hyperparameters.items()
-        if name.startswith("sagemaker_") and name not in TOOLKITS_OWN
+        if name.startswith("sagemaker_") and name not in TOOLKIT_PARAMETERS
     }
-    own = {name: value for name, value in hyperparameters.items() if name not in TOOLKITS_OWN and name not in framework}
+    other = (*TOOLKIT_PARAMETERS, *framework)
     program = env.variables.get("SAGEMAKER_PROGRAM") or hyperparameters.get("sagemaker_program")
     model_parallel = env.variables.get("SM_HP_MP_PARAMETERS")
     return {
@@ -98,7 +96,7 @@ def training_env(env: Environment) -> dict[str, Any]:
         **_folders(env),
         "additional_framework_parameters": framework,
         "framework_module": env.variables.get("SAGEMAKER_TRAINING_MODULE"),
-        "hyperparameters": own,
+        "hyperparameters": {name: value for name, value in hyperparameters.items() if name not in other},
         "is_modelparallel_enabled": model_parallel and model_parallel != "{}",
         "is_smddpmprun_installed": shutil.which("smddpmprun") is not None,
         "is_smddprun_installed": shutil.which("smddprun") is not None,
@@ -164,7 +162,7 @@ def _instances(env: Environment, framework: Mapping[str, Any]) -> dict[str, Any]
 
 
 def neuron_count(instance_type: str) -> int:
-    """Cores of AWS's Neuron accelerators, 0 without any."""
+    """Number of cores of AWS's Neuron accelerators, 0 without them."""
     if "trn2.48xlarge" in instance_type:
         return 64
     try:
@@ -186,7 +184,7 @@ def _hyperparameters(env: Environment) -> dict[str, Any]:
 
 
 def _arguments(hyperparameters: Mapping[str, Any]) -> list[str]:
-    """The flags that the toolkit gives a script: --name value, a mapping as a=1,b=2."""
+    """The command line arguments that the toolkit passes to a script: --name value; a mapping is a=1,b=2."""
     arguments = []
     for name, value in sorted(hyperparameters.items()):
         if isinstance(value, dict):
@@ -196,6 +194,7 @@ def _arguments(hyperparameters: Mapping[str, Any]) -> list[str]:
 
 
 def _text(value: Any) -> str:
+    """The value of a variable: text itself, anything else as JSON, None as an empty text."""
     if value is None:
         return ""
     return value if isinstance(value, str) else json.dumps(value, sort_keys=True, separators=(",", ":"))

@@ -1,7 +1,7 @@
 """Runs a command as a child process: passes signals on, reaps orphans, and returns how the command ended.
 
-As PID 1 of a container a process gets only the signals that it has handlers for, and inherits every orphan; outside
-of a container prctl(2) makes it inherit them too.
+PID 1 of a container gets only those signals that it has handlers for, and becomes the parent of every orphan. Outside
+of a container, prctl(2) makes this process the parent of orphans too.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from pathlib import Path
 from model.errors import ExitCode
 
 PASSED_ON = (signal.SIGTERM, signal.SIGINT)
-ORPHANS_TERM_SECONDS = 5.0  # between SIGTERM and SIGKILL, for processes that the command has left running
-ORPHANS_KILL_SECONDS = 10.0  # after SIGKILL; a process that still runs waits for a device or file system and is left
+ORPHANS_TERM_SECONDS = 5.0  # between SIGTERM and SIGKILL, for processes that outlive the command
+ORPHANS_KILL_SECONDS = 10.0  # after SIGKILL; a process that still runs waits for a device or file system and is ignored
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36  # linux/prctl.h
 MEMORY_EVENTS = (  # of the container, by cgroup version 2 and 1
     Path("/sys/fs/cgroup/memory.events"),
@@ -34,8 +34,8 @@ class ExitStatus:
 
     Attributes:
         code: Its exit code as in a shell, 128 + N if signal N killed it.
-        received: The first signal that was passed on to it, None without one.
-        out_of_memory: Whether the system killed a process of this container for memory meanwhile.
+        received: The first signal that was passed on to it, None if there was none.
+        out_of_memory: Whether the system killed a process of this container meanwhile because memory ran out.
     """
 
     code: int
@@ -44,7 +44,7 @@ class ExitStatus:
 
     @property
     def killed_by(self) -> signal.Signals | None:
-        """The signal that ended it, None if none did."""
+        """The signal that killed it, None if it ended by itself."""
         try:
             return signal.Signals(self.code - 128)
         except ValueError:
@@ -54,17 +54,20 @@ class ExitStatus:
 def supervise(
     command: Sequence[str], env: Mapping[str, str], to_children: bool = False, patience: float | None = None
 ) -> ExitStatus:
-    """Runs a command to its end, and ends what it leaves running.
+    """Runs a command to its end, then ends the processes that it left running.
 
-    From its end on this process ignores SIGTERM: there is nothing left to stop.
+    After that this process ignores SIGTERM, since there is nothing left to stop.
 
     Args:
         command: The command line.
         env: Its environment variables.
-        to_children: Whether SIGTERM and SIGINT go to the command's own children, if it has any: torchrun itself would
-            answer them by killing its children after a while.
-        patience: Seconds after SIGTERM within which the command must end, else it is killed and counts as ended by
-            SIGTERM; None for no limit.
+        to_children: Whether SIGTERM and SIGINT are sent to the command's children instead, if it has any. torchrun
+            itself would kill its children some time after it gets them.
+        patience: Seconds after SIGTERM within which the command must end. Otherwise it is killed, and counts as ended
+            by SIGTERM. None for no limit.
+
+    Returns:
+        How the command ended.
 
     Raises:
         OSError: The command cannot be started.
@@ -91,11 +94,13 @@ def supervise(
     before = {number: signal.signal(number, pass_on) for number in PASSED_ON}
     before[signal.SIGALRM] = signal.signal(signal.SIGALRM, kill)
     try:
+        # start the command; signals that came before go to it now
         child = subprocess.Popen(command, env=dict(env), start_new_session=True, preexec_fn=_end_with_parent)
         for number in tuple(received):
             _send(child.pid, number, to_children)
+        # wait for it, and reap orphans meanwhile
         pid, status = os.wait()
-        while pid != child.pid:  # an orphan, reaped
+        while pid != child.pid:
             pid, status = os.wait()
         child.returncode = os.waitstatus_to_exitcode(status)
         _end_children()
@@ -110,7 +115,7 @@ def supervise(
 
 
 def memory_kills() -> int:
-    """Number of processes of this container that the system has killed for memory; 0 if it does not say."""
+    """Number of processes of this container killed by the system because memory ran out; 0 if it is not known."""
     for path in MEMORY_EVENTS:
         try:
             events = dict(line.split() for line in path.read_text().splitlines())
@@ -121,7 +126,7 @@ def memory_kills() -> int:
 
 
 def children(parent: int) -> list[int]:
-    """Process ids of the children of a process that still run."""
+    """Process ids of the running children of a process."""
     pids = []
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit():
@@ -144,15 +149,17 @@ def _send(pid: int, number: int, to_children: bool) -> None:
 
 
 def _end_children() -> None:
-    """Ends and reaps the processes that the command has left running, which this process has inherited."""
+    """Ends and reaps the processes that outlive the command; this process has become their parent."""
     end = time.monotonic() + ORPHANS_TERM_SECONDS
     number = signal.SIGTERM
     signalled: set[int] = set()
     while time.monotonic() < end + ORPHANS_KILL_SECONDS:
+        # SIGTERM once to each process, new orphans included; SIGKILL once the time is over
         for pid in children(os.getpid()):
             if pid not in signalled or number == signal.SIGKILL:
                 _send(pid, number, False)
                 signalled.add(pid)
+        # reap one; without children all are reaped
         try:
             pid, _ = os.waitpid(-1, os.WNOHANG)
         except ChildProcessError:
@@ -164,10 +171,10 @@ def _end_children() -> None:
 
 
 def _end_with_parent() -> None:
-    """Runs in the child before it becomes the command: it gets SIGTERM when this process dies."""
+    """Runs in the child before it executes the command. It will get SIGTERM when this process dies."""
     _prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _prctl(option: int, value: int) -> None:
-    with suppress(OSError, AttributeError):  # not on Linux, where alone orphans are inherited
+    with suppress(OSError, AttributeError):  # only Linux has prctl
         ctypes.CDLL(None).prctl(option, value)

@@ -1,4 +1,4 @@
-"""Jobs of several processes: their number, their GPUs, and how torchrun starts them on all hosts."""
+"""Jobs of several processes: the number of processes, their GPUs, and the torchrun command that starts them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pathlib import Path
 from container.opt_ml import Hosts
 from model.errors import Failure, InputError, listing
 
-PORT = 7777  # as in AWS's PyTorch toolkit; MASTER_PORT, if set, wins
+PORT = 7777  # as in AWS's PyTorch toolkit; MASTER_PORT overrides it
 NAMES_SECONDS = 15 * 60.0  # within which the names of all hosts must resolve
 INTERFACES = Path("/sys/class/net")
 
@@ -29,43 +29,47 @@ def gpu_count() -> int:
 
 
 def visible_gpus(variables: Mapping[str, str]) -> int:
-    """Number of GPUs that the driver lists and CUDA_VISIBLE_DEVICES, where it is set, leaves visible."""
+    """Number of GPUs that the driver lists, without those that CUDA_VISIBLE_DEVICES hides."""
     return len(visible_gpu_names(variables))
 
 
 def visible_gpu_names(variables: Mapping[str, str]) -> list[str]:
-    """The GPUs that a process with these variables sees, as CUDA_VISIBLE_DEVICES names them."""
+    """The GPUs that a process with these variables sees, named as in CUDA_VISIBLE_DEVICES."""
     visible, count = variables.get("CUDA_VISIBLE_DEVICES"), gpu_count()
     if visible is None:
         return list(map(str, range(count)))
     names = [name.strip() for name in visible.split(",")]
-    # CUDA stops at the first invalid one
+    # CUDA ignores all names after the first invalid one
     return list(itertools.takewhile(lambda name: name and name != "-1", names))[:count]
 
 
 def process_count(processes: int, device: str, variables: Mapping[str, str]) -> int:
-    """Number of processes that train, predict or serve on this host: as set, else one per visible GPU.
+    """Number of processes that train, predict or serve on this host.
 
     Args:
-        processes: The setting, 0 for one per GPU.
-        device: The setting; other than auto and cuda it means one process.
+        processes: The setting; 0 for one per visible GPU.
+        device: The setting; values other than auto and cuda mean one process.
         variables: Environment variables.
     """
     return processes or max(1, len(divided_gpus(device, variables)))
 
 
 def divided_gpus(device: str, variables: Mapping[str, str]) -> list[str]:
-    """The GPUs that the processes of a host divide, as CUDA_VISIBLE_DEVICES names them; [] where the setting `device`
-    is the CPU, or one GPU that all of them use."""
+    """The GPUs that are divided between the processes of a host, named as in CUDA_VISIBLE_DEVICES.
+
+    Args:
+        device: The setting. If it is the CPU or one certain GPU, all processes use it and the result is [].
+        variables: Environment variables.
+    """
     return visible_gpu_names(variables) if device in ("auto", "cuda") else []
 
 
 def own_gpu(number: int, gpus: Sequence[str]) -> dict[str, str]:
-    """The variable that shows one of several processes its own GPU alone; {} without GPUs.
+    """The variable that lets one of several processes see only its own GPU; {} without GPUs.
 
     Args:
-        number: The process, from 0.
-        gpus: See divided_gpus; more processes share them.
+        number: Number of the process, from 0.
+        gpus: Result of divided_gpus. If there are more processes than GPUs, several processes use one GPU.
     """
     return {"CUDA_VISIBLE_DEVICES": gpus[number % len(gpus)]} if gpus else {}
 
@@ -73,13 +77,21 @@ def own_gpu(number: int, gpus: Sequence[str]) -> dict[str, str]:
 def torchrun(
     script: Path, flags: Sequence[str], processes: int, hosts: Hosts, variables: Mapping[str, str]
 ) -> list[str]:
-    """The command line that starts a script in this host's processes, each under container.torchrun_child."""
+    """The command line that starts a script in each process of this host, under container.torchrun_child.
+
+    Args:
+        script: The job script.
+        flags: Its flags.
+        processes: Number of processes on this host.
+        hosts: The machines that work on the job.
+        variables: Environment variables.
+    """
     options = ["--nproc_per_node", str(processes)]
     if len(hosts.names) > 1:
         options += ["--nnodes", str(len(hosts.names)), "--node_rank", str(hosts.rank)]
         options += ["--master_addr", hosts.master, "--master_port", variables.get("MASTER_PORT", str(PORT))]
     else:
-        options += ["--standalone", "--local-addr", "127.0.0.1"]  # the host's name may have no address
+        options += ["--standalone", "--local-addr", "127.0.0.1"]  # the name of the host may not resolve
     return [
         sys.executable,
         "-m",
@@ -93,7 +105,13 @@ def torchrun(
 
 
 def torchrun_variables(hosts: Hosts, processes: int, variables: Mapping[str, str]) -> dict[str, str]:
-    """Further variables of torchrun's children; one that is set already wins and is left out."""
+    """Additional variables for torchrun's children, without those that are set already.
+
+    Args:
+        hosts: The machines that work on the job.
+        processes: Number of processes on this host.
+        variables: Environment variables.
+    """
     defaults = {"OMP_NUM_THREADS": str(max(1, len(os.sched_getaffinity(0)) // processes))}
     if len(hosts.names) > 1 and hosts.interface and (INTERFACES / hosts.interface).exists():
         defaults |= {"NCCL_SOCKET_IFNAME": hosts.interface, "GLOO_SOCKET_IFNAME": hosts.interface}
@@ -101,12 +119,19 @@ def torchrun_variables(hosts: Hosts, processes: int, variables: Mapping[str, str
 
 
 def wait_for_names(hosts: Hosts, within: float = NAMES_SECONDS) -> None:
-    """Returns when every host's name resolves, which takes a while after the start. Failure names those that do not
-    resolve within so many seconds."""
+    """Waits until the names of all hosts resolve, which takes a while after the start.
+
+    Args:
+        hosts: The hosts.
+        within: Seconds.
+
+    Raises:
+        Failure: Some names do not resolve within that time.
+    """
     end = time.monotonic() + within
     while missing := [name for name in hosts.names if not _resolves(name)]:
         if time.monotonic() > end:
-            raise Failure(f"the hosts {listing(missing)} have no address after {within:g} s")
+            raise Failure(f"the names of the hosts {listing(missing)} do not resolve after {within:g} s")
         time.sleep(1)
 
 
@@ -119,14 +144,14 @@ def _resolves(name: str) -> bool:
 
 
 def refuse_alone(setting: str, processes: int, world: int, job: str) -> None:
-    """InputError if a setting asks for several processes and only this one was started.
+    """InputError if a setting requests several processes but only this one was started.
 
     Args:
-        setting: Its name.
+        setting: Name of the setting.
         processes: Its value.
         world: Number of processes of this job.
         job: Name of the job.
     """
     if processes > 1 and world == 1:
-        starters = f"python -m container.entrypoint {job}{', or by torchrun' if job == 'train' else ''}"
-        raise InputError(f"{setting} = {processes}: this is one process; several are started by {starters}")
+        command = f"`python -m container.entrypoint {job}`{' or torchrun' if job == 'train' else ''}"
+        raise InputError(f"{setting} = {processes}: the script itself is one process; start several with {command}")

@@ -1,5 +1,5 @@
-"""One of torchrun's children: runs a script as a child of its own and notes how it ended, since torchrun reports all
-failures alike.
+"""A child of torchrun: runs a script as its own child process and writes how the script ended, because torchrun exits
+with 1 for every failure.
 
     torchrun ... --module container.torchrun_child SCRIPT [FLAGS]
 """
@@ -27,17 +27,18 @@ class RankStatus:
     Attributes:
         rank: The rank.
         status: The exit status of its script.
-        at: When it ended, in seconds since the epoch.
-        failure: Its message of why it failed, "" if it left none.
+        time: When it ended, in seconds since the epoch.
+        failure: Its error message, "" if it wrote none.
     """
 
     rank: int
     status: ExitStatus
-    at: float
+    time: float
     failure: str
 
 
 def main(command: list[str]) -> int:
+    """Runs a Python command and writes how it ended into the folder RANKS_DIR. Returns its exit code."""
     folder, rank = Path(os.environ[RANKS_DIR]), int(os.environ["RANK"])
     failure = folder / f"{rank}.failure"
     variables = {**os.environ, FAILURE_FILE: str(failure)}
@@ -50,7 +51,7 @@ def main(command: list[str]) -> int:
 
 
 def wait_for_others(folder: Path, rank: int, world: int) -> None:
-    """Returns when all other ranks of this host have ended well. Where one fails, torchrun ends this rank too.
+    """Returns when all other ranks of this host have ended with exit code 0. If one fails, torchrun ends this rank.
 
     Args:
         folder: The folder that RANKS_DIR names.
@@ -68,7 +69,7 @@ def wait_for_others(folder: Path, rank: int, world: int) -> None:
 
 
 def first_failure(folder: Path) -> RankStatus | None:
-    """The rank on this host that failed first, as the other failures follow from it; None if none failed."""
+    """The rank on this host that failed first, since the others failed because of it; None if all succeeded."""
     failed = []
     for path in folder.glob("*.json"):
         note = json.loads(path.read_text())
@@ -77,7 +78,7 @@ def first_failure(folder: Path) -> RankStatus | None:
             failure = file.read_text(encoding="utf-8") if file.is_file() else ""
             status = ExitStatus(note["code"], note["received"], note["out_of_memory"])
             failed.append(RankStatus(int(path.stem), status, note["at"], failure))
-    return min(failed, key=lambda rank: rank.at, default=None)
+    return min(failed, key=lambda rank: rank.time, default=None)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,12 @@
-"""Demo data set: draws images of invented faces, by a seed, in the layout of the mask competition.
+"""Demo data set: draws images of invented faces, by a seed, in one of three layouts.
 
-    OUT/train/images/<id>_<gender>_<race>_<age>/{mask1 ... mask5, incorrect_mask, normal}.jpg   the channel train
-    OUT/eval/images/<40 hex digits>.jpg, OUT/eval/info.csv                                      the channel eval
-    OUT/gt/gt.csv                                                                               its ground truth
+    competition   OUT/train/images/<id>_<gender>_<race>_<age>/{mask1 ... mask5, incorrect_mask, normal}.jpg
+                  OUT/eval/images/<40 hex digits>.jpg, OUT/eval/info.csv, and the ground truth in OUT/gt/gt.csv
+    folders       OUT/{train,val,test}/{worn,incorrect,none}/<id>_<kind>.jpg
+    table         OUT/{train,test}/labels.csv (file,person,mask,gender,age) and OUT/{train,test}/images/<id>_<kind>.jpg
 
-Seven images per person; no person is in both train and eval. The shares of masks, genders and ages are about those of
-the competition.
+Seven images per person; each person is in one part only. The shares of masks, genders and ages are about those of the
+mask competition.
 """
 
 from __future__ import annotations
@@ -26,7 +27,9 @@ from model.labels import mask_scheme
 from model.settings.cli import from_flags
 from model.settings.fields import setting
 
-USAGE = "python -m exploration demo [--output DIR] [--FLAG VALUE ...]\n\nDraws train, eval and gt into a folder."
+USAGE = (
+    "python -m exploration demo [--output DIR] [--FLAG VALUE ...]\n\nDraws images of invented faces, with their labels."
+)
 MARKER = "Drawn by `python -m exploration demo`"  # first words of README.txt; a folder without it is never replaced
 
 KINDS = {f"mask{i}": "worn" for i in range(1, 6)} | {"incorrect_mask": "incorrect", "normal": "none"}
@@ -34,18 +37,21 @@ KINDS = {f"mask{i}": "worn" for i in range(1, 6)} | {"incorrect_mask": "incorrec
 BANDS = ((18, 28, 0.45), (32, 57, 0.48), (62, 70, 0.07))  # first and last age, share of the persons
 WOMEN = 0.53
 RACE = "drawn"  # a part of the folders' names
+LAYOUTS = ("competition", "folders", "table")
+VALIDATION_SHARE = 0.15  # of the persons to learn from, in the layout folders
 EXTENSIONS = (".jpg", ".jpeg", ".png")
 EXTENSION_SHARES = (0.87, 0.11, 0.02)  # of the competition's training images
 
 
 @dataclass(frozen=True)
 class DemoSettings:
-    output: str = setting(
-        "demo/data", "folder that train, eval and gt are made in; one that an earlier call made is made anew",
-        section="What is drawn",
+    output: str = setting("demo/data", "output folder; one from an earlier call is replaced", section="What is drawn")
+    layout: str = setting(
+        "competition", "competition: profile folders, info.csv and gt.csv; folders: train, val and test with class "
+        "folders; table: a CSV with several attributes", choices=LAYOUTS,
     )  # fmt: skip
     persons: int = setting(300, "persons to learn from, seven images each", low=12)
-    eval_persons: int = setting(160, "other persons to be judged on, seven images each", low=12)
+    eval_persons: int = setting(160, "other persons to test on, seven images each", low=12)
     size: list[int] = setting([96, 128], "width and height of an image", unit="pixels", low=16, high=2048)
     seed: int = setting(0, "of everything random", low=0)
 
@@ -89,13 +95,11 @@ def make_persons(count: int, first: int, rng: np.random.Generator) -> list[Perso
     return [Person(f"{first + i:06d}", *genders_and_ages[k]) for i, k in enumerate(rng.permutation(count))]
 
 
-def draw_demo(settings: DemoSettings) -> dict[str, list[Person]]:
-    """Draws train, eval and gt into settings.output.
-
-    They are written into a folder beside it, which is then renamed.
+def draw_demo(settings: DemoSettings) -> dict[str, Sequence[Person]]:
+    """Draws the data set into settings.output: first into a hidden folder next to it, which is then renamed.
 
     Returns:
-        The persons of train and of eval.
+        The persons of each part: train and eval, or those of the layout.
 
     Raises:
         InputError: settings.output is not empty and not from an earlier call, or it cannot be written.
@@ -110,19 +114,14 @@ def draw_demo(settings: DemoSettings) -> dict[str, list[Person]]:
             )
     try:
         shutil.rmtree(partial, ignore_errors=True)
-        (partial / "eval" / "images").mkdir(parents=True)
-        (partial / "gt").mkdir()
-        (partial / "README.txt").write_text(f"{MARKER}, which makes this folder anew when called again.\n", "utf-8")
+        partial.mkdir(parents=True)
+        (partial / "README.txt").write_text(f"{MARKER}, which replaces this folder when called again.\n", "utf-8")
     except OSError as error:
         raise InputError(f"output {settings.output}: cannot be written: {error.strerror}") from None
     rng = np.random.default_rng(settings.seed)
-    people = {
-        "train": make_persons(settings.persons, 1, rng),
-        "eval": make_persons(settings.eval_persons, settings.persons + 1, rng),
-    }
+    learn, test = make_persons(settings.persons, 1, rng), make_persons(settings.eval_persons, settings.persons + 1, rng)
     try:
-        write_train(partial / "train" / "images", people["train"], settings)
-        write_eval(partial, people["eval"], settings)
+        people = WRITERS[settings.layout](partial, learn, test, settings)
         if output.exists():
             shutil.rmtree(output)
         partial.rename(output)
@@ -153,6 +152,15 @@ def save(picture: Image.Image, path: Path, rng: np.random.Generator) -> None:
     picture.save(path, quality=int(rng.integers(55, 95)))
 
 
+def write_competition(
+    folder: Path, learn: Sequence[Person], test: Sequence[Person], settings: DemoSettings
+) -> dict[str, Sequence[Person]]:
+    """Draws the channels train and eval, and writes the ground truth of eval."""
+    write_train(folder / "train" / "images", learn, settings)
+    write_eval(folder, test, settings)
+    return {"train": learn, "eval": test}
+
+
 def write_train(images: Path, persons: Sequence[Person], settings: DemoSettings) -> None:
     """Draws the profile folders of the channel train."""
     for person in persons:
@@ -166,6 +174,8 @@ def write_eval(folder: Path, persons: Sequence[Person], settings: DemoSettings) 
     """Draws the images of the channel eval; writes its info.csv, with 0 as every answer, and gt.csv."""
     scheme, rows = mask_scheme(), []
     mask, gender, age = scheme.attributes
+    (folder / "eval" / "images").mkdir(parents=True)
+    (folder / "gt").mkdir()
     for person in persons:
         for kind, picture, rng in draw_images(person, settings):
             name = rng.bytes(20).hex() + ".jpg"
@@ -180,6 +190,42 @@ def write_eval(folder: Path, persons: Sequence[Person], settings: DemoSettings) 
     truth = pd.DataFrame([rows[i] for i in order], columns=["ImageID", "ans", "person"])
     truth.to_csv(folder / "gt" / TRUTH, index=False)
     truth[["ImageID"]].assign(ans=0).to_csv(folder / "eval" / "info.csv", index=False)
+
+
+def write_folders(
+    folder: Path, learn: Sequence[Person], test: Sequence[Person], settings: DemoSettings
+) -> dict[str, Sequence[Person]]:
+    """Draws train, val and test, each with a folder per class; the class is how the mask is worn."""
+    first_of_val = round(len(learn) * (1 - VALIDATION_SHARE))
+    parts = {"train": learn[:first_of_val], "val": learn[first_of_val:], "test": test}
+    for part, persons in parts.items():
+        for person in persons:
+            for kind, image, rng in draw_images(person, settings):
+                class_folder = folder / part / KINDS[kind]
+                class_folder.mkdir(parents=True, exist_ok=True)
+                save(image, class_folder / f"{person.id}_{kind}.jpg", rng)
+    return parts
+
+
+def write_table(
+    folder: Path, learn: Sequence[Person], test: Sequence[Person], settings: DemoSettings
+) -> dict[str, Sequence[Person]]:
+    """Draws train and test, each with labels.csv, which has a row per image and a column per attribute."""
+    parts = {"train": learn, "test": test}
+    for part, persons in parts.items():
+        (folder / part / "images").mkdir(parents=True)
+        rows = []
+        for person in persons:
+            for kind, image, rng in draw_images(person, settings):
+                name = f"{person.id}_{kind}.jpg"
+                save(image, folder / part / "images" / name, rng)
+                rows.append((name, person.id, KINDS[kind], person.gender, person.age))
+        table = pd.DataFrame(rows, columns=["file", "person", "mask", "gender", "age"])
+        table.to_csv(folder / part / "labels.csv", index=False)
+    return parts
+
+
+WRITERS = dict(zip(LAYOUTS, (write_competition, write_folders, write_table)))
 
 
 def main(argv: Sequence[str]) -> int:

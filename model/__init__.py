@@ -1,3 +1,3 @@
-"""Rarebird: training, inference and evaluation of image classifiers where classes are rare."""
+"""Rarebird: training, inference and evaluation of image classifiers with rare classes."""
 
 __version__ = "0.1.0"

@@ -1,4 +1,4 @@
-"""`python -m model SUBCOMMAND ...`: work on saved models and answers; tables of settings and aliases."""
+"""`python -m model SUBCOMMAND ...`: combines saved models or predictions, prints tables of settings and aliases."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import sys
 from model.subcommands import run_subcommand
 
 SUBCOMMANDS = {
-    "ensemble": ("model.artifacts.combine", "several saved models into one that answers for them together"),
-    "join": ("model.answers.average", "averages probabilities of earlier inferences into new answers"),
-    "transform": ("model.answers.served", "the answers of a batch transform as those of inference"),
-    "settings": ("model.settings.readme_table", "prints the settings of the jobs as the tables of README.md"),
-    "aliases": ("model.settings.aliases", "prints the words of other systems as the table of docs/coming-from.md"),
+    "ensemble": ("model.artifacts.combine", "combines saved models into one ensemble"),
+    "join": ("model.answers.average", "averages the probabilities of earlier inference jobs into new predictions"),
+    "transform": ("model.answers.served", "converts the output of a batch transform to the files of inference"),
+    "settings": ("model.settings.readme_table", "prints the settings of all jobs as Markdown tables"),
+    "aliases": ("model.settings.aliases", "prints the settings' names in other systems as a Markdown table"),
 }
 
 if __name__ == "__main__":

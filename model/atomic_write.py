@@ -1,5 +1,7 @@
-"""Writes files atomically: into a temporary file in the same folder, which is then renamed, so that no reader and no
-crash ever sees a half-written file."""
+"""Writes files atomically: into a temporary file in the same folder, which is then renamed.
+
+Thus there is never a half-written file, even after a crash.
+"""
 
 from __future__ import annotations
 
@@ -21,32 +23,32 @@ os.umask(UMASK)
 def write_beside(path: Path) -> Iterator[Path]:
     """Yields a temporary path in the same folder to write to.
 
-    When the block ends, the file is synced to disk and replaces `path`; if the block raises, it is removed and `path`
-    stays as it was. Missing folders are created.
+    When the block ends, the file is synced to disk and replaces `path`. If the block raises, the file is removed and
+    `path` is unchanged. Missing folders are created.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}{PART}")
+    partial = path.with_name(f".{path.name}.{os.getpid()}{PART}")
     try:
-        yield beside
-        beside.chmod(0o666 & ~UMASK)  # safetensors and tempfile create files for their owner alone
-        with open(beside, "rb") as file:
+        yield partial
+        partial.chmod(0o666 & ~UMASK)  # safetensors and tempfile create files that only their owner can read
+        with open(partial, "rb") as file:
             os.fsync(file.fileno())
-        os.replace(beside, path)
+        os.replace(partial, path)
     finally:
-        beside.unlink(missing_ok=True)
+        partial.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:
     """Writes text as UTF-8."""
-    with write_beside(path) as beside:
-        beside.write_text(text, encoding="utf-8")
+    with write_beside(path) as partial:
+        partial.write_text(text, encoding="utf-8")
 
 
 class LineFeeds(io.TextIOBase):
-    """Takes the rows of a csv writer, which must end them with "\\r\\n", and ends them with "\\n".
+    """A file for a csv writer whose line terminator is "\\r\\n"; writes "\\n" instead.
 
-    A writer that itself ends rows with "\\n" does not quote a lone carriage return before Python 3.11.9 and 3.12.3
-    (CPython issue 67044), and readers see a broken row.
+    Before Python 3.11.9 and 3.12.3, a csv writer with the line terminator "\\n" does not quote a lone carriage return
+    (CPython issue 67044), which results in an invalid row.
     """
 
     def __init__(self, file: TextIO) -> None:
@@ -58,23 +60,23 @@ class LineFeeds(io.TextIOBase):
 
 @contextmanager
 def write_csv(path: Path, encoding: str = "utf-8") -> Iterator[Any]:
-    """Yields a csv writer of a file that appears under its name when the block ends."""
-    with write_beside(path) as beside, open(beside, "w", encoding=encoding, newline="") as file:
+    """Yields a csv writer for a file that replaces `path` when the block ends."""
+    with write_beside(path) as partial, open(partial, "w", encoding=encoding, newline="") as file:
         yield csv.writer(LineFeeds(file), lineterminator="\r\n")
 
 
 def write_frame(path: Path, frame: Any) -> None:
     """Writes a pandas.DataFrame as CSV, without its index."""
-    with write_beside(path) as beside, open(beside, "w", encoding="utf-8", newline="") as file:
+    with write_beside(path) as partial, open(partial, "w", encoding="utf-8", newline="") as file:
         frame.to_csv(LineFeeds(file), index=False, lineterminator="\r\n")
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Writes indented JSON with non-ASCII text unescaped. ValueError for numbers that JSON does not have (NaN)."""
+    """Writes indented JSON with non-ASCII text unescaped. Raises ValueError for NaN and infinity."""
     write_text(path, json.dumps(content, ensure_ascii=False, indent=2, allow_nan=False) + "\n")
 
 
 def remove_parts(folder: Path, name: str = "*") -> None:
-    """Removes the temporary files that killed writers of the file `name` (default: of any file) left in a folder."""
+    """Removes the temporary files of killed processes from a folder. name: only those of this file; default: all."""
     for path in folder.glob(f".{name}.*{PART}" if name != "*" else f".*{PART}"):
         path.unlink(missing_ok=True)

@@ -14,37 +14,36 @@ from itertools import pairwise
 from model.errors import SHOWN_PER_KIND, InputError, did_you_mean, listing
 from model.label_values import INDICES, NAMES, LabelRules, Names, ReadClasses, folded, is_quantity, read_classes
 
-# Classes of rows without one: MISSING where the attribute is optional, DROPPED where its rules leave the row out,
-# UNKNOWN where the label is an error
+# Codes of rows without a class: MISSING if the attribute is optional, DROPPED if its rules drop the row, UNKNOWN if the
+# label is invalid
 MISSING, DROPPED, UNKNOWN = -1, -2, -3
 
 
 def normal_text(value: object) -> str:
-    """Text in the form in which it is compared: Unicode NFC without surrounding white space (macOS writes file names
-    as NFD)."""
+    """Text in normal form, for comparisons: Unicode NFC (macOS writes file names as NFD) without surrounding space."""
     return unicodedata.normalize("NFC", str(value)).strip()
 
 
 class UnknownLabels(Mapping[str, str]):
-    """A sentence for each label that is not known, made when it is looked up.
+    """A sentence for each unknown label, created when it is looked up.
 
-    The nearest value, which takes long to find, is named in as many sentences as a message lists: the first ones.
+    Only the first SHOWN_PER_KIND sentences, which is what a message lists, name the nearest value: finding it is slow.
 
     Args:
-        labels: The labels.
-        sentence: Makes the sentence of a label, with the nearest value or without.
+        labels: The unknown labels.
+        sentence: Returns the sentence of a label, with or without the nearest value.
     """
 
     def __init__(self, labels: Iterable[str], sentence: Callable[[str, bool], str]) -> None:
         self._labels, self._sentence = dict.fromkeys(labels), sentence
-        self._made: dict[str, str] = {}
+        self._sentences: dict[str, str] = {}
 
     def __getitem__(self, label: str) -> str:
         if label not in self._labels:
             raise KeyError(label)
-        if label not in self._made:
-            self._made[label] = self._sentence(label, len(self._made) < SHOWN_PER_KIND)
-        return self._made[label]
+        if label not in self._sentences:
+            self._sentences[label] = self._sentence(label, len(self._sentences) < SHOWN_PER_KIND)
+        return self._sentences[label]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._labels)
@@ -55,14 +54,14 @@ class UnknownLabels(Mapping[str, str]):
 
 @dataclass(frozen=True)
 class ReadLabels:
-    """The distinct labels of a column, read as a whole.
+    """The classes of the distinct labels of a column.
 
     Attributes:
-        codes: The class of each label, DROPPED for one whose rows are left out. An unknown label is not in it.
-        numbers: The number behind the class, by label, where it was cut into bands.
-        unknown: A sentence for each label that is not known.
-        reading: names or indices.
-        ambiguous: Whether the labels may be read as names and as indices, and the classes differ.
+        codes: The class of each label; DROPPED if its rows are skipped. Unknown labels are not included.
+        numbers: The number of each label that was assigned to a band.
+        unknown: A sentence for each unknown label.
+        reading: Whether the labels were read as `names` or as `indices`.
+        ambiguous: Whether the labels are valid as names and as indices, with different classes.
     """
 
     codes: Mapping[str, int]
@@ -74,7 +73,7 @@ class ReadLabels:
 
 @dataclass(frozen=True)
 class LabelPattern:
-    """Where a label is a part of a longer text, as the age is in 00000A02.jpg.
+    """How to find a label in a longer text, such as the age in 00000A02.jpg.
 
     Attributes:
         expression: A regular expression whose first group is the label.
@@ -86,7 +85,7 @@ class LabelPattern:
 
     def __post_init__(self) -> None:
         try:
-            reason = "" if re.compile(self.expression).groups else "it has no group in parentheses around the label"
+            reason = "" if re.compile(self.expression).groups else "it has no group (parentheses) around the label"
         except (re.error, TypeError) as error:
             reason = str(error)
         if reason:
@@ -97,17 +96,17 @@ class LabelPattern:
 
 @dataclass(frozen=True)
 class Attribute:
-    """One property of an image that is learnt, with classes 0 to len(values) - 1.
+    """A property of an image to learn, with classes 0 to len(values) - 1.
 
     Attributes:
-        name: Its name.
-        values: Names of the classes, in the order of the classes.
-        cuts: For a number in bands, the lower bound of each band but the lowest, increasing: (30, 60) makes class 0
+        name: Name of the attribute.
+        values: Names of the classes in order.
+        cuts: For a number in bands, the lower bound of each band except the first, increasing: for (30, 60), class 0 is
             below 30, class 1 from 30 to below 60, class 2 from 60.
-        column: The column of a table that holds it; by default its name.
-        rules: Labels that are left out, renamed or equal in any letter case.
-        optional: Whether rows may have no label of it.
-        pattern: If the labels are parts of a text; `column` is then the one that model.data.label_pattern adds.
+        column: Column of the table with its labels; default: its name.
+        rules: Labels that are dropped, renamed or equal in any letter case.
+        optional: Whether rows may have no label of this attribute.
+        pattern: Finds the label in a longer text; `column` is then the one that model.data.label_pattern adds.
     """
 
     name: str
@@ -124,23 +123,23 @@ class Attribute:
             raise InputError("an attribute needs a name")
         if len(set(self.values)) != len(self.values):
             duplicate = next(value for value in self.values if self.values.count(value) > 1)
-            raise InputError(f"{where}: the value {duplicate!r} is a duplicate in {listing(self.values)}")
+            raise InputError(f"{where}: duplicate value {duplicate!r} in {listing(self.values)}")
         if not self.values or any(not value for value in self.values):
             raise InputError(f"{where}: {'a value has an empty name' if self.values else 'there are no values'}")
         if list(self.cuts) != sorted(set(self.cuts)) or not all(math.isfinite(cut) for cut in self.cuts):
-            raise InputError(f"{where}: cuts {list(self.cuts)} must rise")
+            raise InputError(f"{where}: cuts must be increasing numbers, not {list(self.cuts)}")
         if self.cuts and len(self.values) != len(self.cuts) + 1:
             raise InputError(
-                f"{where}: {len(self.cuts)} cuts make {len(self.cuts) + 1} bands, not the {len(self.values)} values "
-                f"{listing(self.values)}"
+                f"{where}: {len(self.cuts)} cuts make {len(self.cuts) + 1} bands, but there are {len(self.values)} "
+                f"names: {listing(self.values)}"
             )
         if not self.column:
             object.__setattr__(self, "column", self.name)
 
     def band(self, number: float) -> int:
-        """The class of a number. ValueError if the attribute has no bands or the number is not finite."""
+        """The class of a number. Raises ValueError if the attribute has no bands or the number is not finite."""
         if not self.cuts or not math.isfinite(number):
-            raise ValueError(f"{number} has no band of {self.name}")
+            raise ValueError(f"attribute {self.name!r} has no band for {number}")
         return bisect_right(self.cuts, number)
 
     @cached_property
@@ -152,9 +151,10 @@ class Attribute:
         """Reads a column of labels, all of them in the same way.
 
         Args:
-            labels: Texts in normal form. Equal ones are read once.
-            readings: What the column may hold: names of classes, indices, or the first of them that fits every label.
-            bands: Whether the labels of an attribute with cuts may be numbers to be cut.
+            labels: Texts in normal form.
+            readings: What the column may contain: NAMES, INDICES or both. With both, the first that is valid for every
+                label is used.
+            bands: Whether the labels of an attribute with cuts may be numbers.
         """
         if bands and self.cuts:
             read, numbers = self._read_bands(list(dict.fromkeys(labels)))
@@ -165,19 +165,19 @@ class Attribute:
         return ReadLabels(read.codes, numbers, unknown, read.reading, read.ambiguous)
 
     def _code(self, label: str) -> int | None:
-        """The class of a name after the rules."""
+        """The class of a name, after applying the rules."""
         name = self.rules.apply(label)
         return DROPPED if name is None else self.lookup.code(name)
 
     def _index(self, label: str) -> int | None:
-        """The class of an index. A label whose rows are left out may be among indices."""
+        """The class of an index. Labels that the rules drop may occur among indices."""
         index = self.lookup.index(label)
         return DROPPED if index is None and self.rules.drops(label) else index
 
     def _read_bands(self, labels: Sequence[str]) -> tuple[ReadClasses, dict[str, float]]:
-        """Reads numbers that are cut into bands, among which there may be names of bands.
+        """Assigns numbers to bands; a label may also be the name of a band.
 
-        Names that are numbers are names only where every label is a name.
+        If names of bands look like numbers, they are read as names only if every label is a name.
         """
         read = read_classes(labels, {NAMES: self._code})
         codes, numbers = dict(read.codes), {}
@@ -191,20 +191,26 @@ class Attribute:
         return ReadClasses(codes, [label for label in labels if label not in codes], NAMES), numbers
 
     def expected(self, label: str, readings: Sequence[str], bands: bool = True, near: bool = True) -> str:
-        """What is wrong with a label that is not known. near: Whether to name the nearest value; the other arguments
-        are those of read."""
+        """The message for an unknown label.
+
+        Args:
+            label: The label.
+            readings: As in read.
+            bands: As in read.
+            near: Whether to name the nearest value.
+        """
         values = self._values_text
         if bands and self.cuts:
             return f"{self.name} = {label!r}, expected a number or one of {values}"
         indices = f" or 0 to {len(self.values) - 1}" if INDICES in readings else ""
         if NAMES not in readings:
-            return f"{self.name} = {label!r}, expected 0 to {len(self.values) - 1}, the indices of {values}"
+            return f"{self.name} = {label!r}, expected an index from 0 to {len(self.values) - 1} ({values})"
         mixed = len(readings) > 1 and (self._code(label) is not None or self._index(label) is not None)
-        advice = "; a column holds either names or indices" if mixed else ""
+        advice = "; a column must contain either names or indices" if mixed else ""
         if near:
             advice = advice or did_you_mean(label, self.values)
             if any(folded(value) == folded(label) for value in self.values):
-                advice += " (`fold_case: true` under the attribute makes them one)"
+                advice += " (`fold_case: true` in `attributes` treats them as equal)"
         return f"{self.name} = {label!r}, expected {values}{indices}{advice}"
 
     @cached_property
@@ -226,13 +232,13 @@ def band_names(cuts: Sequence[float]) -> tuple[str, ...]:
 
 
 def banded(name: str, cuts: Sequence[float], names: Sequence[str] = (), column: str = "") -> Attribute:
-    """An attribute that is a number in bands; without `names`, the bands are named after the cuts."""
+    """An attribute that is a number in bands. names: names of the bands; default: named after the cuts."""
     if not cuts:
-        raise InputError(f"attribute {name!r}: at least one cut is needed to make bands")
+        raise InputError(f"attribute {name!r}: cuts must have at least one number")
     cuts = tuple(float(cut) for cut in cuts)
     return Attribute(name, tuple(names) or band_names(cuts), cuts, column)
 
 
 def pattern_column(name: str) -> str:
-    """The column that is added to the rows of a channel for an attribute with a pattern."""
+    """The name of the column that is added to a channel for an attribute with a pattern."""
     return f"{name} by pattern"

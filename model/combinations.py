@@ -1,5 +1,8 @@
-"""Combinations of the classes of several attributes: their numbers in C order (the last attribute varies fastest), and
-tables of those that occur. Imports no torch; numpy only where arrays are looked up."""
+"""Combinations of the classes of attributes: their numbers in C order (the last attribute varies fastest), and tables
+of those that occur.
+
+Imports no torch, and numpy only when arrays are looked up.
+"""
 
 from __future__ import annotations
 
@@ -12,14 +15,14 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-NO_CLASS = -1  # of a combination that is not in the table
+NO_CLASS = -1  # class of a combination that is not in the table
 
 
 def number_of(codes: Iterable[Any], sizes: Sequence[int]) -> Any:
     """The numbers of combinations.
 
     Args:
-        codes: Classes of each attribute: ints, or integer arrays or tensors of one shape.
+        codes: Classes of each attribute: ints, or integer arrays or tensors of the same shape.
         sizes: Number of classes of each attribute.
     """
     number: Any = 0
@@ -29,7 +32,7 @@ def number_of(codes: Iterable[Any], sizes: Sequence[int]) -> Any:
 
 
 def codes_of(number: Any, sizes: Sequence[int]) -> list[Any]:
-    """The inverse of number_of."""
+    """The classes of each attribute: the inverse of number_of."""
     codes = []
     for size in reversed(sizes):
         codes.append(number % size)
@@ -38,14 +41,14 @@ def codes_of(number: Any, sizes: Sequence[int]) -> list[Any]:
 
 
 def number_of_name(name: str, values: Sequence[Sequence[str]], join: str) -> int | None:
-    """The number of the combination whose values, joined, are the name; None if none or several are.
+    """The number of the combination with this name; None if no or more than one combination has it.
 
     Args:
-        name: The name.
+        name: The values of the combination, joined.
         values: Names of the classes of each attribute, which may contain join.
         join: Text between two values.
     """
-    # What is left of the name and the number of the values before that, for each way to divide it
+    # For each way to divide the name: its remaining text, and the number of the values before it
     ways = [(name + join, 0)]
     for own in values:
         ways = [
@@ -59,7 +62,7 @@ def number_of_name(name: str, values: Sequence[Sequence[str]], join: str) -> int
 
 
 def complete_rows(codes: Iterable[Any]) -> NDArray[np.bool_]:
-    """Whether every attribute has a class, which is not negative: bool of the shape of the codes."""
+    """Whether every attribute has a class (a code of at least 0), bool of the shape of the codes."""
     import numpy as np
 
     complete: NDArray[np.bool_] = np.all([np.asarray(code) >= 0 for code in codes], axis=0)
@@ -68,20 +71,21 @@ def complete_rows(codes: Iterable[Any]) -> NDArray[np.bool_]:
 
 @dataclass(frozen=True)
 class Combinations:
-    """A table of combinations, whose positions in it are their classes.
+    """A table of combinations. The class of a combination is its position in the table.
 
     Attributes:
-        numbers: The number of each combination, all different.
+        numbers: The number of each combination, without duplicates.
     """
 
     numbers: tuple[int, ...]
 
     def classes(self, numbers: Any, are_complete: Any) -> Any:
-        """The classes of combinations, NO_CLASS for those that are not in the table.
+        """The classes of combinations; NO_CLASS for those that are not in the table.
 
         Args:
             numbers: An int, or an integer array or tensor.
-            are_complete: Whether every attribute has a class, bool of the shape of numbers; others have NO_CLASS.
+            are_complete: Whether every attribute has a class, bool of the shape of numbers. Where False, the class is
+                NO_CLASS.
         """
         if isinstance(numbers, int):
             return self._class_by_number.get(numbers, NO_CLASS) if are_complete else NO_CLASS
@@ -89,8 +93,8 @@ class Combinations:
 
         wanted = np.where(are_complete, np.asarray(numbers), -1)
         order, ascending = self._sorted
-        at = np.searchsorted(ascending, wanted).clip(max=len(ascending) - 1)
-        return _like(numbers, np.where(ascending[at] == wanted, order[at], NO_CLASS))
+        positions = np.searchsorted(ascending, wanted).clip(max=len(ascending) - 1)
+        return _like(numbers, np.where(ascending[positions] == wanted, order[positions], NO_CLASS))
 
     def numbers_of(self, classes: Any) -> Any:
         """The numbers of the combinations of classes: an int, or an integer array or tensor."""
@@ -115,5 +119,5 @@ class Combinations:
 
 
 def _like(example: Any, values: NDArray[np.int64]) -> Any:
-    """The values as a tensor where the example is one."""
+    """The values as a tensor if the example is one."""
     return example.new_tensor(values) if hasattr(example, "new_tensor") else values

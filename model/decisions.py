@@ -1,10 +1,10 @@
-"""Decisions: the rules by which class probabilities become the class that is answered. No other code takes an argmax
-over classes.
+"""Decisions: rules that choose the predicted class from class probabilities. No other code takes an argmax over
+classes.
 
-A decision is saved as decision.json with a model or an ensemble. Without the file it is the default, the most probable
-class. Imports no torch, and numpy only when a decision is applied: checking a model's files needs neither.
+A decision is saved as decision.json with a model or an ensemble. Without the file, the most probable class is
+predicted. Imports no torch, and numpy only when a decision is applied: checking a model's files needs neither.
 
-A further rule is a subclass of Decision with a name in DECISIONS and in model.settings.choices.
+To add a rule, add a subclass of Decision and its name to DECISIONS and model.settings.choices.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Decision:
-    """Answers the class of the highest log p / temperature + bias; by default the most probable class.
+    """Predicts the class with the highest log p / temperature + bias; by default the most probable class.
 
     Attributes:
-        temperature: Above 0; divides the log probabilities. Above 1 gives the biases more weight.
-        biases: One per class, added to the log probabilities; none by default.
+        temperature: Divides the log probabilities, above 0. Values above 1 give the biases more weight.
+        biases: One per class, added to the log probabilities; empty: no biases.
     """
 
     rule: ClassVar[str] = "argmax"  # key in DECISIONS
@@ -38,31 +38,33 @@ class Decision:
     biases: tuple[float, ...] = ()
 
     def problems(self, num_classes: int) -> Iterator[str]:
-        """A sentence for each argument that is invalid for so many classes."""
+        """Yields a sentence for each argument that is invalid for this number of classes."""
         if self.temperature <= 0:
-            yield f"temperature: expected above 0, not {self.temperature:g}"
+            yield f"temperature: must be above 0, not {self.temperature:g}"
         if len(self.biases) not in (0, num_classes):
             yield f"biases: expected {num_classes}, one per class, not {len(self.biases)}"
 
     def scores(self, probabilities: NDArray[Any]) -> NDArray[Any]:
-        """What classes are compared by, (..., C), from probabilities (..., C): float64, or the probabilities themselves
-        where the biases change nothing."""
+        """The scores by which classes are compared, float64 (..., C), from probabilities (..., C).
+
+        If all biases are equal, they are the probabilities themselves.
+        """
         if len(set(self.biases)) <= 1:
             return probabilities
         import numpy as np
 
-        with np.errstate(divide="ignore"):  # log 0 is -inf: a class without probability is answered by no bias
+        with np.errstate(divide="ignore"):  # log 0 is -inf: a class with probability 0 is never predicted
             log_probabilities = np.log(probabilities, dtype=np.float64)
-        # times min(temperature, 1), which changes no comparison: finite for temperatures near 0 too
+        # Multiply by min(temperature, 1), which keeps the order of the scores, so that they are finite near 0 too
         biases = np.asarray(self.biases, np.float64) * min(self.temperature, 1.0)
         return log_probabilities / max(self.temperature, 1.0) + biases
 
     def classes(self, probabilities: NDArray[Any]) -> NDArray[np.int64]:
-        """The answered classes, int64 (...), from probabilities (..., C). Of equal scores the first class wins."""
+        """The predicted classes, int64 (...), from probabilities (..., C). If scores are equal, the first class."""
         return self.scores(probabilities).argmax(axis=-1)
 
     def votes(self, probabilities: NDArray[Any]) -> NDArray[np.float32]:
-        """1 for the answered class and 0 for the others, float32 (..., C)."""
+        """1 for the predicted class and 0 for the others, float32 (..., C)."""
         import numpy as np
 
         return np.eye(probabilities.shape[-1], dtype=np.float32)[self.classes(probabilities)]
@@ -86,16 +88,15 @@ DECISIONS: dict[str, type[Decision]] = {Decision.rule: Decision}
 
 
 def make_decision(rule: str, arguments: Mapping[str, Any], num_classes: int) -> Decision:
-    """The decision of a rule, by the settings decision and decision_args.
+    """Makes a decision from the settings decision and decision_args.
 
     Args:
         rule: A key of DECISIONS.
-        arguments: The rule's arguments by name, as JSON or YAML hold them; the others have their defaults.
-        num_classes: Number of classes that are decided among.
+        arguments: Arguments of the rule by name, with values from JSON or YAML; the others have their defaults.
+        num_classes: Number of classes to choose from.
 
     Raises:
-        InputError: Lists all problems: an unknown rule or argument with the nearest known one, a value that does not
-            fit.
+        InputError: Lists all problems: an unknown rule or argument, with the nearest known one, or an invalid value.
     """
     if rule not in DECISIONS:
         raise InputError(f"rule: {rule!r}, expected one of {listing(DECISIONS)}{did_you_mean(rule, DECISIONS)}")
@@ -111,7 +112,7 @@ def make_decision(rule: str, arguments: Mapping[str, Any], num_classes: int) -> 
         except ValueError as error:
             problems.append(f"{name}: {value!r}: {error}")
     required = [name for name, field in fields.items() if not _has_default(field) and name not in arguments]
-    problems += [f"{name}: missing, an argument of {rule}" for name in required]
+    problems += [f"{name}: missing argument of {rule}" for name in required]
     if all(name in values or _has_default(field) for name, field in fields.items()):
         decision = cls(**values)
         problems += decision.problems(num_classes)
@@ -121,7 +122,7 @@ def make_decision(rule: str, arguments: Mapping[str, Any], num_classes: int) -> 
 
 
 def decision_from_dict(content: Mapping[str, Any], num_classes: int) -> Decision:
-    """The decision of a decision.json's content. InputError lists all problems, as of make_decision."""
+    """Makes a decision from the content of decision.json. Raises InputError like make_decision."""
     if not isinstance(content.get("rule"), str):
         raise InputError(f"rule: expected one of {listing(DECISIONS)}, not {content.get('rule')!r}")
     arguments = {name: value for name, value in content.items() if name != "rule"}
@@ -129,7 +130,7 @@ def decision_from_dict(content: Mapping[str, Any], num_classes: int) -> Decision
 
 
 def _decoded(hint: Any, value: Any) -> Any:
-    """decode for a field of a decision, whose sequences are tuples. ValueError where the value does not fit."""
+    """Decodes the value of a field, whose sequences are tuples. Raises ValueError if the value is invalid."""
     if typing.get_origin(hint) is tuple:
         return tuple(decode(list[typing.get_args(hint)[0]], value))  # type: ignore[misc]
     return decode(hint, value)

@@ -1,6 +1,6 @@
 """Exceptions and exit codes of Rarebird, and helpers for messages: nearest names, shortened lists, collected problems.
 
-Imports nothing heavy: the image's entry point and the launcher use it too.
+Imports are fast, because the entry point of the container image and the launcher use it too.
 """
 
 from __future__ import annotations
@@ -10,18 +10,18 @@ import enum
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-SHOWN_PER_KIND = 20  # problems of one kind that a message lists; the rest are counted
+SHOWN_PER_KIND = 20  # problems of one kind that a message lists; further ones are only counted
 
 
 class ExitCode(enum.IntEnum):
-    """Exit codes of all jobs and commands. As in a shell, 128 + N stands for signal N."""
+    """Exit codes of all jobs and commands. As in a shell, 128 + N means signal N."""
 
-    DONE = 0  # also of a training that SIGTERM stopped, if its model is saved
+    DONE = 0  # also if SIGTERM stopped a training run and its model was saved
     FAULT = 1
     BAD_INPUT = 2  # bad input or settings
     NOT_PASSED = 3  # python -m jobs pipeline: the model did not pass the gate
-    INTERRUPTED = 130  # SIGINT, Ctrl-C; a training has written a checkpoint
-    KILLED = 137  # SIGKILL, as the system sends it when memory runs out
+    INTERRUPTED = 130  # SIGINT, Ctrl-C; a training run has written a checkpoint
+    KILLED = 137  # SIGKILL, which the system sends when memory runs out
     TERMINATED = 143  # SIGTERM, with nothing saved
 
 
@@ -29,7 +29,7 @@ class InputError(Exception):
     """Bad input or settings. The message is complete and written for the user; a job ends with exit code 2.
 
     Attributes:
-        details: The message with all problems, where it lists only the first of them; else "".
+        details: The message with all problems if it lists only the first of them, otherwise "".
     """
 
     def __init__(self, message: object = "", details: str = ""):
@@ -38,25 +38,40 @@ class InputError(Exception):
 
 
 class Failure(Exception):
-    """A run cannot continue although its input and settings are valid. The message is complete and written for the
-    user; a job ends with exit code 1."""
+    """A run cannot continue although its input and settings are valid.
+
+    The message is complete and written for the user; a job ends with exit code 1.
+    """
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name closest to a mistyped one, in any letter case; None where none is close."""
+    """The known name that is most similar to a mistyped one.
+
+    Args:
+        name: The mistyped name.
+        known: The valid names. Letter case is ignored.
+
+    Returns:
+        The name; None if no name is similar.
+    """
     by_lower = {candidate.lower(): candidate for candidate in known}
     close = difflib.get_close_matches(name.lower(), list(by_lower), n=1, cutoff=0.6)
     return by_lower[close[0]] if close else None
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """`; nearest: NAME` for the end of a message, or "" where no known name is close."""
+    """`; nearest: NAME` for the end of a message; "" if no known name is similar."""
     candidate = nearest(name, known)
     return f"; nearest: {candidate}" if candidate else ""
 
 
 def listing(names: Iterable[object], most: int = 12) -> str:
-    """`a, b, c and 4 more`: at most so many names, and the number of the others."""
+    """`a, b, c and 4 more`: the first names, and the number of the others.
+
+    Args:
+        names: The names.
+        most: Maximum number of names to list.
+    """
     texts = [str(name) for name in names]
     if len(texts) <= most:
         return ", ".join(texts)
@@ -65,12 +80,12 @@ def listing(names: Iterable[object], most: int = 12) -> str:
 
 @dataclass
 class Problems:
-    """Collects the problems of one input, so that they are reported together in one message.
+    """Collects the problems of one input, to report them together in one message.
 
     Attributes:
         heading: First line of the message, such as the name of the channel.
         kinds: Locations by kind of problem, in the order in which the kinds first occurred.
-        advice: Sentences on settings that take the input as it is.
+        advice: Sentences on settings that accept the input.
     """
 
     heading: str
@@ -81,17 +96,25 @@ class Problems:
         """Adds a problem.
 
         Args:
-            kind: What is wrong, in the same words for every location.
+            kind: What is wrong; the same text for every location.
             location: File or row, with the value and what was expected.
-            advice: A sentence on the setting that takes the input as it is; the message ends with it, once.
+            advice: A sentence on the setting that accepts the input; it is added once to the end of the message.
         """
         self.kinds.setdefault(kind, []).append(location)
         if advice and advice not in self.advice:
             self.advice.append(advice)
 
+    def extend(self, other: Problems) -> None:
+        """Adds the problems of another collection."""
+        for kind, locations in other.kinds.items():
+            self.kinds.setdefault(kind, []).extend(locations)
+        self.advice += [sentence for sentence in other.advice if sentence not in self.advice]
+
     def shows_next(self, kind: str) -> bool:
-        """Whether the next location of this kind is one that the message lists. Others need no nearest name, which
-        takes long to find."""
+        """Whether the message will list the next location of this kind.
+
+        If not, its nearest name, which is slow to find, is not needed.
+        """
         return len(self.kinds.get(kind, ())) < SHOWN_PER_KIND
 
     def __bool__(self) -> bool:
@@ -104,7 +127,7 @@ class Problems:
         return self.text(SHOWN_PER_KIND)
 
     def text(self, most: int | None = None) -> str:
-        """The message: heading, the locations by kind, advice. most: of each kind; None for all."""
+        """The message: heading, locations by kind, advice. most: maximum number of locations per kind; None for all."""
         count = f"{len(self):,} problem{'s' if len(self) != 1 else ''}"
         lines = [f"{self.heading}: {count}"]
         for kind, locations in self.kinds.items():
@@ -121,7 +144,7 @@ class Problems:
 
 
 def raise_all(inputs: Iterable[Problems]) -> None:
-    """Raises one InputError that lists the problems of several inputs, if there are any."""
+    """Raises one InputError that lists the problems of all inputs, if there are any."""
     problems = [own for own in inputs if own]
     if problems:
         message, details = "\n".join(map(str, problems)), "\n".join(own.text() for own in problems)

@@ -1,7 +1,7 @@
-"""How texts are read as classes: which texts are numbers, which names are equal, and whether a column holds the names
-of classes or their indices.
+"""Reads texts as classes: which texts are numbers, which names are equal, and whether a column contains names of
+classes or their indices.
 
-Channels, truth, answers and settings that name classes all call read_classes. Imports no numpy.
+All channels, ground truth, predictions and settings with classes are read by read_classes. Imports no numpy.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
-NAMES, INDICES = "names", "indices"  # what a column of classes may hold
+NAMES, INDICES = "names", "indices"  # possible contents of a column of classes
 
 _NUMBER = re.compile(r"(-?)0*([0-9]+)(?:\.0+)?", re.ASCII)
 _QUANTITY = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?", re.ASCII)
 
 
 def whole_number(text: str) -> str | None:
-    """The shortest spelling of a whole number, `1` for 1, 01 and 1.0; None if the text is not one.
+    """The shortest spelling of a whole number, `1` for 1, 01 and 1.0; None for other texts.
 
-    A number is `-?[0-9]+(\\.0+)?` in ASCII digits. `1_12`, `1e1`, `nan` and digits of other scripts, all of which
-    float() reads, are names.
+    A whole number is `-?[0-9]+(\\.0+)?` in ASCII digits. `1_12`, `1e1`, `nan` and digits of other scripts, which
+    float() would accept, are names.
     """
     match = _NUMBER.fullmatch(text)
     if match is None:
@@ -34,7 +34,7 @@ def whole_number(text: str) -> str | None:
 
 
 def is_quantity(text: str) -> bool:
-    """Whether text is a number that may be cut into bands: decimal or scientific, in ASCII digits."""
+    """Whether text is a number that can be assigned to a band: decimal or scientific, in ASCII digits."""
     return _QUANTITY.fullmatch(text) is not None
 
 
@@ -44,14 +44,14 @@ def folded(text: str) -> str:
 
 
 class Names:
-    """Names of classes, by which texts are looked up.
+    """Finds the class of a text by the names of the classes.
 
     Args:
         names: The names, in the order of the classes.
-        fold_case: Whether names that differ in letter case or white space only are equal.
+        fold_case: Whether names that differ only in letter case or white space are equal.
 
     Attributes:
-        are_numbers: Whether every name is a number. Equal numbers (1, 01, 1.0) are one name then.
+        are_numbers: Whether every name is a whole number. Then equal numbers (1, 01, 1.0) are the same name.
     """
 
     def __init__(self, names: Iterable[str], fold_case: bool = False) -> None:
@@ -62,7 +62,7 @@ class Names:
         self._equal = {self._key(name): code for code, name in reversed(list(enumerate(self.names)))}
 
     def _key(self, text: str) -> str:
-        """What equal names have in common."""
+        """A key that is the same for equal names."""
         if self.are_numbers:
             return whole_number(text) or text
         return folded(text) if self.fold_case else text
@@ -72,13 +72,13 @@ class Names:
         return self._exact.get(text, self.equal_code(text))
 
     def equal_code(self, text: str) -> int | None:
-        """The first class whose name is equal to the text; None if there is none."""
+        """The first class whose name is equal to the text; None if there is no such class."""
         return self._equal.get(self._key(text))
 
     def index(self, text: str) -> int | None:
-        """The class of an index, 0 to N - 1 as text; None if the text is no such index."""
+        """The class of an index, 0 to N - 1 as text; None if the text is not a valid index."""
         number = whole_number(text)
-        # A number with more digits than the greatest index is no index; int() refuses very long ones
+        # Skip numbers with more digits than any index: int() raises an error for very long ones
         if number is None or number.startswith("-") or len(number) > len(str(len(self.names))):
             return None
         return int(number) if int(number) < len(self.names) else None
@@ -86,13 +86,13 @@ class Names:
 
 @dataclass(frozen=True)
 class ReadClasses:
-    """A column of classes, read as a whole.
+    """The classes of the distinct texts of a column.
 
     Attributes:
-        codes: The class of each text that was read.
+        codes: The class of each known text.
         unknown: The other texts.
-        reading: names or indices.
-        ambiguous: Whether the column may be read as names and as indices, and the classes differ.
+        reading: Whether the texts were read as `names` or as `indices`.
+        ambiguous: Whether the texts are valid as names and as indices, with different classes.
     """
 
     codes: Mapping[str, int]
@@ -102,12 +102,12 @@ class ReadClasses:
 
 
 def read_classes(texts: Iterable[str], lookups: Mapping[str, Callable[[str], int | None]]) -> ReadClasses:
-    """Reads the distinct texts of a column, all of them as names or all as indices.
+    """Reads the distinct texts of a column, either all as names or all as indices.
 
     Args:
         texts: Texts in normal form.
-        lookups: For each reading that the column may have, the class of a text, None for an unknown one. Of several
-            readings that fit every text the first is taken; if none fits, the one that fits most.
+        lookups: By possible reading, a function that returns the class of a text, or None if it is unknown. The first
+            reading with the fewest unknown texts is used.
     """
     distinct = list(dict.fromkeys(texts))
     read: list[ReadClasses] = []
@@ -121,13 +121,14 @@ def read_classes(texts: Iterable[str], lookups: Mapping[str, Callable[[str], int
 
 
 def found_names(labels: Iterable[str], fold_case: bool = False) -> tuple[str, ...]:
-    """The names of the classes that a column of labels has: the values that occur, numbers by size, else text in order.
+    """The names of the classes in a column of labels: its distinct values, sorted as numbers if all are, otherwise as
+    text.
 
-    Equal names are written in the most frequent spelling; of equally frequent ones in the shortest, then the first.
+    Of equal names the most frequent spelling is used; if equally frequent, the shortest, then the first.
 
     Args:
-        labels: Texts in normal form; empty ones are no names.
-        fold_case: Whether names that differ in letter case or white space only are equal.
+        labels: Texts in normal form; empty texts are ignored.
+        fold_case: Whether names that differ only in letter case or white space are equal.
     """
     counts = Counter(label for label in labels if label)
     lookup = Names(counts, fold_case)
@@ -141,18 +142,18 @@ def found_names(labels: Iterable[str], fold_case: bool = False) -> tuple[str, ..
 
 
 def equal_numbers(labels: Iterable[str]) -> list[list[str]]:
-    """The spellings of each number that a column of nothing but numbers spells in more than one way."""
+    """The spellings of each number with more than one spelling, if all labels are numbers; otherwise empty."""
     distinct = list(dict.fromkeys(labels))
     return _groups_by(whole_number, distinct) if Names(distinct).are_numbers else []
 
 
 def similar_names(labels: Iterable[str]) -> list[list[str]]:
-    """The names that differ in letter case or white space only, in groups of two and more."""
+    """Groups of names that differ only in letter case or white space."""
     return _groups_by(folded, dict.fromkeys(labels))
 
 
 def _groups_by(key: Callable[[str], str | None], labels: Iterable[str]) -> list[list[str]]:
-    """The labels with equal keys, in groups of two and more."""
+    """Groups of at least two labels with the same key."""
     groups: dict[str | None, list[str]] = defaultdict(list)
     for label in labels:
         groups[key(label)].append(label)
@@ -164,9 +165,9 @@ class LabelRules:
     """How the labels of an attribute are changed before they are looked up.
 
     Attributes:
-        drop: Labels whose rows are left out; "" for rows without a label.
-        merge: Old and new name of each label that is renamed.
-        fold_case: Whether names that differ in letter case or white space only are equal.
+        drop: Labels whose rows are skipped; "" for rows without a label.
+        merge: Old and new name of each renamed label.
+        fold_case: Whether names that differ only in letter case or white space are equal.
     """
 
     drop: tuple[str, ...] = ()
@@ -185,11 +186,11 @@ class LabelRules:
         return Names([old for old, _ in self.merge], self.fold_case)
 
     def drops(self, label: str) -> bool:
-        """Whether rows with this label are left out."""
+        """Whether rows with this label are skipped."""
         return "" in self.drop if not label else self._dropped.code(label) is not None
 
     def apply(self, label: str) -> str | None:
-        """The name that a label has after the rules; None if its rows are left out."""
+        """The name of a label after applying the rules; None if its rows are skipped."""
         if self.drops(label):
             return None
         code = self._renamed.code(label)
@@ -197,11 +198,11 @@ class LabelRules:
         return None if self.drops(name) else name
 
     def names(self) -> list[str]:
-        """The labels that the rules name, but for the empty one."""
+        """The labels in the rules, except the empty one."""
         return [label for label in (*self.drop, *(old for old, _ in self.merge)) if label]
 
     def to_dict(self) -> dict[str, Any]:
-        """The rules that are set, as the setting `attributes` writes them."""
+        """The rules that are set, in the form of the setting `attributes`."""
         merge: dict[str, list[str]] = {}
         for old, new in self.merge:
             merge.setdefault(new, []).append(old)

@@ -1,6 +1,6 @@
 """Label schemes: attributes with named values (mask, gender, age in bands) and the joint class that combines them.
 
-A scheme is saved with every model (labels.json) and written beside every output. Imports no torch.
+A scheme is saved with every model (labels.json) and written next to every output. Imports no torch.
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-JOINT, HEADS = "joint", "heads"  # targets that learn all attributes; others are the name of one attribute
-JOIN = "/"  # between the attributes' values in the name of a joint class
-MAX_COMBINATIONS = 1_000  # up to which every combination of the attributes' values is a joint class
+JOINT, HEADS = "joint", "heads"  # targets that learn all attributes; other targets are the name of one attribute
+JOIN = "/"  # between the values in the name of a joint class
+MAX_COMBINATIONS = 1_000  # with more combinations of values, only those that occur are joint classes
 
 
 @dataclass(frozen=True)
 class Scheme:
-    """Attributes in order, and the joint class of their combinations.
+    """Attributes in order, and the joint classes of their combinations.
 
-    All combinations of the attributes' values are numbered with the last attribute varying fastest (C order):
-    mask*6 + gender*3 + age for the mask scheme. With one attribute, that is the attribute's class. These numbers are
-    the joint classes, unless `combinations` lists the combinations that are.
+    All combinations of values are numbered with the last attribute varying fastest (C order): mask*6 + gender*3 + age
+    for the mask scheme. With a single attribute, the number is its class. These numbers are the joint classes, unless
+    `combinations` is set.
 
     Attributes:
         attributes: The attributes.
-        combinations: Numbers of the combinations that are joint classes, in the order of the classes; None if all are.
-            A channel whose scheme `is_large` has those that occur in it.
+        combinations: Numbers of the combinations that are joint classes, in the order of the classes; None: all are
+            joint classes. If a channel's scheme `is_large`, they are the combinations that occur in the channel.
     """
 
     attributes: tuple[Attribute, ...]
@@ -48,17 +48,17 @@ class Scheme:
         if not names:
             raise InputError("a label scheme needs at least one attribute")
         if len(set(names)) != len(names):
-            raise InputError(f"attribute names must differ: {listing(names)}")
+            raise InputError(f"duplicate attribute names: {listing(names)}")
         if self.num_combinations > 2**62:
-            raise InputError(f"{listing(names)} have too many values: their combinations cannot be numbered")
+            raise InputError(f"the attributes {listing(names)} have more than 2^62 combinations of values")
         if self.combinations is not None:
             listed = self.combinations
             if not listed or len(set(listed)) != len(listed) or min(listed) < 0 or max(listed) >= self.num_combinations:
-                raise InputError(f"combinations must be different numbers from 0 to {self.num_combinations - 1}")
+                raise InputError(f"combinations must be distinct numbers from 0 to {self.num_combinations - 1}")
         elif self.is_large:
-            return  # the names are compared once it is known which combinations occur
+            return  # names are checked once the combinations that occur are known
         if len(set(self.class_names)) != self.num_classes:
-            raise InputError(f"two joint classes have one name: {listing(self.class_names)}")
+            raise InputError(f"joint classes with the same name: {listing(self.class_names)}")
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -72,13 +72,16 @@ class Scheme:
 
     @property
     def num_combinations(self) -> int:
-        """Number of all combinations of the attributes' values, whether they occur or not."""
+        """Number of all combinations of values, including those that do not occur."""
         return math.prod(self.sizes)
 
     @property
     def is_large(self) -> bool:
-        """Whether several attributes have more than MAX_COMBINATIONS combinations, as a hierarchy has. Then the joint
-        classes of a channel are the combinations that occur, and the score is the mean of the attributes' scores."""
+        """Whether there are more than MAX_COMBINATIONS combinations of values, as in a hierarchy.
+
+        Then the joint classes of a channel are the combinations that occur, and the score is the mean of the
+        attributes' scores. False for a single attribute.
+        """
         return len(self.attributes) > 1 and self.num_combinations > MAX_COMBINATIONS
 
     @property
@@ -88,7 +91,7 @@ class Scheme:
 
     @cached_property
     def class_names(self) -> list[str]:
-        """Names of the joint classes in their order, `worn/male/under 30`."""
+        """Names of the joint classes in order, such as `worn/male/under 30`."""
         if self.combinations is not None:
             codes = (codes_of(number, self.sizes) for number in self.combinations)
             return [JOIN.join(one.values[code] for one, code in zip(self.attributes, own)) for own in codes]
@@ -98,24 +101,30 @@ class Scheme:
         return names
 
     def combination_number(self, name: str) -> int | None:
-        """The number of the combination of this name, whether it is a joint class or not; None if there is none."""
+        """The number of the combination with this name, even if it is not a joint class; None if there is none."""
         return number_of_name(normal_text(name), [attribute.values for attribute in self.attributes], JOIN)
 
     def attribute(self, name: str) -> Attribute:
-        """The attribute of this name. InputError names the nearest one."""
+        """The attribute with this name. Raises InputError, with the nearest name, if there is none."""
         for attribute in self.attributes:
             if attribute.name == name:
                 return attribute
         known = listing(self.names)
-        raise InputError(f"{name!r} is not an attribute; there are {known}{did_you_mean(name, self.names)}")
+        raise InputError(f"{name!r} is not an attribute; expected one of {known}{did_you_mean(name, self.names)}")
 
     def only(self, name: str) -> Scheme:
-        """The scheme of one attribute alone."""
+        """The scheme with only one attribute."""
         return Scheme((self.attribute(name),))
 
     def joint(self, codes: Mapping[str, Any]) -> Any:
-        """Combines each attribute's classes (ints, or integer arrays or tensors of one shape) into joint classes. If
-        only some combinations are joint classes, NO_CLASS for the others and where a class is negative."""
+        """Combines the classes of each attribute into joint classes.
+
+        Args:
+            codes: Classes by attribute: ints, or integer arrays or tensors of the same shape.
+
+        Returns:
+            The joint classes. If `combinations` is set, NO_CLASS for other combinations and where a class is negative.
+        """
         own = [codes[name] for name in self.names]
         number = number_of(own, self.sizes)
         if self.combinations is None:
@@ -124,15 +133,15 @@ class Scheme:
         return self._table.classes(number, is_complete)
 
     def split(self, joint: Any) -> dict[str, Any]:
-        """Splits joint classes (an int, or an integer array or tensor) into each attribute's classes."""
+        """Splits joint classes (an int, or an integer array or tensor) into the classes of each attribute."""
         number = joint if self.combinations is None else self._table.numbers_of(joint)
         return dict(zip(self.names, codes_of(number, self.sizes)))
 
     def occurring(self, *tables: Mapping[str, NDArray[np.int64]]) -> Scheme:
-        """The scheme of a channel: if it is_large, the joint classes are the combinations of these rows, in C order.
+        """The scheme of a channel: if it is_large, the joint classes are the combinations that occur, in C order.
 
         Args:
-            tables: For each table, each attribute's classes, int64 (n,); a row with a negative class is left out.
+            tables: For each table, the classes of each attribute, int64 (n,). Rows with a negative class are ignored.
         """
         if not self.is_large:
             return self
@@ -143,7 +152,7 @@ class Scheme:
         return replace(self, combinations=tuple(sorted(numbers)) or None)
 
     def extended(self, numbers: Iterable[int]) -> Scheme:
-        """The scheme with these combinations as further classes behind its own, which keep their numbers."""
+        """Adds these combinations as classes after the existing ones, whose numbers do not change."""
         if self.combinations is None:
             return self
         return replace(self, combinations=tuple(dict.fromkeys([*self.combinations, *numbers])))
@@ -153,7 +162,7 @@ class Scheme:
         return Combinations(self.combinations or ())
 
     def read(self, labels: Iterable[str], readings: Sequence[str]) -> ReadLabels:
-        """Reads joint classes, as Attribute.read does an attribute's. Numbers are not cut into bands."""
+        """Reads labels of joint classes like Attribute.read, but without bands."""
         return self._joint_attribute.read(labels, readings, bands=False)
 
     @cached_property
@@ -162,17 +171,20 @@ class Scheme:
 
     @property
     def rules(self) -> LabelRules:
-        """The rules by which joint classes are read: those of the only attribute; of several there are none."""
+        """The rules for labels of joint classes: those of an only attribute; with more attributes there are none."""
         return self.attributes[0].rules if len(self.attributes) == 1 else LabelRules()
 
     def values_fingerprint(self) -> str:
-        """A hash (BLAKE2b, hex) of the attributes' names and of their values in order."""
+        """A hash (BLAKE2b, hex) of the names of the attributes and their values, in order."""
         texts = [text for attribute in self.attributes for text in (attribute.name, *attribute.values, "")]
         return hashlib.blake2b("\0".join(texts).encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
 
     def to_dict(self) -> dict[str, Any]:
-        """The content of labels.json. from_dict reads `attributes` and, where only some combinations are joint classes,
-        `combinations`: their values of `joint`. `joint` and `classes` are for people."""
+        """The content of labels.json.
+
+        from_dict reads `attributes` and, if only some combinations are joint classes, `combinations`. The entries
+        `joint` (the formula of the number of a combination) and `classes` are for readers.
+        """
         return {
             "attributes": [
                 {"name": a.name, "values": list(a.values), "cuts": list(a.cuts), "column": a.column}
@@ -189,12 +201,12 @@ class Scheme:
         }
 
     def _strides(self) -> list[int]:
-        """What each attribute's class is multiplied by in the joint class."""
+        """The factor of each attribute's class in the number of a combination."""
         return [math.prod(self.sizes[i + 1 :]) for i in range(len(self.sizes))]
 
     @classmethod
     def from_dict(cls, saved: Mapping[str, Any]) -> Scheme:
-        """The inverse of to_dict. InputError if the content is not a scheme."""
+        """The inverse of to_dict. Raises InputError if the content is invalid."""
         try:
             attributes = tuple(
                 Attribute(
@@ -211,16 +223,24 @@ class Scheme:
             combinations = saved.get("combinations")
             return cls(attributes, None if combinations is None else tuple(int(number) for number in combinations))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise InputError(f"not a label scheme: {type(error).__name__}: {error}") from None
+            raise InputError(f"invalid label scheme: {type(error).__name__}: {error}") from None
 
 
 def target_scheme(scheme: Scheme, target: str) -> Scheme:
-    """The part of a channel's scheme that a target learns: all of it for joint and heads, else one attribute."""
+    """The part of a scheme that a target learns.
+
+    Args:
+        scheme: The scheme of a channel.
+        target: joint or heads for all attributes, otherwise the name of an attribute.
+
+    Raises:
+        InputError: There is no such attribute.
+    """
     return scheme if target in (JOINT, HEADS) else scheme.only(target)
 
 
 def mask_scheme(age_cuts: Sequence[float] = (30, 60)) -> Scheme:
-    """The mask competition's 18 classes: mask*6 + gender*3 + age; age in years, banded at age_cuts."""
+    """The mask competition's 18 classes: mask*6 + gender*3 + age, with age in years in bands that start at age_cuts."""
     return Scheme(
         (
             Attribute("mask", ("worn", "incorrect", "none")),

@@ -1,7 +1,4 @@
-"""Checks of paths that come from outside: whether one leaves its folder, and `PATH:WEIGHT` on the command line.
-
-Imports no torch.
-"""
+"""Checks of paths from tables and archives, and parsing of `PATH:WEIGHT` arguments. Imports no torch."""
 
 from __future__ import annotations
 
@@ -13,13 +10,13 @@ from model.errors import InputError, did_you_mean
 
 
 def leaves_folder(path: str, *, strict: bool = False) -> bool:
-    """Whether a path, as text, is absolute or leads above the folder that it is relative to.
+    """Whether a path is absolute or leads out of the folder that it is relative to.
 
     Args:
-        path: With `/` between its parts. The absolute paths of Windows (`C:\\a`, `\\\\host\\a`) are absolute here too.
-        strict: For names that files will be written under: members of an archive, keys of S3. True as well where any
-            part is `..`, even if the path comes back inside; where the path is empty or holds a NUL; and `\\` counts as
-            a separator. A path in a table, which is only read, may go through `..` as long as it stays inside.
+        path: The path, with `/` between its parts. Absolute paths of Windows (`C:\\a`, `\\\\host\\a`) are absolute too.
+        strict: For names of files that will be written, such as members of an archive and keys of S3. Then any part
+            `..`, an empty path and a NUL character also count as leaving the folder, and `\\` is a separator. Paths in
+            tables, which are only read, may contain `..` if they stay inside.
     """
     if path.startswith(("/", "\\\\")) or path[1:3] in (":\\", ":/"):
         return True
@@ -29,9 +26,9 @@ def leaves_folder(path: str, *, strict: bool = False) -> bool:
 
 
 def parse_weighted(arguments: Sequence[str]) -> list[tuple[Path, float]]:
-    """Parses `PATH[:WEIGHT]` arguments into paths and weights; 1 where no weight is named.
+    """Parses `PATH[:WEIGHT]` arguments into paths and weights, which are 1 by default.
 
-    An argument that is an existing path as a whole is taken as a path. InputError where a weight is not a number.
+    An argument that is an existing path is not split. Raises InputError if a weight is not a number.
     """
     weighted = []
     for argument in arguments:
@@ -43,5 +40,5 @@ def parse_weighted(arguments: Sequence[str]) -> list[tuple[Path, float]]:
             weighted.append((Path(path), float(weight)))
         except ValueError:
             near = did_you_mean(argument, [entry.name for entry in Path(path).parent.glob("*")])
-            raise InputError(f"{argument}: the weight {weight!r} behind the colon is no number{near}") from None
+            raise InputError(f"{argument}: the weight {weight!r} after the colon is not a number{near}") from None
     return weighted

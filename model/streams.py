@@ -1,4 +1,4 @@
-"""stdout and stderr of a job whose reader may go away first, as with `| head`."""
+"""stdout and stderr of a job whose reader may exit first, as with `| head`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 
 class _UntilClosed(io.FileIO):
-    """Writes to a file descriptor; once its reader has gone, whatever is written to the descriptor is discarded."""
+    """Writes to a file descriptor. Once its reader has exited, further output is discarded."""
 
     def write(self, data: Any, /) -> Any:
         try:
@@ -22,11 +22,11 @@ class _UntilClosed(io.FileIO):
 
 
 def outlive_readers() -> None:
-    """Lets the process finish its work when the reader of stdout or stderr has gone: the rest of its output is
-    discarded, without an exception or a changed exit code.
+    """Lets the process continue if the reader of stdout or stderr exits: further output is discarded, without an
+    exception or another exit code.
 
-    The streams become UTF-8 too, because class names may be Korean where the locale is C. Streams that are no longer
-    the process's own, as under a test's capture, are left alone.
+    Also sets both streams to UTF-8, because class names may be Korean even if the locale is C. Streams that have been
+    replaced, as pytest does to capture output, are not changed.
     """
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)

@@ -1,4 +1,4 @@
-"""What tests share: drawn images, the real ones beside the checkout, and jobs run in this process."""
+"""What tests share: drawn images, the real ones next to the checkout, and jobs that run in this process."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Tests marked so take minutes or a container engine: they run where they are asked for, as .ci/run does."""
+    """Tests marked so take minutes or a container engine: they run if -m selects them, as .ci/run does."""
     if config.getoption("-m"):
         return
     for item in items:
@@ -45,7 +45,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """The real images and weights that lie beside the checkout in development."""
+    """The real images and weights next to the checkout during development."""
     found = ROOT.parent / "shared"
     if not found.is_dir():
         (pytest.fail if IN_CI else pytest.skip)("needs the real images in ../shared")
@@ -141,14 +141,14 @@ def hierarchy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def run_train(tmp_path: Path) -> Callable[..., Path]:
-    """Trains in this process with settings that take seconds, without a report; returns the folder of the run."""
+    """Trains in this process for about a second, without report and TensorBoard; returns the run's folder."""
     import train
 
     def run(channel: Path, *flags: str, name: str = "exp", expect: int = 0, models: Path | None = None) -> Path:
         models = models or tmp_path / "runs"
         small = ["--model", "test_resnet", "--pretrained", "false", "--input_size", "32", "24", "--batch_size", "32"]
         small += ["--epochs", "1", "--num_workers", "0", "--device", "cpu", "--precision", "fp32"]
-        small += ["--report", "false"]
+        small += ["--report", "false", "--tracking", "none"]
         where = ["--train_dir", str(channel), "--model_dir", str(models), "--name", name]
         assert train.main([*small, *where, *flags]) == expect
         return models / name

@@ -1,4 +1,4 @@
-"""Jobs on images of more than 8 bits a channel: one range of pixel values from training to the answers."""
+"""Jobs on images of more than 8 bits per channel: the same pixel range in training and inference."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ def channels(tmp_path_factory) -> Path:
     return folder
 
 
-def test_the_same_images_times_16_train_alike(channels, run_train):
-    flags = [*FLAGS, "--epochs", "8", "--lr", "0.003"]
+def test_images_multiplied_by_16_train_alike(channels, run_train):
+    flags = [*FLAGS, "--epochs", "4", "--lr", "0.003"]
     runs = [run_train(channels / name, *flags, name=name) for name in ("twelve", "times16")]
     assert [saved(run, "preprocessing.json")["pixel_range"] for run in runs] == [[0, 2047], [0, 32767]]
     best = [saved(run, "metrics.json")["validation"] for run in runs]
@@ -56,12 +56,12 @@ def test_the_same_images_times_16_train_alike(channels, run_train):
     assert yaml.safe_load((runs[0] / "settings.yaml").read_text())["pixel_range"] == [0.0, 2047.0]
 
 
-def test_single_pixels_change_nothing_but_themselves(channels, run_train, tmp_path):
+def test_single_outlying_pixels_only_change_themselves(channels, run_train, tmp_path):
     run = run_train(drawn(tmp_path / "stray", stray=True), *FLAGS)
     assert saved(run, "preprocessing.json")["pixel_range"] == [0, 2047]
 
 
-def test_inference_and_python_answer_by_the_saved_range(channels, run_train, tmp_path):
+def test_inference_and_the_python_api_use_the_saved_range(channels, run_train, tmp_path):
     run = run_train(channels / "twelve", *FLAGS, "--epochs", "2", "--lr", "0.003")
     eval_dir = tmp_path / "eval"
     eval_dir.mkdir()
@@ -92,10 +92,10 @@ def test_inference_and_python_answer_by_the_saved_range(channels, run_train, tmp
     assert old[classes].iloc[0].tolist() == pytest.approx(old[classes].iloc[1].tolist(), abs=1e-6)
 
 
-def test_a_given_range_is_taken_and_another_one_is_no_resumption(channels, run_train, tmp_path, caplog):
+def test_a_set_range_is_used_and_another_range_prevents_resuming(channels, run_train, tmp_path, caplog):
     run = run_train(channels / "twelve", *FLAGS, "--pixel_range", "900", "1100")
     assert saved(run, "preprocessing.json")["pixel_range"] == [900, 1100]
-    with pytest.raises(InputError, match="pixel_range takes two numbers that rise"):
+    with pytest.raises(InputError, match="pixel_range must be two increasing numbers"):
         run_train(channels / "twelve", *FLAGS, "--pixel_range", "1100", "900")
 
 
@@ -110,7 +110,7 @@ def test_8_bit_data_have_no_range(tmp_path, run_train):
 
 
 def test_each_fold_has_the_range_of_its_own_training_images(tmp_path, run_train):
-    """One fold holds out all bright images."""
+    """The validation images of one fold are all bright images."""
     for number in range(12):
         top = 15000 if number < 6 else 1000
         values = np.linspace(0, top, 1024).reshape(32, 32).astype(np.uint16) + number
@@ -124,13 +124,13 @@ def test_each_fold_has_the_range_of_its_own_training_images(tmp_path, run_train)
     assert sorted(ranges) == [[0, 1023], [0, 16383]]
 
 
-def test_larger_images_are_read_where_the_setting_allows_them(tmp_path, run_train, monkeypatch):
+def test_larger_images_are_read_if_max_pixels_allows_it(tmp_path, run_train, monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 500)
     for number in range(4):
         (tmp_path / "train" / "ab"[number % 2]).mkdir(parents=True, exist_ok=True)
         Image.new("L", (40, 30), 50 * number).save(tmp_path / "train" / "ab"[number % 2] / f"{number}.png")
     with pytest.raises(
-        InputError, match=r"too large \(4\):\s+a/0.png: more than 1,000 pixels; --max_pixels takes larger ones"
+        InputError, match=r"too large \(4\):\s+a/0.png: more than 1,000 pixels; --max_pixels raises the limit"
     ):
         run_train(tmp_path / "train", *FLAGS)
     run = run_train(tmp_path / "train", *FLAGS, "--max_pixels", "1200")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import logging
 import re
 import runpy
 import sys
@@ -12,12 +13,13 @@ from pathlib import Path
 import pytest
 
 from benchmarks.coverage import CoverageSettings
-from container import job_script, settings_layers
+from container import settings_layers
 from container.job_types import TRAIN
 from exploration.runs import RunsSettings
 from jobs.spec.flags import FLAGS
 from model.answers.average import JoinSettings
 from model.artifacts.combine import EnsembleSettings
+from model.images.tta import FIXED
 from model.settings.aliases import ALIASES
 from model.settings.cli import help_text, settings_table
 from model.settings.evaluation import EvaluationSettings
@@ -49,8 +51,8 @@ OF_DOCKER = [
 ROOMS = {"model", "container", "jobs", "exploration", "benchmarks"}
 
 
-def test_the_readmes_tables_of_settings_are_those_of_the_code():
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+def test_the_tables_of_settings_are_those_of_the_code():
+    text = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
     shown = re.search(r"<!-- settings -->\n(.*)<!-- /settings -->", text, re.DOTALL)
     assert shown and shown[1].strip() == tables().strip(), "put the output of python -m model settings there"
 
@@ -66,7 +68,7 @@ def test_every_flag_in_the_documents_exists():
     classes += (EnsembleSettings, JoinSettings, RunsSettings)
     known = {name for cls in classes for name in as_dict(cls())} | {alias.name for alias in ALIASES}
     known |= {name for cls in (*FLAGS.values(), CoverageSettings) for name in as_dict(cls())}
-    known |= {"help", "nproc_per_node", "logdir", "cli_input_json"}
+    known |= {"help", "help_all", "version", "nproc_per_node", "logdir", "cli_input_json"}
     known |= {canonical(word) for word in (*OF_DOCKER, "data-binary")}
     for path in [
         ROOT / "README.md",
@@ -79,22 +81,42 @@ def test_every_flag_in_the_documents_exists():
 
 
 @pytest.mark.parametrize("cls", [TrainSettings, InferenceSettings, EvaluationSettings, ServeSettings])
-def test_help_tells_every_setting(cls):
+def test_help_shows_every_setting(cls):
     text = help_text(cls, "usage")
     positional = {field.name for field in dataclasses.fields(cls) if field.metadata["positional"]}
-    assert all((name.upper() if name in positional else f"--{name} ") in text for name in as_dict(cls()))
+    assert all(name in positional or f"--{name} " in text for name in as_dict(cls()))
 
 
+@pytest.mark.parametrize("flag", ["--help", "--help-all"])
 @pytest.mark.parametrize("script", SCRIPTS)
-def test_help_of_each_job_is_its_manual(script, monkeypatch, capsys):
+def test_help_of_each_job_is_its_manual(script, flag, monkeypatch, capsys):
     """The script is run as `python SCRIPT --help` runs it, in this process, where torch is imported."""
-    monkeypatch.setattr(sys, "argv", [script, "--help"])
-    monkeypatch.setattr(job_script, "start_log", lambda stream: None)  # it would take the log from the tests after this
+    monkeypatch.setattr(sys, "argv", [script, flag])
+    monkeypatch.setenv("COLUMNS", "80")
+    log = logging.getLogger("rarebird")
+    monkeypatch.setattr(log, "handlers", [])  # check_command_line replaces them
+    monkeypatch.setattr(log, "propagate", True)
     with pytest.raises(SystemExit) as ended:
         runpy.run_path(str(ROOT / script), run_name="__main__")
     out = capsys.readouterr().out
-    assert not ended.value.code and "SM_OUTPUT_DATA_DIR" in out
-    assert f"python {script}" in out and "--seed N" in out
+    usage, _, summary, _, heading, *lines = out.splitlines()
+    assert not ended.value.code and usage.startswith(f"usage: python {script} [") and summary[-1] == "."
+    assert heading == "Examples:" and all(f"python {script} " in f"{line} " for line in lines[:3]) and not lines[3]
+    assert "--device TEXT" in out or script == "evaluation.py"
+    assert "SM_HP_NAME" in out and "Exit codes: 0 done" in out
+    is_short = flag == "--help"
+    assert (f"settings: python {script} --help-all" in out) is is_short
+    assert ("Writes" in out) is ("\nInputs and outputs:\n" in out) is not is_short or script == "inference_TTA.py"
+    assert not is_short or (len(out.splitlines()) <= 60 and max(map(len, out.splitlines())) <= 80)
+
+
+@pytest.mark.parametrize("script", ["inference.py", "inference_TTA.py"])
+def test_help_describes_the_fixed_views(script):
+    text = " ".join(ast.get_docstring(ast.parse((ROOT / script).read_text(encoding="utf-8"))).split())
+    sizes = list(dict.fromkeys(f"{round(100 * view.zoom)} %" for view in FIXED if view.zoom < 1))
+    assert f"the first N of {len(FIXED)} views" in text
+    assert f"crops of {', '.join(sizes[:-1])} and {sizes[-1]} of its sides" in text
+    assert [view.flip for view in FIXED] == [False, True] * (len(FIXED) // 2)
 
 
 @pytest.mark.parametrize("script", SCRIPTS)

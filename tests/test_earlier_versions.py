@@ -1,8 +1,8 @@
-"""Models, ensembles and checkpoints that earlier versions wrote load, resume and answer as they did there.
+"""Models, ensembles and checkpoints of earlier versions are loaded, resumed and predict as in that version.
 
 earlier_versions/VERSION/ was written by that version: `channel` and `config.yaml` are the input; `one` (12 epochs) and
-`many` (--target separate --folds 2) are runs; `checkpoints/one` is a checkpoint of `one` from inside epoch 8; `answers`
-are what inference.py --num_tta 2 answered with both in fp32.
+`many` (--target separate --folds 2) are runs; `checkpoints/one` is a checkpoint of `one` in the middle of epoch 8;
+`answers` are the predictions of both by inference.py --num_tta 2 in fp32.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ ONE += ["--augmentation", '["flip", "mixup"]']
 
 
 class Tiny(nn.Module):
-    """A backbone of some 400 weights, so that the files of whole runs are small."""
+    """A backbone with about 400 weights, so that the files of runs are small."""
 
     num_features = 8
 
@@ -63,7 +63,7 @@ def rarebird_tiny(pretrained: bool = False, num_classes: int = 0, in_chans: int 
 
 @pytest.fixture(params=VERSIONS)
 def earlier(request, tmp_path, monkeypatch) -> Path:
-    """A copy of a version's files, as the working folder."""
+    """A copy of a version's files as the working folder."""
     folder = tmp_path / request.param
     shutil.copytree(Path(__file__).parent / "earlier_versions" / request.param, folder)
     monkeypatch.chdir(folder)
@@ -71,7 +71,7 @@ def earlier(request, tmp_path, monkeypatch) -> Path:
 
 
 @pytest.mark.parametrize("name", ["one", "many"])
-def test_a_saved_model_and_an_ensemble_answer_identically(earlier, name):
+def test_a_saved_model_and_an_ensemble_of_an_earlier_version_predict_identically(earlier, name):
     where = ["--eval_dir", "channel", "--model_dir", name, "--output_data_dir", "new", "--num_tta", "2"]
     assert inference.main([*where, "--num_workers", "0", "--device", "cpu", "--precision", "fp32"]) == 0
     pd.testing.assert_frame_equal(pd.read_csv("new/output.csv"), pd.read_csv(f"answers/{name}/output.csv"))

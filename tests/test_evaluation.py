@@ -146,7 +146,7 @@ def test_attributes_are_scored_each_and_an_unanswered_image_is_wrong_in_all(tmp_
     assert "none/female/60 and over" in err and "\nage " in err
 
 
-def test_compare_tells_the_paired_difference(tmp_path, capsys):
+def test_compare_reports_the_paired_difference(tmp_path, capsys):
     truth, answers = made(tmp_path, KOREAN)
     worse = np.where(np.arange(90) % 3, answers, -1)
     write_answers(tmp_path / "before", KOREAN, [f"{i:03}.jpg" for i in range(90)], worse, seed=2)
@@ -183,7 +183,7 @@ def test_the_geometric_mean_is_over_chosen_classes(tmp_path):
         run("--gmean_classes", "착용삿")
 
 
-def test_a_named_file_of_answers_lies_in_the_output_directory_with_its_probabilities(tmp_path):
+def test_a_named_file_of_predictions_is_read_from_the_output_directory_with_its_probabilities(tmp_path):
     truth, _ = made(tmp_path, KOREAN)
     names = [f"{i:03}.jpg" for i in range(90)]
     table = pd.DataFrame({"image_name": names, "y_pred": truth})
@@ -198,7 +198,7 @@ def test_a_named_file_of_answers_lies_in_the_output_directory_with_its_probabili
     assert written()["rarebird"]["accuracy"]["value"] < 1
 
 
-def test_the_page_lies_beside_the_numbers_and_shows_the_images_that_are_given(tmp_path, capsys):
+def test_the_page_is_next_to_the_json_file_and_shows_the_images_that_are_given(tmp_path, capsys):
     made(tmp_path, KOREAN)
     run()
     page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
@@ -214,7 +214,7 @@ def test_the_page_lies_beside_the_numbers_and_shows_the_images_that_are_given(tm
     assert "report.html" in capsys.readouterr().err
 
 
-def test_a_wrong_folder_of_images_is_told_before_anything_is_written(tmp_path):
+def test_a_wrong_folder_of_images_is_reported_before_anything_is_written(tmp_path):
     made(tmp_path, KOREAN)
     (tmp_path / "photos").mkdir()
     with pytest.raises(InputError, match="no such folder; nearest: photos"):

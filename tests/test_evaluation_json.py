@@ -49,7 +49,7 @@ def test_the_block_of_rarebird(tmp_path):
     block = written()["rarebird"]
     for name in (*SCORES, "calibration_error"):
         assert block[name].keys() == {"value", "low", "high"}
-        if name != "gmean_f1":  # 0 whatever is drawn, as a class without truth is never right
+        if name != "gmean_f1":  # 0 in every resample, as a class without truth is never right
             assert block[name]["low"] < block[name]["value"] < block[name]["high"]
     assert block["gmean_f1"] == {"value": 0, "low": None, "high": None}
     assert "no interval for geometric mean of F1: the value is the same in every resample" in block["notes"]

@@ -60,7 +60,7 @@ def test_a_channel_that_is_a_folder_of_splits_trains_on_one_and_validates_on_ano
     with caplog.at_level(logging.INFO, "rarebird"):
         found = run(tmp_path)
     assert pictures(found) == (12, 6, ["cat", "dog"])
-    assert f"read as --train_dir {splits}/train --validation_dir {splits}/val; left out: test" in caplog.text
+    assert f"read as --train_dir {splits}/train --validation_dir {splits}/val; not used: test" in caplog.text
     named = run(tmp_path, "--train_dir", f"{splits}/train", "--validation_dir", f"{splits}/val", name="named")
     assert (found / "model.safetensors").read_bytes() == (named / "model.safetensors").read_bytes()
     assert (found / "split.csv").read_text() == (named / "split.csv").read_text()
@@ -99,10 +99,10 @@ def test_levels_of_folders_are_attributes_of_the_model(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--folder_levels", "a", "a"], "folder_levels takes names that differ"),
-        (["--folder_levels", "all", "label"], "or all alone"),
-        (["--folder_levels", "label", "--table", "t.csv"], "folder_levels belongs to class folders, not t.csv"),
-        (["--folder_levels", "label", "--layout", "csv"], "folder_levels belongs to class folders, not csv"),
+        (["--folder_levels", "a", "a"], "folder_levels must be different names"),
+        (["--folder_levels", "all", "label"], "or only all"),
+        (["--folder_levels", "label", "--table", "t.csv"], "folder_levels is for class folders, not for t.csv"),
+        (["--folder_levels", "label", "--layout", "csv"], "folder_levels is for class folders, not for layout csv"),
     ],
 )
 def test_levels_that_contradict_are_refused(splits: Path, flags: list[str], message: str) -> None:
@@ -133,7 +133,7 @@ def test_links_out_of_the_channel_need_a_word_and_a_machine_of_ones_own(
         assert [row["ans"] in "01" for row in csv.DictReader(file)] == [True] * 8
     monkeypatch.setenv(IN_IMAGE, "1")
     for job, job_flags in ((train.main, flags), (inference.main, where)):
-        with pytest.raises(InputError, match="follow_links is refused in a container"):
+        with pytest.raises(InputError, match="follow_links is not allowed in a container"):
             job([*job_flags, "--follow_links"])
 
 
@@ -154,6 +154,6 @@ def test_every_image_of_odd_extension_is_answered_and_other_files_are_counted(
     where = ["--eval_dir", str(photos), "--model_dir", str(model), "--output_data_dir", str(tmp_path / "out"), *MACHINE]
     with caplog.at_level(logging.INFO, "rarebird"):
         assert inference.main([*where, "--strict"]) == 0
-    assert "3 files are no images by their name: .txt 2, .xyz 1 (a.txt, b.txt, c.xyz)" in caplog.text
+    assert "skipped 3 files without an image extension: .txt 2, .xyz 1 (a.txt, b.txt, c.xyz)" in caplog.text
     rows = (tmp_path / "out/output.csv").read_text().splitlines()
     assert [row.split(",")[0] for row in rows] == ["ImageID", "more/0.jfif", "more/0.ppm", "more/0.tga"]

@@ -1,4 +1,4 @@
-"""A hierarchy of 3 x 50 x 500 values, of whose 75,000 combinations few occur, from training to the page."""
+"""A hierarchy of 3 x 50 x 500 values, from training to the report. Few of its 75,000 combinations occur."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NAMES = ("aisle", "product", "variety")
 
 
 def macro_f1(truth: pd.DataFrame, answers: pd.DataFrame) -> dict[str, float]:
-    """Macro F1 of each attribute over the values in truth. Both: text, a column an attribute."""
+    """Macro F1 of each attribute over the values in truth. Both arguments: text, one column per attribute."""
     return {
         name: f1_score(truth[name], answers[name], labels=truth[name].unique(), average="macro", zero_division=0)
         for name in NAMES
@@ -30,7 +30,7 @@ def macro_f1(truth: pd.DataFrame, answers: pd.DataFrame) -> dict[str, float]:
 
 
 def attributes_of(names: pd.Series) -> pd.DataFrame:
-    """The values in names of joint classes, a column an attribute."""
+    """Splits names of joint classes into values, one column per attribute."""
     return names.str.split("/", expand=True).set_axis(list(NAMES), axis=1)
 
 
@@ -44,8 +44,8 @@ def run_hierarchy(hierarchy, run_train):
     return run
 
 
-def answer_and_evaluate(hierarchy: Path, model: Path, output: Path, capsys: pytest.CaptureFixture[str]) -> dict:
-    """Answers the images of eval and evaluates; returns the line on stdout."""
+def predict_and_evaluate(hierarchy: Path, model: Path, output: Path, capsys: pytest.CaptureFixture[str]) -> dict:
+    """Predicts the images of eval and evaluates; returns the line on stdout."""
     where = ["--eval_dir", str(hierarchy / "eval"), "--model_dir", str(model), "--output_data_dir", str(output)]
     assert inference.main([*where, "--device", "cpu", "--precision", "fp32", "--num_workers", "0"]) == 0
     where = ["--ground_truth_dir", str(hierarchy / "gt"), "--output_data_dir", str(output)]
@@ -55,11 +55,11 @@ def answer_and_evaluate(hierarchy: Path, model: Path, output: Path, capsys: pyte
 
 
 @pytest.mark.parametrize("target", ["heads", "joint"])
-def test_a_hierarchy_trains_answers_and_is_evaluated(target, hierarchy, run_hierarchy, tmp_path, capsys):
+def test_a_hierarchy_is_trained_predicted_and_evaluated(target, hierarchy, run_hierarchy, tmp_path, capsys):
     model, output = run_hierarchy("--target", target), tmp_path / "output"
     trained = pd.read_csv(hierarchy / "train" / "train.csv")
     occurring = trained[list(NAMES)].drop_duplicates()
-    line = answer_and_evaluate(hierarchy, model, output, capsys)
+    line = predict_and_evaluate(hierarchy, model, output, capsys)
 
     # the classes are the combinations that occur, in every file
     labels = json.loads((output / "labels.json").read_text())
@@ -71,22 +71,22 @@ def test_a_hierarchy_trains_answers_and_is_evaluated(target, hierarchy, run_hier
     answers = pd.read_csv(output / "output.csv")["ans"]
     assert (answers.to_numpy() == probabilities.to_numpy().argmax(axis=1)).all()
 
-    # the score is the mean of the attributes', by scikit-learn; a combination that the model cannot predict is wrong
+    # the score is the mean over the attributes, by scikit-learn; combinations unknown to the model count as wrong
     truth = pd.read_csv(hierarchy / "gt" / "gt.csv")["ans"]
     answered = pd.Series(np.array(labels["classes"])[answers])
     expected = macro_f1(attributes_of(truth), attributes_of(answered))
     saved = json.loads((output / "evaluation.json").read_text())
-    found = saved["rarebird"]
-    assert {name: found["attributes"][name]["macro_f1"]["value"] for name in NAMES} == pytest.approx(expected)
-    assert found["macro_f1"]["value"] == pytest.approx(np.mean(list(expected.values())))
-    assert line["f1"] == pytest.approx(found["macro_f1"]["value"], abs=1e-4)
-    assert found["accuracy"]["value"] == pytest.approx((truth.to_numpy() == answered.to_numpy()).mean())
+    scores = saved["rarebird"]
+    assert {name: scores["attributes"][name]["macro_f1"]["value"] for name in NAMES} == pytest.approx(expected)
+    assert scores["macro_f1"]["value"] == pytest.approx(np.mean(list(expected.values())))
+    assert line["f1"] == pytest.approx(scores["macro_f1"]["value"], abs=1e-4)
+    assert scores["accuracy"]["value"] == pytest.approx((truth.to_numpy() == answered.to_numpy()).mean())
     unknown = sorted(set(truth) - set(labels["classes"]))
-    assert len(unknown) > 20 and any(f"cannot predict: {len(unknown)}" in note for note in found["notes"])
-    assert all(found["per_class"][name]["recall"]["value"] == 0 for name in unknown)
+    assert len(unknown) > 20 and any(f"cannot predict: {len(unknown)}" in note for note in scores["notes"])
+    assert all(scores["per_class"][name]["recall"]["value"] == 0 for name in unknown)
 
-    # the files hold what occurs only
-    assert set(found["per_class"]) == set(truth) | set(answered)
+    # the files contain only classes that occur
+    assert set(scores["per_class"]) == set(truth) | set(answered)
     matrix = saved["multiclass_classification_metrics"]["confusion_matrix"]
     assert matrix == {name: rows.value_counts().to_dict() for name, rows in answered.groupby(truth, sort=False)}
     assert (output / "evaluation.json").stat().st_size < 1_000_000
@@ -95,7 +95,7 @@ def test_a_hierarchy_trains_answers_and_is_evaluated(target, hierarchy, run_hier
     assert unknown[0] in page and len(page) < 3_000_000
 
 
-def test_training_chooses_by_the_mean_of_the_attributes_and_logs_each(hierarchy, run_hierarchy, caplog):
+def test_weights_are_selected_by_the_mean_over_attributes_and_each_is_logged(hierarchy, run_hierarchy, caplog):
     with caplog.at_level(logging.INFO, "rarebird"):
         model = run_hierarchy("--target", "heads", "--epochs", "2")
     metrics = json.loads((model / "metrics.json").read_text())
@@ -106,14 +106,15 @@ def test_training_chooses_by_the_mean_of_the_attributes_and_logs_each(hierarchy,
     lines = [line for line in caplog.messages if line.startswith("epoch=")]
     for line, entry in zip(lines, history, strict=True):
         assert f"val_f1={entry['val_f1']:.4f};" in line
-        found = {name: float(re.search(rf" val_f1_{name}=([0-9.]+);", line)[1]) for name in NAMES}
-        assert np.mean(list(found.values())) == pytest.approx(entry["val_f1"], abs=1e-4)
-    assert "combinations of aisle, product, variety occur" in caplog.text and "mean of the attributes" in caplog.text
+        f1_by_attribute = {name: float(re.search(rf" val_f1_{name}=([0-9.]+);", line)[1]) for name in NAMES}
+        assert np.mean(list(f1_by_attribute.values())) == pytest.approx(entry["val_f1"], abs=1e-4)
+    assert "combinations of aisle, product, variety occur in the data" in caplog.text
+    assert "mean of the attributes" in caplog.text
     card = (model / "README.md").read_text()
     assert "mean of the attributes" in card and f"{best['attributes']['product']['accuracy']:.4f}" in card
 
 
-def test_folds_of_separate_models_answer_out_of_fold(hierarchy, run_hierarchy, capsys, caplog):
+def test_folds_of_separate_models_give_out_of_fold_predictions(hierarchy, run_hierarchy, capsys, caplog):
     with caplog.at_level(logging.INFO, "rarebird"):
         model = run_hierarchy("--target", "separate", "--folds", "2")
     classes = load(model).scheme.num_classes
@@ -136,13 +137,13 @@ def test_a_validation_channel_may_have_combinations_that_train_lacks(hierarchy, 
     labels = json.loads((model / "labels.json").read_text())
     assert set(labels["classes"]) == set(pd.concat(both).agg("/".join, axis=1))
     lacking = len(set(both[1].agg("/".join, axis=1)) - set(both[0].agg("/".join, axis=1)))
-    assert f"{lacking} of them occur in the validation channel only" in caplog.text
+    assert f"{lacking} of them occur only in the validation channel" in caplog.text
 
 
-def test_an_attribute_alone_is_evaluated_with_the_joint_truth(hierarchy, run_hierarchy, tmp_path, capsys):
-    """The truth has combinations that the channel does not have."""
+def test_a_single_attribute_is_evaluated_with_joint_true_labels(hierarchy, run_hierarchy, tmp_path, capsys):
+    """The true labels have combinations that the channel lacks."""
     model, output = run_hierarchy("--target", "product"), tmp_path / "output"
-    line = answer_and_evaluate(hierarchy, model, output, capsys)
+    line = predict_and_evaluate(hierarchy, model, output, capsys)
     truth = attributes_of(pd.read_csv(hierarchy / "gt" / "gt.csv")["ans"])["product"]
     answered = pd.Series(json.loads((output / "labels.json").read_text())["classes"])[
         pd.read_csv(output / "output.csv")["ans"]

@@ -57,8 +57,10 @@ def channel_of(tmp_path: Path, faces: Path, rows: list[str], header: str = "Imag
     return folder
 
 
-def test_rows_columns_and_order_are_those_of_info(faces, infer):
+def test_rows_columns_and_order_are_those_of_info(faces, infer, caplog):
+    caplog.set_level("INFO")
     answers, probabilities, output = infer()
+    assert caplog.messages[-1].endswith(f"evaluation.py --ground_truth_dir {faces / 'gt'} --output_data_dir {output}")
     info = pd.read_csv(faces / "eval" / "info.csv", dtype=str)
     assert answers.columns.tolist() == ["ImageID", "ans"]
     assert answers["ImageID"].tolist() == probabilities["ImageID"].tolist() == info["ImageID"].tolist()
@@ -70,7 +72,7 @@ def test_rows_columns_and_order_are_those_of_info(faces, infer):
     assert answers["ans"].astype(int).tolist() == each.argmax(1).tolist()
 
 
-def test_labels_json_tells_how_the_model_was_made(infer, models):
+def test_labels_json_contains_the_provenance_of_the_model(infer, models):
     _, _, output = infer("--num_tta", "2")
     made = json.loads((output / "labels.json").read_text())["made"]
     metrics = json.loads((models / "joint" / "metrics.json").read_text())
@@ -94,7 +96,7 @@ def test_every_row_is_kept_and_an_image_that_cannot_be_read_has_a_reason(faces, 
     assert probabilities.iloc[1, 1:].isna().all() and probabilities.iloc[2, 1:].notna().all()
     errors = pd.read_csv(output / "errors.csv", dtype=str, keep_default_na=False)
     assert errors["ImageID"].tolist() == ["gone.png", "bad.png", "../out.png", ""]
-    assert "no such file" in errors["error"][0] and "out of the channel" in errors["error"][2]
+    assert "no such file" in errors["error"][0] and "outside the channel" in errors["error"][2]
     with pytest.raises(Failure, match=r"^4 of 7 images could not be read .*errors\.csv tells why$"):
         infer("--strict", channel=channel)
 
@@ -107,7 +109,7 @@ def test_every_row_is_kept_and_an_image_that_cannot_be_read_has_a_reason(faces, 
         ("IMAGE_NAME,note", "a.png,x", ["a.png", "ANS"]),
     ],
 )
-def test_columns_keep_their_places_whatever_they_are_called(faces, infer, tmp_path, header, row, expected):
+def test_columns_keep_their_order_under_any_name(faces, infer, tmp_path, header, row, expected):
     _, _, output = infer(channel=channel_of(tmp_path, faces, [row], header))
     told, answered = (line.split(",") for line in (output / "output.csv").read_text().splitlines())
     assert len(told) == len(answered) == len(expected)
@@ -116,8 +118,8 @@ def test_columns_keep_their_places_whatever_they_are_called(faces, infer, tmp_pa
     assert answered[place + 1 :] == expected[place + 1 :]
 
 
-def test_columns_of_one_name_are_told(faces, infer, tmp_path):
-    with pytest.raises(InputError, match="several columns are called 'ImageID', 'note'"):
+def test_columns_of_one_name_are_reported(faces, infer, tmp_path):
+    with pytest.raises(InputError, match="duplicate columns: 'ImageID', 'note'"):
         infer(channel=channel_of(tmp_path, faces, ["a.png,a.png,x,y"], "ImageID,ImageID,note,note"))
 
 
@@ -129,7 +131,7 @@ def test_answers_that_share_a_folder_keep_their_own_errors_and_labels(faces, inf
     assert (output / "a.labels.json").exists() and (output / "b.labels.json").exists()
 
 
-def test_a_name_that_no_table_can_hold_is_told(faces, infer, tmp_path):
+def test_a_name_that_no_table_can_contain_is_reported(faces, infer, tmp_path):
     folder = tmp_path / "photos"
     folder.mkdir()
     source = next((faces / "eval" / "images").iterdir())
@@ -146,7 +148,7 @@ def test_errors_of_an_earlier_call_do_not_stay(faces, infer, tmp_path):
     assert not (output / "errors.csv").exists()
 
 
-def test_image_name_is_answered_as_the_tagging_challenge_wants_it(faces, infer, tmp_path):
+def test_image_name_is_answered_in_the_format_of_the_tagging_challenge(faces, infer, tmp_path):
     answers, probabilities, _ = infer(channel=channel_of(tmp_path, faces, ["b.png,x"], "image_name,category_1"))
     assert answers.columns.tolist() == ["image_name", "y_pred"]
     assert probabilities.columns[0] == "image_name"
@@ -276,13 +278,13 @@ def test_the_newest_finished_run_is_the_model_where_none_is_named(faces, models,
         (["--eval_dir", "nowhere"], "nowhere"),
         (["--num_tta", "17"], "16 fixed views"),
         (["--device", "gpu"], "expected auto, cpu, cuda or cuda:N"),
-        (["--device", "cuda:7"], r"shows \d GPUs?"),
+        (["--device", "cuda:7"], r"has \d GPUs?"),
         (["--precision", "fp16", "--device", "cpu"], "fp16 needs a GPU"),
         (["--picture_column", "ImageId2"], "ImageID"),
         (["--table", "inf.csv"], "nearest: info.csv"),
     ],
 )
-def test_wrong_flags_are_told(faces, models, flags, told):
+def test_wrong_flags_are_reported(faces, models, flags, told):
     where = ["--eval_dir", str(faces / "eval"), "--model_dir", str(models / "joint")]
     with pytest.raises(InputError, match=told):
         inference.main([*where, *flags])
@@ -337,7 +339,7 @@ def test_the_column_of_images_that_a_model_was_trained_with_is_taken_where_it_is
 
 
 def test_gpus_that_are_shown_and_not_used_end_a_job_in_a_container(infer, tmp_path, monkeypatch):
-    """docs/containers.md, GPUs and drivers: inference on a CPU beside paid GPUs is no success."""
+    """docs/containers.md, GPUs and drivers: inference on the CPU of a paid GPU instance is a failure."""
     driver = tmp_path / "driver" / "nvidia-smi"
     driver.parent.mkdir()
     driver.write_text('#!/bin/sh\necho "GPU 0: Tesla T4 (UUID: GPU-0)"\n')
@@ -348,7 +350,7 @@ def test_gpus_that_are_shown_and_not_used_end_a_job_in_a_container(infer, tmp_pa
     (tmp_path / "ml" / "input").mkdir(parents=True)
     monkeypatch.setenv("SAGEMAKER_BASE_DIR", str(tmp_path / "ml"))
     with pytest.raises(
-        Failure, match=r"the driver shows 1 GPU, and none can be used: .* driver too old\. .*--device cpu"
+        Failure, match=r"the driver shows 1 GPU, but none can be used: .* driver too old\. .*--device cpu"
     ):
         infer("--device", "auto")
     assert not (tmp_path / "output").exists()

@@ -1,4 +1,4 @@
-"""Training that begins with the weights of an earlier model, the channel `model`."""
+"""Training that starts from the weights of an earlier model, in the channel `model`."""
 
 from __future__ import annotations
 
@@ -23,17 +23,19 @@ def weights(run: Path) -> dict[str, torch.Tensor]:
     return load_file(run / "model.safetensors")
 
 
-def test_training_begins_with_the_channels_model(faces, run_train, earlier, tmp_path, monkeypatch, caplog):
+def test_training_starts_from_the_model_in_the_channel(faces, run_train, earlier, tmp_path, monkeypatch, caplog):
     caplog.set_level("INFO", "rarebird")
     monkeypatch.setenv("SM_CHANNEL_MODEL", str(earlier))
     run = run_train(faces / "train", *UNTRAINED, models=tmp_path / "new")
     assert all(torch.equal(value, weights(earlier)[name]) for name, value in weights(run).items())
-    assert f"the weights begin with those of the channel `model`: {earlier}" in caplog.text
+    assert f"training starts from the weights of the channel `model`: {earlier}" in caplog.text
     run = run_train(faces / "train", *UNTRAINED, name="beside")
     assert not torch.equal(weights(run)["heads.0.1.weight"], weights(earlier)["heads.0.1.weight"])
 
 
-def test_as_sagemaker_hands_it_on_a_tar(faces, run_train, earlier, tmp_path, monkeypatch, caplog):
+def test_the_channel_may_contain_a_model_tar_gz_as_on_sagemaker(
+    faces, run_train, earlier, tmp_path, monkeypatch, caplog
+):
     caplog.set_level("INFO", "rarebird")
     channel = tmp_path / "channel"
     channel.mkdir()
@@ -43,20 +45,20 @@ def test_as_sagemaker_hands_it_on_a_tar(faces, run_train, earlier, tmp_path, mon
                 tar.add(path, path.name)
     monkeypatch.setenv("SM_CHANNEL_MODEL", str(channel))
     run = run_train(faces / "train", *UNTRAINED, "--target", "mask", models=tmp_path / "new")
-    assert "classifier mask: left out, the saved model has none of mask" in caplog.text
+    assert "classifier mask: not used, the saved model has none for mask" in caplog.text
     before, after = weights(earlier), weights(run)
     assert all(torch.equal(value, before[name]) for name, value in after.items() if name.startswith("backbone."))
     assert len(after["heads.0.1.weight"]) == 3
 
 
-def test_weights_that_are_named_win(faces, run_train, earlier, tmp_path, monkeypatch, caplog):
+def test_the_setting_weights_overrides_the_channel(faces, run_train, earlier, tmp_path, monkeypatch, caplog):
     caplog.set_level("INFO", "rarebird")
     monkeypatch.setenv("SM_CHANNEL_MODEL", str(tmp_path / "nowhere"))
     run_train(faces / "train", *UNTRAINED, "--weights", str(earlier), models=tmp_path / "new")
     assert "channel `model`" not in caplog.text
 
 
-def test_a_channel_without_a_model_is_told(faces, run_train, tmp_path, monkeypatch):
+def test_a_channel_without_a_model_is_an_error(faces, run_train, tmp_path, monkeypatch):
     (tmp_path / "empty").mkdir()
     monkeypatch.setenv("SM_CHANNEL_MODEL", str(tmp_path / "empty"))
     with pytest.raises(InputError, match="no saved model lies in it"):

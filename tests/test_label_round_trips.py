@@ -127,10 +127,10 @@ def test_an_attribute_may_be_missing_in_some_rows(run_train, tmp_path, capsys):
     counts = json.loads((one / "metrics.json").read_text())["data"]
     assert counts["train"]["pictures"] + counts["validation"]["pictures"] == 16
     run_train(tmp_path / "train", "--target", "separate", *flags, name="three")
-    with pytest.raises(InputError, match=r"8 lack some \(size 8\); --target heads"):
+    with pytest.raises(InputError, match=r"8 images have missing labels \(size 8\); --target heads"):
         run_train(tmp_path / "train", *flags, name="joint")
     with pytest.raises(
-        InputError, match=r"(?s)empty label.*rows 4, 7, 10, 13, 16 and 3 more .8 in all.* `optional: true`"
+        InputError, match=r"(?s)empty label.*rows 4, 7, 10, 13, 16 and 3 more .8 in total.* `optional: true`"
     ):
         run_train(tmp_path / "train", "--attributes", json.dumps({"label": {}, "size": {}}), name="strict")
 

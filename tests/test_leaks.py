@@ -50,7 +50,7 @@ def test_a_channel_cannot_be_validated_on_itself_unawares(faces, run_train, tmp_
     assert "the same group in both (24):" in str(error.value) and "--allow_overlap true" in str(error.value)
     assert error.value.details.count("in train\n") == 168
     run_train(faces / "train", "--validation_dir", str(faces / "train"), "--allow_overlap", "true")
-    assert "train and validation overlap, the validation scores are too high" in caplog.text
+    assert "train and validation overlap, which makes validation scores too high" in caplog.text
 
 
 def test_answers_to_seen_images_are_counted_and_listed_in_every_report(

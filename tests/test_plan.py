@@ -1,4 +1,4 @@
-"""Several models by one job: an attribute each, a fold each, both; stopped and resumed."""
+"""Jobs that train several models: one per attribute, one per fold, or both; stopped and resumed."""
 
 from __future__ import annotations
 
@@ -37,12 +37,13 @@ def equal(a: list[dict[str, torch.Tensor]], b: list[dict[str, torch.Tensor]]) ->
 
 @pytest.fixture(scope="module")
 def folds(faces, tmp_path_factory):
-    """A run of three folds with its outputs: (run, outputs)."""
+    """A run of three folds: its model folder and its output folder."""
     import train
 
     base = tmp_path_factory.mktemp("folds")
     small = ["--model", "test_resnet", "--pretrained", "false", "--input_size", "32", "24", "--batch_size", "32"]
     small += ["--epochs", "1", "--num_workers", "0", "--device", "cpu", "--precision", "fp32"]
+    small += ["--tracking", "none"]
     where = ["--train_dir", str(faces / "train"), "--model_dir", str(base / "runs"), "--output_data_dir", str(base)]
     assert train.main([*small, *where, *FOLDS]) == 0
     return base / "runs" / "exp", base / "exp"
@@ -66,7 +67,7 @@ def test_each_attribute_gets_a_model_with_its_own_settings(faces, run_train, tmp
     assert len(result["per_class"]) == 18 and set(result["attributes"]) == {"mask", "gender", "age"}
 
 
-def test_every_row_is_answered_by_the_fold_that_did_not_see_it(folds, faces):
+def test_every_row_is_predicted_by_the_model_that_was_not_trained_on_it(folds, faces):
     run, output = folds
     parts = pd.read_csv(output / "split.csv").set_index("path")
     assert sorted(parts["side"].unique()) == ["fold1", "fold2", "fold3"]
@@ -82,14 +83,14 @@ def test_every_row_is_answered_by_the_fold_that_did_not_see_it(folds, faces):
         np.testing.assert_allclose(answers.loc[paths].to_numpy(), alone, atol=1e-5)
 
 
-def test_what_was_answered_out_of_fold_is_scored_as_it_stands(folds, capsys):
+def test_out_of_fold_predictions_can_be_evaluated_directly(folds, capsys):
     _, output = folds
     where = str(output / "out_of_fold")
     assert evaluation.main(["--ground_truth_dir", where, "--output_data_dir", where, "--resamples", "9"]) == 0
     assert "groups of column group" in capsys.readouterr().err
 
 
-def test_the_folds_answer_together_as_the_mean_of_them(folds, faces):
+def test_the_ensemble_of_folds_predicts_their_mean(folds, faces):
     run, _ = folds
     pictures = sorted((faces / "eval" / "images").iterdir())[:5]
     whole, *parts = [
@@ -99,7 +100,7 @@ def test_the_folds_answer_together_as_the_mean_of_them(folds, faces):
     np.testing.assert_allclose(whole, np.mean(parts, axis=0), atol=1e-6)
 
 
-def test_what_is_stopped_while_it_answers_out_of_fold_goes_on_there(faces, run_train, monkeypatch):
+def test_a_run_stopped_during_out_of_fold_predictions_resumes_there(faces, run_train, monkeypatch):
     answered = EnsemblePredictor.predict_channel
 
     def stopped(self, *args):
@@ -116,7 +117,7 @@ def test_what_is_stopped_while_it_answers_out_of_fold_goes_on_there(faces, run_t
     assert len(pd.read_csv(run / "out_of_fold" / "output.csv")) == 168
 
 
-def test_folds_of_separate_models_answer_out_of_fold_together(faces, run_train):
+def test_out_of_fold_predictions_of_separate_models_are_their_product(faces, run_train):
     run = run_train(faces / "train", *SEPARATE, "--folds", "2", "--epochs", "0")
     model = load(run)
     assert [member.combine for member in model.members] == ["soft"] * 3 and len(model.models()) == 6
@@ -133,7 +134,7 @@ def test_folds_of_separate_models_answer_out_of_fold_together(faces, run_train):
     np.testing.assert_allclose(answers.loc[path].to_numpy(), expected, atol=1e-5)
 
 
-def test_members_that_are_finished_are_kept_and_the_unfinished_goes_on(faces, run_train, folds, monkeypatch, caplog):
+def test_finished_members_are_kept_and_the_unfinished_one_is_resumed(faces, run_train, folds, monkeypatch, caplog):
     caplog.set_level("INFO", "rarebird")
     count, update = 0, Trainer._update
 
@@ -150,7 +151,7 @@ def test_members_that_are_finished_are_kept_and_the_unfinished_goes_on(faces, ru
     monkeypatch.undo()
     caplog.clear()
     run = run_train(faces / "train", *FOLDS)
-    assert run.name == "exp" and "finished before" in caplog.text and "resumed epoch=1 step=1" in caplog.text
+    assert run.name == "exp" and "already finished" in caplog.text and "resumed epoch=1 step=1" in caplog.text
     folders = ("fold1", "fold2", "fold3")
     assert equal(weights(run, *folders), weights(folds[0], *folders))
     assert json.loads((run / "ensemble.json").read_text())["finished"]
@@ -159,8 +160,8 @@ def test_members_that_are_finished_are_kept_and_the_unfinished_goes_on(faces, ru
 
 
 @pytest.mark.parametrize("flags", [["--folds", "2", "--target", "mask"], ["--target", "separate"]])
-def test_models_that_are_gone_are_written_again_without_training(faces, run_train, monkeypatch, flags):
-    """A spot instance that is taken back between training's end and the upload of the model."""
+def test_missing_models_are_written_again_without_training(faces, run_train, monkeypatch, flags):
+    """This happens if a spot instance is interrupted between the end of training and the upload of the model."""
     run = run_train(faces / "train", *flags)
     before = {path.relative_to(run): path.read_bytes() for path in run.rglob("model.safetensors")}
     shutil.rmtree(run)
@@ -173,25 +174,25 @@ def test_models_that_are_gone_are_written_again_without_training(faces, run_trai
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--folds", "1"], "0 .one model on a split. or at least 2"),
-        (["--folds", "99"], "99 folds need as many groups"),
+        (["--folds", "1"], "0 .one model. or at least 2"),
+        (["--folds", "99"], "99 folds require at least 99 groups"),
         ([*SEPARATE, "--separate", '{"agee": {}}'], "'agee' is not an attribute"),
-        ([*SEPARATE, "--separate", '{"age": {"layout": "csv"}}'], "layout cannot be an attribute's own"),
+        ([*SEPARATE, "--separate", '{"age": {"layout": "csv"}}'], "layout cannot be set per attribute"),
         ([*SEPARATE, "--separate", '{"age": {"lr": -1}}'], "separate: age: lr = -1: expected at least 0"),
-        (["--separate", '{"age": {"lr": 1}}'], "separate belongs to target separate"),
+        (["--separate", '{"age": {"lr": 1}}'], "separate is for target separate"),
     ],
 )
-def test_what_cannot_be_is_told(faces, run_train, flags, message):
+def test_invalid_folds_and_separate_settings_are_an_error(faces, run_train, flags, message):
     with pytest.raises(InputError, match=message):
         run_train(faces / "train", *flags)
 
 
-def test_folds_and_a_validation_channel_contradict_each_other(faces, run_train):
-    with pytest.raises(InputError, match="a validation channel has no place"):
+def test_folds_and_a_validation_channel_cannot_be_combined(faces, run_train):
+    with pytest.raises(InputError, match="folds and a validation channel cannot be combined"):
         run_train(faces / "train", *FOLDS, "--validation_dir", str(faces / "train"))
 
 
-def test_lists_of_groups_say_who_is_on_which_side(faces, run_train, tmp_path):
+def test_lists_of_groups_define_the_split(faces, run_train, tmp_path):
     folders = sorted(path.name for path in (faces / "train" / "images").iterdir())
     (tmp_path / "train.txt").write_text("\n".join(folders[:9]) + "\n\n")
     (tmp_path / "valid.txt").write_text("\n".join(folders[9:12]))
@@ -205,10 +206,10 @@ def test_lists_of_groups_say_who_is_on_which_side(faces, run_train, tmp_path):
     with pytest.raises(InputError, match=r"line 3: '000001_femal_Asian_45'"):
         run_train(faces / "train", *lists)
     (tmp_path / "valid.txt").write_text("\n".join(folders[8:10]))
-    with pytest.raises(InputError, match="both hold 1 groups"):
+    with pytest.raises(InputError, match="share 1 group"):
         run_train(faces / "train", *lists)
 
 
-def test_a_wrong_number_of_classes_is_told(faces, run_train):
+def test_a_wrong_number_of_classes_is_an_error(faces, run_train):
     with pytest.raises(InputError, match="num_classes = 17: the target has 18"):
         run_train(faces / "train", "--num_classes", "17")

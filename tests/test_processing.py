@@ -43,7 +43,7 @@ def test_parts_that_sagemaker_has_dealt_out_are_answered_unless_a_table_names_th
     (tree / "config" / "processingjobconfig.json").write_text(json.dumps({"ProcessingInputs": [given]}))
     told = {"current_host": "algo-2", "hosts": ["algo-1", "algo-2"]}
     (tree / "config" / "resourceconfig.json").write_text(json.dumps(told))
-    with pytest.raises(InputError, match=r"eval comes in parts to 2 hosts .* a table names .* use FullyReplicated"):
+    with pytest.raises(InputError, match=r"eval is split between 2 hosts .* a table names .* use FullyReplicated"):
         inference.main(SMALL)
     number = len(pd.read_csv(place / "info.csv"))
     (place / "info.csv").unlink()
@@ -51,7 +51,7 @@ def test_parts_that_sagemaker_has_dealt_out_are_answered_unless_a_table_names_th
     assert len(pd.read_csv(tree / "processing" / "output" / "algo-2" / "output.csv")) == number
 
 
-def test_two_hosts_answer_their_parts_and_one_job_scores(tree):
+def test_two_hosts_predict_their_parts_and_one_job_scores(tree):
     parts = []
     for host in ("algo-1", "algo-2"):
         told = {"current_host": host, "hosts": ["algo-1", "algo-2"]}
@@ -80,5 +80,5 @@ def test_training_on_several_hosts_needs_the_whole_channel(tmp_path, monkeypatch
     (config / "inputdataconfig.json").write_text('{"train": {"S3DistributionType": "ShardedByS3Key"}}')
     (config / "resourceconfig.json").write_text('{"current_host": "algo-2", "hosts": ["algo-1", "algo-2"]}')
     monkeypatch.setenv("SAGEMAKER_BASE_DIR", str(tmp_path / "ml"))
-    with pytest.raises(InputError, match=r"data/train comes in parts to 2 hosts .* use FullyReplicated"):
+    with pytest.raises(InputError, match=r"data/train is split between 2 hosts .* use FullyReplicated"):
         train.main(["--device", "cpu"])

@@ -1,4 +1,4 @@
-"""Tables and folders of public data sets that no recipe of docs/data.md shows, on drawn images."""
+"""Tables and folders like those of public data sets that no recipe of docs/data.md covers, with drawn images."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def shaped(name: str, settings: Mapping[str, Any], *flags: str) -> Path:
     return Path("runs") / name
 
 
-def test_a_list_without_header_between_spaces_in_a_file_called_csv() -> None:
+def test_a_list_separated_by_spaces_in_a_file_called_csv() -> None:
     """zae-bayern/elpv-dataset: images/cell0001.png  1.0                 mono."""
     shares, kinds = ["0.0", "0.3333333333333333", "0.6666666666666666", "1.0"], ["mono", "poly"]
     rows = [(f"images/cell{number:04}.png", shares[number % 4], kinds[number // 4 % 2]) for number in range(48)]

@@ -93,7 +93,7 @@ def draw_groceries() -> None:
     draw("GroceryStoreDataset/sample_images/natural/a.jpg")
 
 
-def test_groceries_split_folders_and_three_levels() -> None:
+def test_groceries_with_split_folders_and_three_levels() -> None:
     draw_groceries()
     model = cook(GROCERY)
     aisles, products, varieties = (sorted({levels[level] for levels in VARIETIES.values()}) for level in range(3))
@@ -109,14 +109,14 @@ def test_groceries_split_folders_and_three_levels() -> None:
     assert Path("output/report.html").is_file()
 
 
-def test_the_root_of_the_groceries_is_an_error_that_names_the_folders_to_use() -> None:
+def test_the_error_for_the_root_of_the_groceries_names_the_folders_to_use() -> None:
     draw_groceries()
     root = "GroceryStoreDataset/dataset"
     with pytest.raises(InputError, match=f"--train_dir {root}/train --validation_dir {root}/val"):
         run(["train.py", "--train_dir", root])
 
 
-def test_faces_age_and_gender_in_the_file_name() -> None:
+def test_faces_with_age_and_gender_in_the_file_name() -> None:
     people = [(number, age) for number, age in zip([*range(30), *range(7380, 7410)], [2, 29, 30, 59, 60, 80] * 10)]
     for folder in ("original images", "aglined faces"):
         for number, age in people:

@@ -1,8 +1,9 @@
-"""Stopping and resuming: by signal, by crash, by kill; the weights are those of a run that never stopped."""
+"""Stopping by signal, crash or kill, and resuming; the weights are those of a run without a stop."""
 
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import random
 import shutil
@@ -26,6 +27,7 @@ ROOT = Path(__file__).resolve().parents[1]
 STEPS = 5  # of an epoch: 168 images, no validation, batches of 32
 LONG = ["--epochs", "3", "--validation", "0", "--ema", "0.9", "--dropout", "0.1", "--augmentation", '["flip", "mixup"]']
 LONG += ["--log_interval", "1"]
+TRACKED = ["--tracking", "auto"]  # the default, which run_train switches off
 EVERY_STEP = ["--checkpoint_seconds", "0"]
 
 
@@ -39,7 +41,7 @@ def equal(a: Path, b: Path) -> bool:
 
 
 def curves(run: Path) -> dict[str, list[tuple[int, float]]]:
-    """What TensorBoard shows of a run, without what a clock told."""
+    """The curves of a run in TensorBoard, except those that depend on time."""
     events = EventAccumulator(str(run / "tensorboard"), size_guidance={"scalars": 0}).Reload()
     names = set(events.Tags()["scalars"]) - {"pictures_per_second"}
     return {name: [(event.step, event.value) for event in events.Scalars(name)] for name in names}
@@ -78,7 +80,7 @@ class Crash(Exception):
 
 @pytest.fixture
 def at_update(monkeypatch):
-    """Does something after the optimiser's n-th step of this process."""
+    """Returns a function that runs an action after the n-th optimiser step in this process."""
 
     def arm(number: int, action) -> None:
         count = 0
@@ -103,10 +105,10 @@ def crash() -> None:
 def test_a_crash_inside_an_epoch_changes_nothing(faces, run_train, untouched, at_update, monkeypatch, caplog):
     at_update(STEPS + 3, crash)
     with pytest.raises(Crash):
-        run_train(faces / "train", *LONG, *EVERY_STEP)
+        run_train(faces / "train", *LONG, *TRACKED, *EVERY_STEP)
     monkeypatch.undo()
     caplog.set_level("INFO", "rarebird")
-    run = run_train(faces / "train", *LONG)
+    run = run_train(faces / "train", *LONG, *TRACKED)
     assert "resumed epoch=2 step=2" in caplog.text
     assert equal(run, untouched)
     assert curves(run) == curves(untouched)
@@ -116,7 +118,7 @@ def test_a_crash_inside_an_epoch_changes_nothing(faces, run_train, untouched, at
 
 @pytest.mark.parametrize("signal_at", [5])
 def test_a_signal_inside_an_accumulated_step_changes_nothing(faces, run_train, monkeypatch, signal_at):
-    """Three batches an optimiser step, a validation after each epoch; the signal comes while a batch is awaited."""
+    """Three batches per optimiser step, validation after each epoch; the signal arrives while a batch is loaded."""
     flags = ["--accumulate", "3", "--batch_size", "8", "--epochs", "2", "--validation", "0.3"]
     whole = run_train(faces / "train", *flags, name="whole")
     from model.training import trainer
@@ -140,15 +142,19 @@ def test_a_signal_inside_an_accumulated_step_changes_nothing(faces, run_train, m
     assert [entry["train_loss"] for entry in first] == [entry["train_loss"] for entry in second]
 
 
-def test_a_crash_between_an_epochs_points_and_its_checkpoint_doubles_none(faces, run_train, untouched, monkeypatch):
+def test_a_crash_between_the_logging_of_an_epoch_and_its_checkpoint_duplicates_no_points(
+    faces, run_train, untouched, monkeypatch
+):
     monkeypatch.setattr(Schedule, "after_epoch", lambda *_: crash())
     with pytest.raises(Crash):
-        run_train(faces / "train", *LONG, *EVERY_STEP)
+        run_train(faces / "train", *LONG, *TRACKED, *EVERY_STEP)
     monkeypatch.undo()
-    assert curves(run_train(faces / "train", *LONG)) == curves(untouched)
+    assert curves(run_train(faces / "train", *LONG, *TRACKED)) == curves(untouched)
 
 
-def test_workers_and_checkpoint_times_may_differ_when_it_goes_on(faces, run_train, untouched, at_update, monkeypatch):
+def test_a_run_may_be_resumed_with_other_workers_and_checkpoint_times(
+    faces, run_train, untouched, at_update, monkeypatch
+):
     at_update(2, crash)
     with pytest.raises(Crash):
         run_train(faces / "train", *LONG, *EVERY_STEP)
@@ -156,21 +162,21 @@ def test_workers_and_checkpoint_times_may_differ_when_it_goes_on(faces, run_trai
     assert equal(run_train(faces / "train", *LONG, "--num_workers", "2", "--checkpoint_seconds", "9"), untouched)
 
 
-def test_sigterm_saves_a_model_and_the_same_command_goes_on(faces, run_train, untouched, at_update, monkeypatch):
+def test_sigterm_saves_a_model_and_the_same_command_resumes(faces, run_train, untouched, at_update, monkeypatch):
     before = signal.getsignal(signal.SIGTERM)
     at_update(STEPS + 2, lambda: os.kill(os.getpid(), signal.SIGTERM))
-    run = run_train(faces / "train", *LONG)
+    run = run_train(faces / "train", *LONG, *TRACKED)
     saved = json.loads((run / "metrics.json").read_text())
     assert not saved["finished"] and saved["epochs"] == 1
     assert "stopped before its end" in (run / "README.md").read_text()
     assert signal.getsignal(signal.SIGTERM) == before
     monkeypatch.undo()
-    run = run_train(faces / "train", *LONG)
+    run = run_train(faces / "train", *LONG, *TRACKED)
     assert run.name == "exp" and equal(run, untouched) and curves(run) == curves(untouched)
     assert json.loads((run / "metrics.json").read_text())["finished"]
 
 
-def test_ctrl_c_leaves_a_checkpoint_and_no_model(faces, run_train, untouched, at_update, monkeypatch):
+def test_ctrl_c_writes_a_checkpoint_and_no_model(faces, run_train, untouched, at_update, monkeypatch):
     at_update(1, lambda: os.kill(os.getpid(), signal.SIGINT))
     run = run_train(faces / "train", *LONG, expect=130)
     assert not (run / "model.safetensors").exists()
@@ -178,14 +184,14 @@ def test_ctrl_c_leaves_a_checkpoint_and_no_model(faces, run_train, untouched, at
     assert equal(run_train(faces / "train", *LONG), untouched)
 
 
-def test_a_finished_name_gives_way_to_the_next(faces, run_train):
+def test_after_a_finished_run_the_next_free_name_is_used(faces, run_train):
     first = run_train(faces / "train")
     run_train(faces / "train")
     assert (first.parent / "exp1" / "model.safetensors").exists()
     assert len(list((first.parent / ".checkpoints" / "exp1").glob("*.pt"))) == 1
 
 
-def test_a_model_that_is_gone_is_written_again_without_training(faces, run_train, monkeypatch):
+def test_a_missing_model_is_written_again_without_training(faces, run_train, monkeypatch):
     run = run_train(faces / "train", "--checkpoint_seconds", "0")
     before = weights(run)
     shutil.rmtree(run)
@@ -194,7 +200,7 @@ def test_a_model_that_is_gone_is_written_again_without_training(faces, run_train
     assert all(torch.equal(before[name], value) for name, value in weights(run).items())
 
 
-def test_never_begins_anew_and_a_free_name_is_taken(faces, run_train, caplog):
+def test_resume_never_and_other_settings_train_a_finished_run_without_its_model_again(faces, run_train, caplog):
     caplog.set_level("INFO", "rarebird")
     for flags in (["--resume", "never"], ["--lr", "0.01"]):
         run = run_train(faces / "train")
@@ -205,7 +211,7 @@ def test_never_begins_anew_and_a_free_name_is_taken(faces, run_train, caplog):
         shutil.rmtree(run)
 
 
-def test_other_settings_are_refused_by_name(faces, run_train, at_update, monkeypatch):
+def test_other_settings_than_those_of_an_unfinished_run_are_an_error(faces, run_train, at_update, monkeypatch):
     at_update(2, crash)
     with pytest.raises(Crash):
         run_train(faces / "train", *EVERY_STEP)
@@ -218,8 +224,8 @@ def test_other_settings_are_refused_by_name(faces, run_train, at_update, monkeyp
 
 
 @pytest.mark.long
-def test_a_run_that_is_killed_again_and_again_ends_with_the_same_weights(faces, tmp_path):
-    """SIGKILL at random moments, loader workers running, checkpoints by time, two threads that add up."""
+def test_a_run_that_is_killed_repeatedly_ends_with_the_same_weights(faces, tmp_path):
+    """SIGKILL at random times, with loader workers, checkpoints by time, and sums computed by two threads."""
     start(faces / "train", tmp_path / "untouched", "exp", threads=2).communicate()
     untouched = tmp_path / "untouched" / "exp"
     draw = random.Random(0)
@@ -248,13 +254,27 @@ def test_a_run_that_is_killed_again_and_again_ends_with_the_same_weights(faces, 
     assert curves(tmp_path / "exp") == curves(untouched)
 
 
-def test_the_second_of_two_runs_of_one_name_is_told_who_holds_it(faces, tmp_path):
-    first = start(faces / "train", tmp_path, "exp", "--epochs", "200")
-    assert first.stdout is not None
-    while "batches of" not in first.stdout.readline():
-        assert first.poll() is None
-    with pytest.raises(InputError, match=f"process {first.pid}"):  # exit code 2, without a traceback
-        train.main(arguments(faces / "train", tmp_path, "exp", "--epochs", "200"))
-    first.terminate()
-    rest, _ = first.communicate()
-    assert first.returncode == 0 and "stopped by SIGTERM" in rest
+def test_a_second_run_with_the_name_of_a_running_one_is_refused(faces, run_train, at_update):
+    """The second run is a forked process that starts while the first one trains; then SIGTERM stops the first."""
+    forked = multiprocessing.get_context("fork")
+    errors = forked.Queue()
+
+    def second_run() -> None:
+        try:
+            errors.put(str(run_train(faces / "train", *LONG)))
+        except InputError as error:  # exit code 2, without a traceback
+            errors.put(str(error))
+
+    def start_second_run() -> None:
+        process = forked.Process(target=second_run)
+        process.start()
+        try:
+            assert f"the run 'exp' is being trained by process {os.getpid()} on " in errors.get(timeout=60)
+            process.join(60)
+        finally:
+            process.kill()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    at_update(2, start_second_run)
+    run = run_train(faces / "train", *LONG)
+    assert not json.loads((run / "metrics.json").read_text())["finished"]

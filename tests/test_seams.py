@@ -1,5 +1,5 @@
-"""A loss, a sampler, an augmentation, an epoch metric and a decision of a user's own, each registered in one place (and
-named in the settings), train, answer, evaluate and serve."""
+"""A user's own loss, sampler, augmentation, epoch metric and decision: each is registered in one place (and named in
+the settings), and works in training, inference, evaluation and the server."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class LogitAdjustedCrossEntropy(torch.nn.Module):
 
 
 class Newest:
-    """Draws the last rows of the table alone."""
+    """Draws only the last rows of the table."""
 
     corrects = 0.75
 
@@ -77,7 +77,7 @@ def ranks(probabilities: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Ranked(Decision):
-    """Answers the class of a rank."""
+    """Selects the class with a given rank."""
 
     rule: ClassVar[str] = "ranked"
     rank: int = 0
@@ -91,7 +91,7 @@ calls: list[tuple[str, int]] = []
 
 @pytest.fixture
 def seams(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each entry stands for the one file that a new thing touches; `choices` are its names in the settings."""
+    """Each entry replaces a change of one file; `choices` has the names for the settings."""
     adjusted = LossType(
         lambda context, tau=1.0: LogitAdjustedCrossEntropy(context.counts, tau), corrects=lambda context: 1.0
     )
@@ -113,25 +113,25 @@ FLAGS += ("--augmentation", '{"solarise": {"threshold": 99}}', "--best_criterion
 FLAGS += ("--decision", "ranked", "--decision_args", '{"rank": 1}')
 
 
-def test_things_of_ones_own_train_answer_evaluate_and_serve(seams, faces, run_train, tmp_path, capsys, caplog):
+def test_registered_extensions_train_predict_evaluate_and_serve(seams, faces, run_train, tmp_path, capsys, caplog):
     import evaluation
     import inference
     import inference_TTA
 
-    # train: every part is used, and the warning about correcting twice asks loss and sampler
+    # train: every part is used, and the warning about correcting the prior twice includes loss and sampler
     with caplog.at_level("INFO"):
         run = run_train(faces / "train", *FLAGS, "--epochs", "2", "--batch_size", "16", "--target", "mask")
     assert {name for name, _ in calls} == {"loss", "sampler", "augmentation"}
-    # twice on trial: before the data is read, and when it is made
+    # applied twice as a check: before the data are read, and when the augmentation is made
     assert ("augmentation", 99) in calls and calls.count(("augmentation", 99)) == 2 * 96 + 2
-    assert "correct the class prior 1.75 times over" in caplog.text and "val_worst=" in caplog.text
+    assert "correct the class prior 1.75 times" in caplog.text and "val_worst=" in caplog.text
     metrics = json.loads((run / "metrics.json").read_text())
     history = [epoch["val_worst"] for epoch in metrics["history"]]
     assert metrics["validation"]["worst"] == max(history)
     saved = json.loads((run / "decision.json").read_text())
     assert saved == {"rule": "ranked", "temperature": 1.0, "biases": [], "rank": 1}
 
-    # answer
+    # predict
     common = ["--eval_dir", str(faces / "eval"), "--model_dir", str(run), "--device", "cpu", "--precision", "fp32"]
     for job, folder in ((inference, tmp_path / "answers"), (inference_TTA, tmp_path / "views")):
         assert job.main([*common, "--num_workers", "0", "--output_data_dir", str(folder)]) == 0
@@ -150,7 +150,7 @@ def test_things_of_ones_own_train_answer_evaluate_and_serve(seams, faces, run_tr
     accuracy = json.loads(capsys.readouterr().out.splitlines()[-1])["accuracy"]
     assert accuracy == pytest.approx((answers.to_numpy() == gt["ans"] // 6).mean(), abs=1e-4)
 
-    # serve, and from Python
+    # serve, and predict from Python
     picture = next((faces / "eval" / "images").iterdir())
     body = io.BytesIO()
     Image.open(picture).save(body, "PNG")

@@ -55,11 +55,11 @@ def test_a_broken_file_among_single_ones_has_its_reason_and_none_that_is_read_is
             answer_single(*flags)
 
 
-def test_what_is_no_single_file_is_told_before_the_model_is_read(answer_single, tmp_path):
+def test_invalid_files_are_reported_before_the_model_is_read(answer_single, tmp_path):
     (tmp_path / "photos").mkdir()
     with pytest.raises(InputError) as caught:
         answer_single("photos", "a.jpg", "a.png")
-    assert "photos: a folder is named by a flag, as in --eval_dir photos" in str(caught.value)
-    assert "a.jpg: there is no such file; nearest: a.png" in str(caught.value)
-    with pytest.raises(InputError, match="images and eval_dir both name what to answer"):
+    assert "photos: pass a folder with --eval_dir photos" in str(caught.value)
+    assert "a.jpg: no such file; nearest: a.png" in str(caught.value)
+    with pytest.raises(InputError, match="single images and eval_dir both name what to predict"):
         answer_single("a.png", "--eval_dir", "photos")

@@ -1,4 +1,4 @@
-"""The structure that DESIGN and docs/architecture.md promise: what lies in the roots of packages, and which test tests
+"""The structure that DESIGN and docs/architecture.md promise: what is in the roots of packages, and which test tests
 which module. Directions of import are import-linter's (pyproject.toml)."""
 
 from __future__ import annotations

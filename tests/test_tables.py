@@ -84,5 +84,5 @@ def test_a_list_without_a_header_and_its_wrong_encoding(tmp_path: Path):
     attributes = "{fine: {column: label, values: ['0', '1']}, coarse: {column: label_2, values: ['0', '1', '2']}}"
     run_train(tmp_path, tmp_path / "raw", "--table", "train.txt", "--attributes", attributes)
     (tmp_path / "raw" / "train.txt").write_bytes("\n".join(lines).encode("utf-16-le"))
-    with pytest.raises(InputError, match="UTF-16 without a byte-order mark is read by encoding utf-16-le"):
+    with pytest.raises(InputError, match="for UTF-16 without a byte-order mark, set --encoding utf-16-le"):
         run_train(tmp_path, tmp_path / "raw", "--table", "train.txt", "--attributes", attributes)

@@ -1,4 +1,4 @@
-"""Errors of train.py: before training, and while it trains."""
+"""Errors of train.py before and during training."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_a_wrong_setting_or_attribute_is_an_error_before_the_images_are_decoded(
             "separate: 'agee' is not an attribute, expected mask, gender, age; nearest: age",
         ),
         (["--target", "separate", "--separate", '{"age": {"optimizer": "adamx"}}'], "separate: age: optimizer 'adamx'"),
-        (["--target", "agee"], "'agee' is not an attribute; there are mask, gender, age; nearest: age"),
+        (["--target", "agee"], "'agee' is not an attribute; expected one of mask, gender, age; nearest: age"),
     ):
         with pytest.raises(InputError, match=message):
             train.main([*where, *flags])
@@ -36,13 +36,13 @@ def test_a_wrong_setting_or_attribute_is_an_error_before_the_images_are_decoded(
     assert not (tmp_path / "exp").exists()
 
 
-def test_a_loss_that_is_not_finite_says_where_and_what_to_try(faces, run_train):
+def test_a_loss_that_is_not_finite_is_an_error_with_the_step_and_what_to_try(faces, run_train):
     with pytest.raises(Failure) as error:
         run_train(faces / "train", "--lr", "1e30", "--warmup_epochs", "0", "--epochs", "5", "--optimizer", "sgd")
     assert re.search(r"not finite at epoch \d+, step \d+, learning rate .*--lr.*--clip_grad", str(error.value))
 
 
-def test_an_image_that_vanished_after_the_check_ends_the_run(faces, run_train, tmp_path):
+def test_an_image_that_was_deleted_after_the_check_ends_the_run(faces, run_train, tmp_path):
     copied = tmp_path / "train"
     shutil.copytree(faces / "train", copied)
     broken = next(copied.rglob("mask1.*"))
@@ -51,7 +51,7 @@ def test_an_image_that_vanished_after_the_check_ends_the_run(faces, run_train, t
         run_train(copied, "--check", "headers", "--validation", "0", "--sampler", "none")
 
 
-def test_faults_of_both_channels_are_told_together(faces, run_train, tmp_path):
+def test_problems_of_both_channels_are_reported_together(faces, run_train, tmp_path):
     for side in ("train", "validation"):
         folder = tmp_path / side / "images" / "000001_female_Asian_30"
         folder.mkdir(parents=True)
@@ -72,17 +72,17 @@ def test_faults_of_both_channels_are_told_together(faces, run_train, tmp_path):
         ({"age": 3}, "heads: age: expected a mapping"),
     ],
 )
-def test_what_heads_may_not_be_is_told(faces, run_train, heads, message):
+def test_invalid_heads_are_an_error(faces, run_train, heads, message):
     with pytest.raises(InputError, match=message):
         run_train(faces / "train", "--target", "heads", "--heads", json.dumps(heads))
 
 
-def test_an_augmentation_whose_images_no_network_takes_is_told(faces, run_train):
-    with pytest.raises(InputError, match="the network cannot take what comes out of it"):
+def test_an_augmentation_whose_images_no_network_can_take_is_an_error(faces, run_train):
+    with pytest.raises(InputError, match="the augmented image cannot be an input of the network"):
         run_train(faces / "train", "--augmentation", '{"RandomCrop": {"size": 16}}')
 
 
-def test_a_missing_label_column_is_told_with_every_other_fault(tmp_path, run_train):
+def test_a_missing_label_column_is_reported_with_all_other_problems(tmp_path, run_train):
     (tmp_path / "train.csv").write_text("image_name,lable\np0.jpg,1\np1.jpg,2\n")
     (tmp_path / "p0.jpg").write_text("no image")
     with pytest.raises(InputError) as error:
@@ -94,10 +94,13 @@ def test_a_missing_label_column_is_told_with_every_other_fault(tmp_path, run_tra
     ("flags", "message"),
     [
         (["--model", "resnet18.foo"], r"has resnet18\..*nearest: resnet18"),
-        (["--model", "resnet18", "--batch_size", "1"], "batch norm cannot learn from a batch of 1"),
-        (["--augmentation", '{"mixup": {"p": 3}}'], "mixup: p = 3, expected at most 1"),
+        (
+            ["--model", "resnet18", "--batch_size", "1"],
+            "batch norm needs more than one value per channel, which a batch of 1 at this input_size",
+        ),
+        (["--augmentation", '{"mixup": {"p": 3}}'], "mixup: p = 3; expected at most 1"),
     ],
 )
-def test_what_no_training_can_begin_with_is_told(faces, run_train, flags, message):
+def test_settings_that_cannot_be_trained_are_an_error(faces, run_train, flags, message):
     with pytest.raises(InputError, match=message):
         run_train(faces / "train", *flags)

@@ -9,8 +9,8 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import httpx2 as httpx
 import numpy as np
 import pandas as pd
 import pytest
@@ -26,6 +26,9 @@ from model.images.tta import Views
 from model.labels import Scheme
 from model.network.heads import make_heads
 from model.settings.train import TrainSettings
+
+if TYPE_CHECKING:
+    import httpx2 as httpx
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "tests" / "without_torch"
@@ -145,6 +148,8 @@ def test_python_api(models, images, tmp_path):
 
 
 def test_server(models, images):
+    import httpx2 as httpx  # here, as other tests import toy_model from this module
+
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -170,6 +175,8 @@ def test_server(models, images):
 
 def ping(client: httpx.Client) -> int:
     """The status of /ping; 0 if nobody listens."""
+    import httpx2 as httpx
+
     try:
         return client.get("/ping").status_code
     except httpx.TransportError:

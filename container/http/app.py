@@ -1,4 +1,4 @@
-"""make_app: an ASGI app whose errors are JSON and whose requests are counted and logged."""
+"""make_app: creates an ASGI app that answers errors as JSON, and counts and logs its requests."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ def make_app(
     telemetry: Telemetry,
     lifespan: Callable[[Starlette], AbstractAsyncContextManager[None]] | None = None,
 ) -> Starlette:
-    """An app of these routes, for HttpServer.
+    """Creates an app for HttpServer.
 
     Args:
-        routes: Its paths. Their handlers raise RequestError for what cannot be answered.
-        telemetry: What counts its requests and writes a line of the log for each.
-        lifespan: What runs from its start to its end.
+        routes: The paths. Their handlers raise RequestError if a request cannot be answered.
+        telemetry: Counts the requests and logs a line for each.
+        lifespan: Context manager around the run of the app: starts and stops what the handlers need.
     """
     app = Starlette(
         routes=routes,

@@ -1,4 +1,4 @@
-"""RequestError: a request that is answered with an HTTP error."""
+"""RequestError: the exception that becomes an HTTP error response."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ RETRY_AFTER = {"Retry-After": "1"}  # seconds
 
 
 class RequestError(Exception):
-    """A request cannot be answered; the message says why.
+    """A request cannot be answered.
 
     Args:
-        status: The HTTP status of the answer.
-        message: The text of the answer.
-        headers: Further headers of the answer.
+        status: The HTTP status of the response.
+        message: The reason, sent to the client.
+        headers: Additional headers of the response.
     """
 
     def __init__(self, status: int, message: str, headers: Mapping[str, str] | None = None):
@@ -21,5 +21,5 @@ class RequestError(Exception):
         self.status, self.headers = status, dict(headers or {})
 
     def __reduce__(self) -> tuple[type[RequestError], tuple[int, str, Mapping[str, str]]]:
-        """Pickles it with its status and headers."""
+        """Pickles status and headers too."""
         return RequestError, (self.status, str(self), self.headers)

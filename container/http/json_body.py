@@ -1,4 +1,4 @@
-"""JSON bodies: parses those of requests, encodes those of responses."""
+"""JSON bodies: parses requests and encodes responses."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from starlette.responses import Response
 from container.http.errors import RequestError
 
 JSON, LINES = "application/json", "application/jsonlines"
-MAX_VALUES = 200_000  # each takes some 100 bytes of memory, however short it is
+MAX_VALUES = 200_000  # each takes about 100 bytes of memory, even if it is short
 
 
 def json_bytes(content: Any) -> bytes:
-    """JSON in UTF-8; a lone surrogate, which UTF-8 cannot encode, stays escaped."""
+    """Encodes JSON as UTF-8. A lone surrogate, which UTF-8 cannot encode, stays escaped."""
     try:
         return json.dumps(content, ensure_ascii=False, allow_nan=False).encode("utf-8")
     except UnicodeEncodeError:
@@ -24,14 +24,16 @@ def json_bytes(content: Any) -> bytes:
 
 
 def json_response(content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """A response with JSON as its body."""
     return Response(json_bytes(content), status, headers, JSON)
 
 
 def parse_json(body: bytes) -> Any:
-    """The content of a body.
+    """Parses a body.
 
     Raises:
-        RequestError: 413, it has more than MAX_VALUES values; 400, it is not JSON, or has a number that JSON lacks.
+        RequestError: 413, it has more than MAX_VALUES values; 400, it is not JSON, or has a number that JSON does not
+            allow, such as NaN.
     """
     refuse_many_values(body)
     try:
@@ -41,18 +43,18 @@ def parse_json(body: bytes) -> Any:
 
 
 def refuse_many_values(body: bytes) -> None:
-    """RequestError, 413, if a body of JSON has more than MAX_VALUES values."""
+    """RequestError, 413, if a JSON body has more than MAX_VALUES values."""
     values = sum(map(body.count, (b",", b"[", b"{")))
     if values > MAX_VALUES:
-        raise RequestError(413, f"the JSON has {values:,} values, more than {MAX_VALUES:,}")
+        raise RequestError(413, f"the JSON has {values:,} values; at most {MAX_VALUES:,} are allowed")
 
 
 def _refuse_constant(text: str) -> None:
-    raise ValueError(f"{text} is no number of JSON")
+    raise ValueError(f"JSON does not allow the number {text}")
 
 
 def _finite_float(text: str) -> float:
     number = float(text)
     if math.isinf(number):
-        raise ValueError(f"{text[:50]} is too large a number")
+        raise ValueError(f"the number {text[:50]} is too large")
     return number

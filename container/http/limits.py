@@ -1,4 +1,4 @@
-"""Limits of what a server holds at a time, such as bytes of bodies, and the memory that is free."""
+"""Limits of what a server keeps in memory at a time, such as bytes of bodies; and the free memory."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ MIB = 1 << 20
 
 
 class Capacity:
-    """An amount that requests share, such as bytes of bodies."""
+    """An amount that all requests share, such as bytes of bodies."""
 
     def __init__(self, size: int):
         self.size, self.used = size, 0
 
     @contextmanager
     def reservation(self) -> Iterator[Reservation]:
-        """A request's share, empty at first; what it has taken is given back at the end."""
+        """The share of one request, empty at first. It is released when the context ends."""
         reservation = Reservation(self)
         try:
             yield reservation
@@ -26,11 +26,13 @@ class Capacity:
 
 
 class Reservation:
+    """The share of one request in a capacity."""
+
     def __init__(self, capacity: Capacity):
         self.capacity, self.amount = capacity, 0
 
     def add(self, amount: int) -> bool:
-        """Takes more of the capacity; False, and takes nothing, if so much is not left."""
+        """Takes more of the capacity. Returns False and takes nothing if less than that amount is left."""
         if self.capacity.used + amount > self.capacity.size:
             return False
         self.capacity.used += amount
@@ -39,10 +41,11 @@ class Reservation:
 
 
 def free_memory(root: Path = Path("/")) -> int | None:
-    """Bytes that this process may still take, None if neither source says.
+    """Bytes of memory that this process can still allocate, None if they are not known.
 
-    The lesser of what the machine has (Linux: /proc/meminfo) and what the control group allows (kernel documentation:
-    cgroup-v2, cgroup-v1/memory). Files that the kernel caches until the memory is needed (inactive_file) are free.
+    The smaller of the machine's free memory (Linux: /proc/meminfo) and what the control group still allows (kernel
+    documentation: cgroup-v2, cgroup-v1/memory). Files that the kernel caches only until the memory is needed
+    (inactive_file) count as free.
 
     Args:
         root: The root of the file system.
@@ -68,6 +71,6 @@ def free_memory(root: Path = Path("/")) -> int | None:
 
 
 def _memory_stat(stat: Path, name: str) -> int:
-    """Bytes of an entry of memory.stat, 0 without one."""
+    """An entry of memory.stat in bytes, 0 if it is missing."""
     lines = stat.read_text().splitlines() if stat.is_file() else []
     return sum(int(value) for key, _, value in (line.partition(" ") for line in lines) if key == name)

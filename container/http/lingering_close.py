@@ -1,7 +1,7 @@
-"""LingeringCloseMiddleware: what becomes of a connection whose request is answered before its body has arrived.
+"""LingeringCloseMiddleware: closes connections whose request is answered before its body has arrived.
 
-RFC 9112, 9.6: a server that closes while the client still sends may destroy its own answer on the way; so it answers,
-reads on for a while, and only then closes.
+If a server closes a connection while the client still sends, the client may lose the response. So the server responds,
+reads for some more time, and only then closes (RFC 9112, 9.6).
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from container.http.limits import MIB
 
-SECONDS, MAX_BYTES = 2.0, 64 * MIB  # of a body that nobody wants
+SECONDS, MAX_BYTES = 2.0, 64 * MIB  # limits of reading the rest of a body
 
 
 class LingeringCloseMiddleware:
-    """Closes the connection with an answer that comes before the request's body was read to its end; the rest of the
-    body is discarded for a while, so that a client which sends it all before it listens gets the answer."""
+    """Closes the connection after a response that is sent before the whole request body was read. First reads and
+    discards the rest of the body for some time, so that a client which reads only after sending gets the response."""
 
     def __init__(self, app: ASGIApp):
         self.app = app
@@ -39,12 +39,12 @@ class LingeringCloseMiddleware:
             nonlocal closes
             if message["type"] == "http.response.start" and not is_read:
                 closes = True
-                await asyncio.sleep(0)  # lets uvicorn close the connection first, where the body begins with no HTTP
+                await asyncio.sleep(0)  # lets uvicorn close the connection first if the body is not valid HTTP
                 others = [pair for pair in message.get("headers", ()) if pair[0].lower() != b"connection"]
                 message = {**message, "headers": [*others, (b"connection", b"close")]}
             if message["type"] == "http.response.body" and closes and not message.get("more_body", False):
                 await send({**message, "more_body": True})
-                if headers.get("expect", "").lower() != "100-continue":  # else the client waits for leave to send
+                if headers.get("expect", "").lower() != "100-continue":  # such a client has not sent its body yet
                     await _discard(watched_receive)
                 message = {"type": "http.response.body", "body": b""}
             await send(message)

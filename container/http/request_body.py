@@ -16,12 +16,12 @@ MAX_DIGITS = 18  # of a Content-Length
 
 @dataclass(frozen=True)
 class BodyLimits:
-    """Limits of a request's body.
+    """Limits of a request body.
 
     Attributes:
-        max_bytes: Most bytes of it.
-        seconds: Within which it must arrive.
-        setting: Name of the setting of max_bytes, for the message of the error; "" if there is none.
+        max_bytes: Largest size.
+        seconds: Longest time until it has arrived.
+        setting: The setting of max_bytes, for the error message; "" if there is none.
     """
 
     max_bytes: int
@@ -33,16 +33,16 @@ def media_type(headers: Mapping[str, str]) -> str:
     """A request's Content-Type in lower case without parameters. RequestError, 415, if the body is compressed."""
     encoding = headers.get("content-encoding", "").strip().lower()
     if encoding not in ("", "identity"):
-        raise RequestError(415, f"Content-Encoding {encoding[:100]!r}: send the body as it is")
+        raise RequestError(415, f"Content-Encoding {encoding[:100]!r}: send the body uncompressed")
     return headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 async def body_chunks(request: Request, limits: BodyLimits, held: Reservation) -> AsyncGenerator[bytes, None]:
-    """A request's body as it arrives.
+    """Yields the parts of a request body as they arrive.
 
     Args:
         request: The request.
-        limits: Of its size and time.
+        limits: Limits of size and time.
         held: The request's reservation of the capacity for bodies.
 
     Raises:
@@ -51,10 +51,11 @@ async def body_chunks(request: Request, limits: BodyLimits, held: Reservation) -
     length = request.headers.get("content-length", "")
     named = f" ({limits.setting})" if limits.setting else ""
     too_large = RequestError(
-        413, f"the body has more than {limits.max_bytes / MIB:g} MiB, the most that is taken{named}"
+        413, f"the body is larger than {limits.max_bytes / MIB:g} MiB, the largest size allowed{named}"
     )
     if length.isdecimal() and (len(length) > MAX_DIGITS or int(length) > limits.max_bytes):
         raise too_large
+    # read part by part, all within one time limit
     size = 0
     chunks = request.stream()
     end = asyncio.get_running_loop().time() + limits.seconds
@@ -63,17 +64,18 @@ async def body_chunks(request: Request, limits: BodyLimits, held: Reservation) -
             async with asyncio.timeout_at(end):
                 chunk = await anext(chunks, None)
         except TimeoutError:
-            raise RequestError(408, f"the body did not come within {limits.seconds:g} s; {size:,} bytes came") from None
+            received = f"{size:,} bytes were received"
+            raise RequestError(408, f"the body did not arrive within {limits.seconds:g} s; {received}") from None
         if chunk is None:
             return
         size += len(chunk)
         if size > limits.max_bytes:
             raise too_large
         if not held.add(len(chunk)):
-            raise RequestError(503, "too many bodies at a time", RETRY_AFTER)
+            raise RequestError(503, "the server is reading too many request bodies", RETRY_AFTER)
         yield chunk
 
 
 async def read_body(request: Request, limits: BodyLimits, held: Reservation) -> bytes:
-    """A request's whole body. Arguments and errors are those of body_chunks."""
+    """Reads a whole request body. Arguments and errors are those of body_chunks."""
     return b"".join([chunk async for chunk in body_chunks(request, limits, held)])

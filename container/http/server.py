@@ -1,7 +1,7 @@
-"""HttpServer: runs an ASGI app on uvicorn, by its public settings alone, within limits of connections and time.
+"""HttpServer: runs an ASGI app on uvicorn with limits of connections and time, using only uvicorn's public settings.
 
-Not limited, since uvicorn has no setting for it: the time for a request's head. docs/containers.md says what a proxy in
-front has to do.
+The time until a request's headers have arrived is not limited, because uvicorn has no setting for it.
+docs/containers.md describes what a proxy in front has to do.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from starlette.types import ASGIApp
 
 from model.errors import InputError
 
-BACKLOG = 2048  # connections that wait to be accepted
+BACKLOG = 2048  # connections that may wait to be accepted
 KEEP_ALIVE_SECONDS = 5  # that a connection may be idle between requests
-MAX_HEAD_BYTES = 16_384  # of a request's line and headers
-OTHER_FILES = 100  # that the process may have open beside its connections
+MAX_HEAD_BYTES = 16_384  # of a request line with its headers
+OTHER_FILES = 100  # open files of the process in addition to connections
 
 log = logging.getLogger("rarebird")
 
@@ -31,9 +31,9 @@ class ConnectionLimits:
     """Limits of connections.
 
     Attributes:
-        max_connections: At a time; requests of more are answered with 503.
-        unread_seconds: After which a connection is closed whose client takes nothing of its answer.
-        drain_seconds: For requests that are under way when SIGTERM comes.
+        max_connections: At a time; requests on further connections are answered with 503.
+        unread_seconds: Seconds after which a connection is closed if the client does not read its response.
+        drain_seconds: Seconds that running requests have to finish after SIGTERM.
     """
 
     max_connections: int = 2_000
@@ -46,7 +46,7 @@ class HttpServer:
 
     Args:
         app: The app.
-        limits: Of its connections.
+        limits: Limits of its connections.
     """
 
     def __init__(self, app: ASGIApp, limits: ConnectionLimits):
@@ -61,7 +61,7 @@ class HttpServer:
             access_log=False,
             server_header=False,
             proxy_headers=False,
-            limit_concurrency=connections + 1,  # uvicorn refuses the one that makes so many
+            limit_concurrency=connections + 1,  # uvicorn refuses the connection that reaches this number
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=round(limits.drain_seconds),
             h11_max_incomplete_event_size=MAX_HEAD_BYTES,
@@ -69,7 +69,7 @@ class HttpServer:
         self.server = uvicorn.Server(config)
 
     def run(self, listener: socket.socket) -> None:
-        """Serves the connections of a listener (open_listener)."""
+        """Accepts and serves connections of a listener (open_listener)."""
         if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux; connections inherit it from their listener (man 7 tcp)
             milliseconds = min(max(1, round(1000 * self.limits.unread_seconds)), (1 << 31) - 1)
             listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
@@ -80,17 +80,17 @@ class HttpServer:
         await self.server.serve(sockets=[listener])
 
     def stop(self) -> None:
-        """Ends run() as SIGTERM does. From a handler or task of the app."""
+        """Ends run() as SIGTERM does. May be called by a handler or task of the app."""
         self.server.should_exit = True
 
 
 def _allowed_connections(number: int) -> int:
-    """Raises the process's limit of open files (man 2 getrlimit), so that it can have so many connections at a time.
+    """Raises the process's limit of open files (man 2 getrlimit) so that it allows a number of connections.
 
-    Beyond it no connection would be accepted, and no request be answered, until some close.
+    At the limit no connection would be accepted, and no request answered, until some connections close.
 
     Returns:
-        The number; less, with a warning, if the hard limit does not allow so many.
+        The number of connections; fewer, with a warning, if the hard limit does not allow as many.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     needed = number + OTHER_FILES
@@ -102,13 +102,17 @@ def _allowed_connections(number: int) -> int:
         return number
     fewer = max(1, allowed - OTHER_FILES)
     log.warning(
-        "%d connections at a time instead of %d: the process may open %d files (ulimit -Hn)", fewer, number, hard
+        "at most %d connections at a time instead of %d: the process may open only %d files (ulimit -Hn)",
+        fewer,
+        number,
+        hard,
     )
     return fewer
 
 
 def _log_loop_error(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """uvicorn raises where a client breaks off HTTP after its answer has begun; asyncio then closes the connection."""
+    """Logs errors of the event loop. uvicorn raises one if a client sends invalid HTTP after its response has started;
+    asyncio then closes the connection."""
     if "protocol" in context:
         log.info("a connection was closed: %s", context.get("exception"))
     else:
@@ -117,7 +121,7 @@ def _log_loop_error(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) ->
 
 def open_listener(host: str, port: int) -> socket.socket:
     """A socket that accepts connections. InputError if the address is not available."""
-    # asyncio turns Nagle's algorithm off, which delays answers by 40 ms, only for sockets whose protocol is named
+    # with the protocol given, asyncio turns off Nagle's algorithm, which delays responses by 40 ms
     listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, proto=socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -1,4 +1,4 @@
-"""Telemetry: counters for /metrics (Prometheus' text format), and one log line of JSON per request."""
+"""Telemetry: counters for /metrics (Prometheus text format), and one JSON log line per request."""
 
 from __future__ import annotations
 
@@ -13,42 +13,52 @@ from typing import Any
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-CLIENT_CLOSED_REQUEST = 499  # nginx's status for a client that has gone; HTTP has none
-MAX_LENGTH = 200  # characters of a client's text in a line
+CLIENT_CLOSED_REQUEST = 499  # as in nginx: the client has disconnected; HTTP has no status for it
+MAX_LENGTH = 200  # characters of a client's text in a log line
 
 log = logging.getLogger("rarebird")
 
 
 class Telemetry:
-    """A server's Prometheus metrics, in a registry of their own, and what its log says of a request.
+    """A server's Prometheus metrics, in their own registry, and the content of its log lines.
 
     Args:
-        path_template: Of a request's path, the label of its counters: without the names that clients give, so that
-            counters do not grow with them.
-        quiet_paths: Paths whose requests are not logged if they are answered with 200.
+        path_template: Turns a request's path into a label of the counters. It must replace names that clients choose,
+            or the number of labels would grow without limit.
+        quiet_paths: Templates of the paths whose requests are not logged if they are answered with 200.
     """
 
     def __init__(self, path_template: Callable[[str], str], quiet_paths: Collection[str] = ()):
         self.path_template, self.quiet_paths = path_template, quiet_paths
         self.registry = registry = CollectorRegistry()
         self.requests = Counter("rarebird_requests", "Requests", ["path", "status"], registry=registry)
-        self.seconds = Histogram("rarebird_request_seconds", "From head to answer", ["path"], registry=registry)
+        self.seconds = Histogram(
+            "rarebird_request_seconds", "Time until the response is sent", ["path"], registry=registry
+        )
         ProcessCollector(registry=registry)
 
     def gauge(self, name: str, text: str, value: Callable[[], float]) -> None:
+        """Adds a metric whose value is computed when the metrics are read.
+
+        Args:
+            name: Its name.
+            text: Its description.
+            value: Returns its value.
+        """
         Gauge(name, text, registry=self.registry).set_function(value)
 
     def text(self) -> bytes:
+        """All metrics in Prometheus text format."""
         return generate_latest(self.registry)
 
     def details(self, scope: Scope) -> dict[str, Any]:
-        """Further entries of a request's line in the log; servers override it."""
+        """Additional entries of a request's log line, for subclasses."""
         return {}
 
 
 class TelemetryMiddleware:
-    """Counts an app's requests and logs a line for each. Exception handlers put `error` into the scope's state for the
-    line."""
+    """Counts an app's requests and logs a line for each. Exception handlers store the `error` to log in the scope's
+    state."""
 
     def __init__(self, app: ASGIApp, telemetry: Telemetry):
         self.app, self.telemetry = app, telemetry
@@ -75,11 +85,11 @@ class TelemetryMiddleware:
 
         try:
             await self.app(scope, counted_receive, counted_send)
-        except asyncio.CancelledError:  # by uvicorn, for requests that the drain did not wait for
+        except asyncio.CancelledError:  # by uvicorn, when the time to finish requests is over
             if status == CLIENT_CLOSED_REQUEST:
                 headers = [(b"content-type", b"application/json"), (b"retry-after", b"1"), (b"connection", b"close")]
                 await counted_send({"type": "http.response.start", "status": 503, "headers": headers})
-                await counted_send({"type": "http.response.body", "body": b'{"error": "the server ends"}'})
+                await counted_send({"type": "http.response.body", "body": b'{"error": "the server is shutting down"}'})
         except Exception:
             status = 500
             raise

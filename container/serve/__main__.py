@@ -1,28 +1,28 @@
-"""Answers over HTTP as SageMaker asks for them, by a saved model: for endpoints and batch transforms.
+"""Serves predictions of a saved model over HTTP, for SageMaker endpoints and batch transforms.
 
     docker run -p 8080:8080 -v MODEL:/opt/ml/model:ro rarebird serve
     SM_CHANNEL_MODEL=runs/exp python -m container.serve --port 8080 --num_tta 4
 
-Reads   SM_CHANNEL_MODEL        a saved model or an ensemble, or a folder with one in it; else SM_MODEL_DIR, else
-                                /opt/ml/model, else the newest finished run in runs/
+Reads   SM_CHANNEL_MODEL        a saved model or an ensemble, or a folder that contains one. Defaults, in this order:
+                                SM_MODEL_DIR, /opt/ml/model, the newest finished run in runs/
 
-GET /ping                       200 when the model is loaded and has answered once; 503 before, and once it fails again
-                                and again
-POST /invocations               images as they are, as multipart/form-data or as base64 in JSON; answers are JSON,
-                                JSON lines or CSV
+GET /ping                       200 if the model is loaded and can predict; 503 before that, and after --max_faults
+                                failed batches in a row
+POST /invocations               predicts images: raw bytes, multipart/form-data, or base64 in JSON. The response is
+                                JSON, JSON lines or CSV
 GET /execution-parameters       for batch transforms
-GET /metrics /openapi.json      counters, and the description of all this
+GET /metrics /openapi.json      Prometheus counters; the OpenAPI description
 /models                         with --multi_model: load, list and unload models; POST /models/NAME/invoke
 
-With several GPUs each has a model process of its own behind this server (--processes); one that ends is restarted.
+With several GPUs, each has its own model process behind this server (--processes). A process that ends is restarted.
 
-As SageMaker gives an endpoint nothing but environment variables, each setting NAME is also read from SERVE_NAME, and
-SAGEMAKER_BIND_TO_PORT, SAGEMAKER_MAX_PAYLOAD_IN_MB, SAGEMAKER_MODEL_SERVER_TIMEOUT[_SECONDS],
-SAGEMAKER_MODEL_SERVER_WORKERS, SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT, SAGEMAKER_MULTI_MODEL and SAGEMAKER_BATCH mean
-what they mean elsewhere.
+SageMaker can configure an endpoint only by environment variables. So each setting NAME is also read from SERVE_NAME,
+and these variables are supported: SAGEMAKER_BIND_TO_PORT, SAGEMAKER_MAX_PAYLOAD_IN_MB,
+SAGEMAKER_MODEL_SERVER_TIMEOUT[_SECONDS], SAGEMAKER_MODEL_SERVER_WORKERS, SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT,
+SAGEMAKER_MULTI_MODEL and SAGEMAKER_BATCH.
 
-Ends with 0 when SIGTERM came and what was under way is answered, 2 where the model cannot be loaded, 1 where there is
-not enough memory for it, where it failed on --max_faults batches in a row, or where a model process does not stay.
+Exit codes: 0 after SIGTERM, when all running requests are answered; 2 if the model cannot be loaded; 1 if there is not
+enough memory for it, if it failed on --max_faults batches in a row, or if a model process ends again and again.
 """
 
 from __future__ import annotations
@@ -48,17 +48,18 @@ log = logging.getLogger("rarebird")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the server. Returns its exit code."""
     settings, env = settings_layers.read(SERVE, argv, __doc__ or "")
     try:
         return serve(settings, env)
     except job_script.Terminated:
         log.info("stopped by SIGTERM")
         sys.stdout.flush()
-        os._exit(ExitCode.DONE)  # without waiting for threads that load or decode: SIGKILL comes 30 s after SIGTERM
+        os._exit(ExitCode.DONE)  # does not wait for threads that load or decode: SIGKILL follows 30 s after SIGTERM
 
 
 def serve(settings: ServeSettings, env: Environment) -> int:
-    """Serves until SIGTERM. InputError if the model cannot be loaded, or the port is taken."""
+    """Serves until SIGTERM. InputError if the model cannot be loaded or the port is in use."""
     failures: list[Exception] = []
 
     def on_failure(error: Exception) -> None:
@@ -66,13 +67,13 @@ def serve(settings: ServeSettings, env: Environment) -> int:
         server.stop()
 
     folder = model_folder(settings, env)
-    processes = process_count(settings.processes, settings.device, env.variables)  # 1 is the server's own process
+    processes = process_count(settings.processes, settings.device, env.variables)  # 1: the model is in this process
     app = Server(settings, folder, on_failure, processes).app()
     limits = ConnectionLimits(settings.max_connections, settings.body_timeout, settings.drain_seconds)
     server = HttpServer(app, limits)
     with open_listener(settings.host, settings.port) as listener:
         where = "" if processes == 1 else f" in {processes} processes"
-        log.info("listening at %s:%d; loading the model%s", *listener.getsockname()[:2], where)
+        log.info("listening on %s:%d; loading the model%s", *listener.getsockname()[:2], where)
         server.run(listener)
     if failures:
         raise failures[0]
@@ -80,7 +81,7 @@ def serve(settings: ServeSettings, env: Environment) -> int:
 
 
 def model_folder(settings: ServeSettings, env: Environment) -> Path | None:
-    """The folder of the model, None if the settings name several models, or none is served at first."""
+    """The folder of the model; None if the settings name several models or --multi_model starts without one."""
     if settings.models or settings.multi_model:
         return None
     locations = Locations(env)

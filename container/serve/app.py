@@ -1,4 +1,4 @@
-"""The server's ASGI app: its paths (/ping, /invocations, /models, ...)."""
+"""The server's ASGI app with its paths (/ping, /invocations, /models, ...)."""
 
 from __future__ import annotations
 
@@ -45,14 +45,14 @@ log = logging.getLogger("rarebird")
 
 
 class Server:
-    """The handlers of all paths, and what they share.
+    """The handlers of all paths and the state that they share.
 
     Args:
         settings: The server's settings.
-        folder: The model's folder; None for those that the settings name, or for none at first.
-        on_failure: Called with the exception if the model cannot be loaded or fails again and again; the server has to
-            end then. In any thread.
-        processes: Number of model processes; 1: this process.
+        folder: The model's folder; None for the models that the settings name, or to start without a model.
+        on_failure: Called with the exception if the model cannot be loaded or fails again and again. The server must
+            end then. May be called in any thread.
+        processes: Number of model processes; 1 to load the model in this process.
     """
 
     def __init__(
@@ -67,13 +67,14 @@ class Server:
             health = ModelHealth(settings.max_faults, self.counters.faults.inc, on_failure)
             self.models = LoadedModels(settings, self.counters.batches.observe, health)
         self.bodies = Capacity(settings.max_pending_mb * MIB)
-        self.pictures = Capacity(settings.max_queue)
+        self.images = Capacity(settings.max_queue)
         self.max_body = (settings.max_payload_mb or settings.max_pending_mb) * MIB
-        self.counters.gauge("rarebird_waiting_pictures", "Images that wait", lambda: self.pictures.used)
-        self.counters.gauge("rarebird_held_bytes", "Bytes of bodies held", lambda: self.bodies.used)
-        self.counters.gauge("rarebird_loaded_models", "Models loaded", lambda: len(self.models.loaded))
+        self.counters.gauge("rarebird_waiting_pictures", "Images waiting for prediction", lambda: self.images.used)
+        self.counters.gauge("rarebird_held_bytes", "Bytes of request bodies in memory", lambda: self.bodies.used)
+        self.counters.gauge("rarebird_loaded_models", "Loaded models", lambda: len(self.models.loaded))
 
     def app(self) -> Starlette:
+        """The ASGI app."""
         routes = [
             Route("/ping", self.ping),
             Route("/execution-parameters", self.execution_parameters),
@@ -92,6 +93,7 @@ class Server:
         return make_app(routes, self.counters, self.lifespan)
 
     def lifespan(self, app: Starlette) -> AbstractAsyncContextManager[None]:
+        """Starts to load the model when the server starts, and stops the models when it ends."""
         return self._lifespan()
 
     @asynccontextmanager
@@ -110,11 +112,12 @@ class Server:
             self.on_failure(error)
 
     async def ping(self, request: Request) -> Response:
+        """The health check: 200 if requests can be answered, otherwise 503."""
         return Response(status_code=200 if self.models.is_ready else 503)
 
     async def execution_parameters(self, request: Request) -> Response:
-        """Without BatchStrategy: SageMaker's default sends one object per request, and the local mode of its SDK
-        accepts no spelling of it but its own."""
+        """The parameters of batch transforms. BatchStrategy is missing: by default SageMaker sends one object per
+        request, and the local mode of its SDK accepts only its own spelling of the values."""
         payload_mb = min(self.max_body // MIB, MAX_TRANSFORM_MB)
         transforms = max(1, MAX_TRANSFORM_MB // payload_mb)
         return json_response({"MaxConcurrentTransforms": transforms, "MaxPayloadInMB": payload_mb})
@@ -126,18 +129,24 @@ class Server:
         return json_response(description(self.settings.multi_model))
 
     async def invocations(self, request: Request) -> Response:
+        """Predicts with the only model of this server."""
         if self.settings.multi_model:
-            raise RequestError(404, "several models are served here: POST /models/NAME/invoke")
+            raise RequestError(404, "this server has several models: use POST /models/NAME/invoke")
         if ONLY_MODEL not in self.models.loaded:
-            raise RequestError(503, "the model is being loaded", RETRY_AFTER)
+            raise RequestError(503, "the model is still loading", RETRY_AFTER)
         return await self.invoke(request, self.models.loaded[ONLY_MODEL])
 
     async def invoke(self, request: Request, loaded: LoadedModel) -> Response:
-        """Predicts the images of a request."""
+        """Predicts the images of a request.
+
+        Args:
+            request: The request.
+            loaded: The model.
+        """
         response_format = negotiate_format(request.headers.getlist("accept"), self.settings.accept)
         content_type = body_type(request.headers)
         limits = BodyLimits(self.max_body, self.settings.body_timeout, "max_payload_mb")
-        with loaded.in_use(), self.bodies.reservation() as held, self.pictures.reservation() as waiting:
+        with loaded.in_use(), self.bodies.reservation() as held, self.images.reservation() as waiting:
             try:
                 chunks = body_chunks(request, limits, held)
                 invocation = await read_invocation(request, content_type, chunks, self.settings.max_queue)
@@ -147,8 +156,8 @@ class Server:
                     raise
                 invocation, answers = Invocation([error], [{}], is_single=True), [Answer(None, str(error))]
         unreadable = sum(answer.probabilities is None for answer in answers)
-        self.counters.pictures.labels("answered").inc(len(answers) - unreadable)
-        self.counters.pictures.labels("unreadable").inc(unreadable)
+        self.counters.images.labels("answered").inc(len(answers) - unreadable)
+        self.counters.images.labels("unreadable").inc(unreadable)
         request.state.pictures, request.state.unreadable = len(answers), unreadable
         body = encode_answers(
             answers, invocation.is_single, response_format, loaded.model.scheme, loaded.model.decision
@@ -157,22 +166,27 @@ class Server:
         return Response(body, media_type=f"{CSV}; charset=utf-8" if is_csv else response_format.media_type)
 
     async def predict(self, loaded: LoadedModel, invocation: Invocation, waiting: Reservation) -> list[Answer]:
-        """The answers to the images of a request, in order.
+        """Predicts the images of a request, in order.
+
+        Args:
+            loaded: The model.
+            invocation: The content of the request.
+            waiting: The request's reservation of the capacity for images.
 
         Raises:
-            RequestError: 503, too many images are waiting, it takes too long, or the model cannot answer now; 400,
-                the one image of a request cannot be read.
+            RequestError: 503, too many images are waiting, the prediction takes too long, or the model cannot predict
+                now; 400, the only image of a request cannot be read.
         """
-        number = len(invocation.pictures)
+        number = len(invocation.images)
         if not waiting.add(number):
-            raise RequestError(503, "too many images wait", RETRY_AFTER)
+            raise RequestError(503, "too many images are waiting", RETRY_AFTER)
 
         async def predict_one(row: int) -> Answer:
-            picture, metadata = invocation.pictures[row], invocation.metadata[row]
+            image, metadata = invocation.images[row], invocation.metadata[row]
             try:
-                if isinstance(picture, RequestError):
-                    raise picture
-                return Answer(await loaded.batcher(picture, row), "", metadata)
+                if isinstance(image, RequestError):
+                    raise image
+                return Answer(await loaded.batcher(image, row), "", metadata)
             except RequestError as error:
                 return Answer(None, str(error), metadata)
 
@@ -180,7 +194,7 @@ class Server:
             async with asyncio.timeout(self.settings.timeout), asyncio.TaskGroup() as group:
                 tasks = [group.create_task(predict_one(row)) for row in range(number)]
         except TimeoutError:
-            raise RequestError(503, f"no answer within {self.settings.timeout:g} s", RETRY_AFTER) from None
+            raise RequestError(503, f"no prediction within {self.settings.timeout:g} s", RETRY_AFTER) from None
         except ExceptionGroup as errors:
             if unavailable := errors.subgroup(Unavailable):
                 raise RequestError(503, str(unavailable.exceptions[0]), RETRY_AFTER) from None
@@ -191,17 +205,19 @@ class Server:
         return answers
 
     async def list_models(self, request: Request) -> Response:
-        """A page of `limit` models from `next_page_token` on, both optional."""
+        """Lists `limit` models, starting at `next_page_token`; both are optional."""
         names = sorted(self.models.loaded)
         query = request.query_params
         token, limit = query.get("next_page_token", "0"), query.get("limit", str(max(1, len(names))))
         if not all(re.fullmatch("[0-9]{1,9}", number) for number in (token, limit)) or not int(limit):
-            raise RequestError(400, f"next_page_token={token[:50]!r}, limit={limit[:50]!r}: expected whole numbers")
+            values = f"next_page_token={token[:50]!r}, limit={limit[:50]!r}"
+            raise RequestError(400, f"{values}: expected whole numbers, limit at least 1")
         first, end = int(token), int(token) + int(limit)
         page: dict[str, Any] = {"models": [self._description(name) for name in names[first:end]]}
         return json_response({**page, "nextPageToken": str(end)} if end < len(names) else page)
 
     async def load_model(self, request: Request) -> Response:
+        """Loads a model from a folder under a name; the body has both as JSON."""
         with self.bodies.reservation() as held:
             body = await read_body(request, BodyLimits(MAX_LOAD_BODY, self.settings.body_timeout), held)
         try:
@@ -221,7 +237,7 @@ class Server:
             raise RequestError(503, str(error), RETRY_AFTER) from None
         except (InputError, OSError) as error:
             raise RequestError(400, str(error)) from None
-        except Exception as error:  # of a library, which the model's files have led to it
+        except Exception as error:  # of a library, because the model's files are damaged
             log.warning("the model in %s cannot be loaded", url, exc_info=error)
             message = f"the model in {url} cannot be loaded: {type(error).__name__}: {error}"
             raise RequestError(400, message) from None
@@ -231,19 +247,21 @@ class Server:
         return json_response(self._description(self._name(request)))
 
     async def unload_model(self, request: Request) -> Response:
+        """Unloads a model, after its requests are answered."""
         name = self._name(request)
         content = self._description(name)
         await self.models.unload(name)
         return json_response(content)
 
     async def invoke_model(self, request: Request) -> Response:
+        """Predicts with the model that the path names."""
         return await self.invoke(request, self.models.loaded[self._name(request)])
 
     def _name(self, request: Request) -> str:
-        """The name in the request's path. RequestError, 404, if no such model is loaded."""
+        """The name in the request's path. RequestError, 404, if no model with that name is loaded."""
         name = str(request.path_params["name"])
         if name not in self.models.loaded:
-            raise RequestError(404, f"no model {name[:200]!r} is loaded")
+            raise RequestError(404, f"no model with the name {name[:200]!r} is loaded")
         return name
 
     def _description(self, name: str) -> dict[str, str]:

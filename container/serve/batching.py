@@ -1,4 +1,4 @@
-"""Dynamic batching: images of many requests are decoded side by side and predicted in batches."""
+"""Dynamic batching: decodes the images of many requests in parallel and predicts them in batches."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ if TYPE_CHECKING:
 
 
 class Batcher:
-    """Predicts one image per call. A batch goes to the model when it is full, when no other image is being decoded,
-    or when its first image has waited max_wait seconds. At most two batches and what is being decoded are held
-    decoded.
+    """Predicts one image per call. A batch is predicted when it is full, when no other image is being decoded, or when
+    its first image has waited max_wait seconds. Besides the images that are being decoded, at most two batches of
+    decoded images are in memory.
 
     Args:
-        prepare: Decodes an image to the model's inputs, from its bytes and its row in the request; runs in `decoders`.
-        predict: Probabilities, float32 (N, classes), of N images' inputs; runs in `model_thread`.
-        batch_size: Most images in a batch.
-        max_wait: Seconds.
+        prepare: Decodes the bytes of an image to the model's inputs, given its row in the request. Runs in `decoders`.
+        predict: Returns the probabilities, float32 (N, classes), of N images' inputs. Runs in `model_thread`.
+        batch_size: Largest number of images in a batch.
+        max_wait: Seconds that the first image of a batch waits for others.
         decoders: The threads that decode.
-        num_decoders: Their number.
-        model_thread: The one thread that computes.
+        num_decoders: Number of these threads.
+        model_thread: The thread that runs the model.
         on_batch: Called with the size of each batch.
     """
 
@@ -46,10 +46,21 @@ class Batcher:
         self.queue: asyncio.Queue[tuple[float, Any, asyncio.Future[np.ndarray]]] = asyncio.Queue()
         self.task = asyncio.create_task(self._run())
 
-    async def __call__(self, picture: bytes, row: int) -> np.ndarray:
-        """Probabilities of an image, float32 (classes,). row: its position in its request. Raises what `prepare`
-        raises."""
+    async def __call__(self, image: bytes, row: int) -> np.ndarray:
+        """Predicts an image.
+
+        Args:
+            image: Its encoded bytes.
+            row: Its position in its request.
+
+        Returns:
+            Its probabilities, float32 (classes,).
+
+        Raises:
+            Exception: Any exception of `prepare` and `predict`.
+        """
         loop = asyncio.get_running_loop()
+        # wait for a slot among the decoded images
         self.undecoded += 1
         try:
             await self.decoded_slots.acquire()
@@ -57,8 +68,9 @@ class Batcher:
             self.undecoded -= 1
             raise
         try:
+            # decode, then queue for the next batch
             try:
-                inputs = await loop.run_in_executor(self.decoders, self.prepare, picture, row)
+                inputs = await loop.run_in_executor(self.decoders, self.prepare, image, row)
             finally:
                 self.undecoded -= 1
             answer: asyncio.Future[np.ndarray] = loop.create_future()
@@ -68,7 +80,7 @@ class Batcher:
             self.decoded_slots.release()
 
     def close(self) -> None:
-        """Stops answering."""
+        """Stops predicting."""
         self.task.cancel()
 
     async def _run(self) -> None:
@@ -83,12 +95,12 @@ class Batcher:
                         batch.append(await self.queue.get())
                 except TimeoutError:
                     break
-            # leave out those whose clients have gone
+            # skip images whose clients have disconnected
             waiting = [(inputs, answer) for _, inputs, answer in batch if not answer.done()]
             if not waiting:
                 continue
             self.on_batch(len(waiting))
-            # predict, and hand each its row
+            # predict, and give each image its row
             try:
                 rows = await loop.run_in_executor(self.model_thread, self.predict, [inputs for inputs, _ in waiting])
             except Exception as error:

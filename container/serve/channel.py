@@ -1,4 +1,4 @@
-"""Channel: messages between the server and a model process, over a socket pair, and what some of them hold."""
+"""Channel: messages between the server and a model process over a socket pair, and the content of some of them."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from model.labels import Scheme
 from model.settings.serve import ServeSettings
 
 HEADER = struct.Struct(">QQ")  # lengths of a message and of its payload
-BUFFER = 1 << 20  # bytes that are read ahead
-KNOWN_MODULES = ("builtins", "model.errors", "container.")  # of exceptions whose modules the server may import
+BUFFER = 1 << 20  # bytes that are read in advance
+KNOWN_MODULES = ("builtins", "model.errors", "container.")  # modules of exceptions that the server may import
 
 
 @dataclass(frozen=True)
@@ -29,8 +29,8 @@ class ProcessStart:
 
     Attributes:
         settings: The settings of this process.
-        make_model: Loads a model; its arguments are those of ServedModel.
-        import_libraries: Imports what the first load would wait for.
+        make_model: Loads a model; takes the arguments of ServedModel.
+        import_libraries: Imports libraries in advance, so that the first load does not wait for them.
     """
 
     settings: ServeSettings
@@ -40,7 +40,7 @@ class ProcessStart:
 
 @dataclass(frozen=True)
 class ModelInfo:
-    """What the server needs of a model that a model process has loaded. Attributes as of ServedModel; text: its str."""
+    """The attributes of a ServedModel that the server needs if the model is in another process; text is its str."""
 
     scheme: Scheme
     decision: Decision
@@ -50,11 +50,12 @@ class ModelInfo:
         return self.text
 
     def release_memory(self) -> None:
-        """Does nothing: the memory is the model process's."""
+        """Does nothing: the model is in the memory of its process."""
 
 
 class Channel:
-    """Sends and receives messages: any object, pickled, and a payload of bytes, which is not copied by pickling."""
+    """Sends and receives messages. A message is a pickled object and a payload of bytes, which is sent as is to save
+    copies."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter):
         self.reader, self.writer = reader, writer
@@ -62,37 +63,38 @@ class Channel:
 
     @classmethod
     async def open(cls, connection: socket.socket) -> Channel:
+        """A channel over one end of a socket pair."""
         return cls(*await asyncio.open_unix_connection(sock=connection, limit=BUFFER))
 
     async def send(self, message: object, payload: bytes = b"") -> None:
-        """Sends a message once those before it have left. ConnectionError if the other side has gone."""
+        """Sends a message after all earlier ones. ConnectionError if the other side has closed the connection."""
         async with self.sending:
             self.post(message, payload)
             await self.writer.drain()
 
     def post(self, message: object, payload: bytes = b"") -> None:
-        """As send, without waiting and without an error."""
+        """Queues a message without waiting, and without an error if the connection is closed."""
         content = pickle.dumps(message)
         self.writer.write(HEADER.pack(len(content), len(payload)) + content)
         if payload:
             self.writer.write(payload)
 
     async def receive(self) -> tuple[Any, bytes]:
-        """The next message and its payload. EOFError or ConnectionError if the other side has gone."""
+        """The next message and its payload. EOFError or ConnectionError if the other side closed the connection."""
         lengths = HEADER.unpack(await self.reader.readexactly(HEADER.size))
         content, payload = [await self.reader.readexactly(length) for length in lengths]
         return pickle.loads(content), payload
 
     async def close(self) -> None:
-        """Closes it once everything has left."""
+        """Closes the connection after everything has been sent."""
         self.writer.close()
         with suppress(ConnectionError):
             await self.writer.wait_closed()
 
 
 def portable(error: Exception) -> Exception:
-    """An exception that the server can receive, with its traceback as a note. A RuntimeError where its class belongs to
-    a library, such as torch, which the server must not import, or cannot be pickled."""
+    """An exception in a form that can be sent to the server, with its traceback as a note. It becomes a RuntimeError if
+    it cannot be pickled, or if its class is from a library such as torch, which the server must not import."""
     if isinstance(error, RequestError):
         return error
     note = "".join(traceback.format_exception(error))

@@ -6,8 +6,8 @@ from model.errors import Failure
 
 
 class Unavailable(Exception):
-    """An image cannot be predicted now; another try may succeed."""
+    """An image cannot be predicted now. Trying again may succeed."""
 
 
 class NotEnoughMemory(Failure):
-    """A model needs more memory than there is."""
+    """A model needs more memory than is free."""

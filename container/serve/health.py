@@ -1,4 +1,4 @@
-"""ModelHealth: whether models still answer. A CUDA error is sticky: after one, every batch of the process fails."""
+"""ModelHealth: detects models that fail again and again. After one CUDA error, every batch of the process fails."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ Predict = Callable[[Sequence[Any]], Any]  # the inputs of N images -> their prob
 
 
 class ModelHealth:
-    """Counts the batches in a row that failed. A batch that is answered resets the count.
+    """Counts failed batches in a row. A successful batch resets the count.
 
     Args:
-        max_faults: Failed batches in a row after which models count as broken; 0: never.
-        on_fault: Called at each failed batch.
-        on_broken: Called once, with the reason, when models count as broken. Both are called in the model's thread.
+        max_faults: Number of failed batches in a row after which the models are broken; 0: never.
+        on_fault: Called after each failed batch, in the model's thread.
+        on_broken: Called once with the reason when the models are broken, in the model's thread.
     """
 
     def __init__(self, max_faults: int, on_fault: Callable[[], None], on_broken: Callable[[Failure], None]):
@@ -26,14 +26,14 @@ class ModelHealth:
         self.is_broken = False
 
     def watched(self, predict: Predict) -> Predict:
-        """A model's predict with its faults counted.
+        """Wraps a model's predict to count its failed batches.
 
-        A batch for which there is not enough memory is predicted in halves, which is no fault.
+        A batch that does not fit into memory is predicted in halves and does not count as failed.
         """
 
         def watched_predict(inputs: Sequence[Any]) -> Any:
             if self.is_broken:
-                raise Unavailable("the model fails, the server ends")
+                raise Unavailable("the model fails; the server is shutting down")
             try:
                 rows = predict_in_parts(predict, inputs)
             except Exception as error:
@@ -50,21 +50,28 @@ class ModelHealth:
         if self.faults == self.max_faults:
             self.is_broken = True
             times = f"{self.faults} batches in a row" if self.faults > 1 else "a batch"
-            self.on_broken(Failure(f"the model failed on {times}; the last error: {type(error).__name__}: {error}"))
+            self.on_broken(Failure(f"the model failed on {times}; last error: {type(error).__name__}: {error}"))
 
 
 def predict_in_parts(predict: Predict, inputs: Sequence[Any]) -> Any:
-    """The rows of predict, by halves where there is not enough memory for all.
+    """Calls predict, with half of the images at a time if all of them do not fit into memory.
+
+    Args:
+        predict: Predicts the inputs of any number of images.
+        inputs: The inputs of N images.
+
+    Returns:
+        N rows of probabilities.
 
     Raises:
         Unavailable: There is not enough memory for one image.
-        Exception: What predict raises.
+        Exception: Any other exception of predict.
     """
     try:
         return predict(inputs)
     except MemoryError as error:
         if len(inputs) == 1:
             raise Unavailable(f"not enough memory to predict an image: {error}") from None
-    # outside of the handler: the error's traceback holds what was allocated
+    # not in the except block, where the traceback keeps the failed call's memory alive
     middle = len(inputs) // 2
     return [row for half in (inputs[:middle], inputs[middle:]) for row in predict_in_parts(predict, half)]

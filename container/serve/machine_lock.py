@@ -1,4 +1,4 @@
-"""MachineLock: a lock that threads of several processes share."""
+"""MachineLock: a lock for threads of several processes."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import IO
 
 
 class MachineLock:
-    """A lock of this process's threads; once shared, of the threads of all processes that share it.
+    """A lock for the threads of this process. After share(), a lock for the threads of all processes that share it.
 
-    The system frees it when the process that holds it dies (man 2 fcntl, record locks).
+    The system releases it when the process that holds it dies (man 2 fcntl, record locks).
     """
 
     def __init__(self) -> None:
@@ -20,7 +20,7 @@ class MachineLock:
         self.file: int | None = None
 
     def share(self, file: int) -> None:
-        """Shares it with the processes that call this with the same open file, which no process may close."""
+        """Shares the lock with all processes that call this with the same open file, which none of them may close."""
         self.file = file
 
     def locked(self) -> bool:
@@ -43,10 +43,10 @@ class MachineLock:
 
 
 def lock_file() -> IO[bytes]:
-    """An open file by which processes share a lock; in memory where the system has such files."""
+    """An open file for MachineLock.share, in memory if the system supports such files."""
     if hasattr(os, "memfd_create"):
         return open(os.memfd_create("rarebird-lock"), "w+b")
     return tempfile.TemporaryFile()
 
 
-LARGE_PICTURE = MachineLock()  # held while an image is decoded that takes much memory
+LARGE_IMAGE = MachineLock()  # held while an image that needs much memory is decoded

@@ -1,10 +1,10 @@
 """A model process: loads models and predicts for the server, which starts it (container.serve.worker).
 
-    python -m container.serve.model_process SOCKET LOCK     (numbers of open files that it inherits)
+    python -m container.serve.model_process SOCKET LOCK     (file descriptors that it inherits)
 
-It receives calls (number, method, arguments) with a payload, and sends (number, whether it succeeded, result or
-exception). Its events are sent as (0, name, value). The call `cancel` takes the number of another one.
-It ends with 0 when the server closes the socket or dies, with 1 when its model fails again and again.
+It receives calls (number, method, arguments) with a payload, and replies with (number, whether it succeeded, result or
+exception). It sends events as (0, name, value). The call `cancel` has the number of the call to cancel.
+It ends with exit code 0 when the server closes the socket or dies, and with 1 when its model fails again and again.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from typing import Any
 from container import job_script
 from container.serve.channel import Channel, ModelInfo, ProcessStart, portable
 from container.serve.health import ModelHealth
-from container.serve.machine_lock import LARGE_PICTURE
+from container.serve.machine_lock import LARGE_IMAGE
 from container.serve.models import LoadedModels, in_daemon_thread
 from model.errors import ExitCode, Failure
 
 
 class ModelProcess:
-    """The models of this process, and the calls that it is answering.
+    """The models of this process and its unfinished calls.
 
     Args:
-        channel: To the server.
-        start: The first message.
+        channel: The connection to the server.
+        start: The first message from the server.
     """
 
     def __init__(self, channel: Channel, start: ProcessStart):
@@ -51,7 +51,7 @@ class ModelProcess:
         }
 
     async def run(self) -> int:
-        """Answers calls. Returns the exit code."""
+        """Answers calls until the connection ends or the model is broken. Returns the exit code."""
         receiving = asyncio.create_task(self._receive())
         ends: list[asyncio.Future[Any]] = [receiving, self.broken]
         await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
@@ -91,8 +91,8 @@ class ModelProcess:
     async def _unload(self, name: str, _: bytes) -> None:
         await self.models.unload(name)
 
-    async def _predict(self, name: str, row: int, picture: bytes) -> Any:
-        return await self.models.loaded[name].batcher(picture, row)
+    async def _predict(self, name: str, row: int, image: bytes) -> Any:
+        return await self.models.loaded[name].batcher(image, row)
 
     def _event(self, name: str, value: object = None) -> None:
         self.channel.post((0, name, value))
@@ -105,7 +105,7 @@ class ModelProcess:
         self._in_loop(self._end, failure)
 
     def _end(self, failure: Failure) -> None:
-        """Ends this process. The calls that are under way get no answer: the server gives them to another process."""
+        """Ends this process. Unfinished calls get no reply: the server sends their images to another process."""
         for call in self.calls.values():
             call.cancel()
         self.broken.set_result(failure)
@@ -121,15 +121,15 @@ async def serve(connection: socket.socket) -> int:
 
 
 def main() -> None:
-    # the server ends this process: a signal to the whole group must leave it until all requests are answered
+    # ignore signals to the process group: the server ends this process after all requests are answered
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
     job_script.start_log(sys.stdout)
     connection, lock = (int(number) for number in sys.argv[1:])
-    LARGE_PICTURE.share(lock)
+    LARGE_IMAGE.share(lock)
     code = asyncio.run(serve(socket.socket(fileno=connection)))
     sys.stdout.flush()
-    os._exit(code)  # without waiting for threads that load or decode
+    os._exit(code)  # does not wait for threads that load or decode
 
 
 if __name__ == "__main__":

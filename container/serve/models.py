@@ -1,4 +1,4 @@
-"""The loaded models: one from the start, or several that requests load and unload by name (multi-model endpoints)."""
+"""The loaded models: one from the start, or several that clients load and unload by name (multi-model endpoints)."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ log = logging.getLogger("rarebird")
 
 
 class AlreadyLoaded(Exception):
-    """A model of that name is loaded, or being loaded."""
+    """A model with that name is loaded or loading."""
 
 
 class AnsweringModel(Protocol):
-    """What requests need of a model: a ServedModel, or what is known here of one in another process."""
+    """The attributes of a model that requests need: a ServedModel, or the ModelInfo of one in another process."""
 
     @property
     def scheme(self) -> Scheme: ...
@@ -47,10 +47,10 @@ class AnsweringModel(Protocol):
     def release_memory(self) -> None: ...
 
 
-class PicturePredictor(Protocol):
-    """Probabilities of an image, float32 (classes,), from its bytes and its row in the request."""
+class ImagePredictor(Protocol):
+    """Predicts the probabilities, float32 (classes,), of an image from its bytes and its row in the request."""
 
-    async def __call__(self, picture: bytes, row: int) -> np.ndarray: ...
+    async def __call__(self, image: bytes, row: int) -> np.ndarray: ...
 
     def close(self) -> None: ...
 
@@ -62,18 +62,18 @@ class LoadedModel:
     Attributes:
         url: The folder from which it was loaded.
         model: The model.
-        batcher: What predicts with it.
-        users: Number of requests that it is answering.
+        batcher: Predicts images with it.
+        users: Number of requests that use it now.
     """
 
     url: str
     model: AnsweringModel
-    batcher: PicturePredictor
+    batcher: ImagePredictor
     users: int = 0
 
     @contextmanager
     def in_use(self) -> Iterator[None]:
-        """The model is not unloaded meanwhile."""
+        """Context in which the model is not unloaded."""
         self.users += 1
         try:
             yield
@@ -81,19 +81,19 @@ class LoadedModel:
             self.users -= 1
 
     async def unused(self) -> None:
-        """Returns once it answers no request."""
+        """Waits until no request uses the model."""
         while self.users:
             await asyncio.sleep(0.01)
 
 
 class LoadedModels:
-    """The models of this process by name. They share one thread that computes and the threads that decode.
+    """The models of this process by name. They share the threads that decode and the one thread that predicts.
 
     Args:
         settings: The server's settings.
         on_batch: Called with the size of each batch.
-        health: Counts their faults.
-        make_model: Loads a model; the default makes a ServedModel.
+        health: Counts failed batches of all models.
+        make_model: Loads a model; by default a ServedModel.
     """
 
     def __init__(
@@ -113,14 +113,17 @@ class LoadedModels:
 
     @property
     def is_ready(self) -> bool:
-        """Whether requests are answered."""
+        """Whether the models can answer requests."""
         return self.is_started and not self.health.is_broken
 
     async def start(self, folder: Path | None) -> None:
-        """Loads the model of a folder, of the settings if it is None; in multi-model mode only what every model needs.
+        """Loads the model. In multi-model mode only imports the libraries that every model needs.
+
+        Args:
+            folder: The folder of the model; None for the models that the settings name.
 
         Raises:
-            Exception: What ServedModel raises.
+            Exception: Any exception of ServedModel.
         """
         if self.settings.multi_model:
             await in_daemon_thread(import_libraries)
@@ -130,19 +133,19 @@ class LoadedModels:
         self.is_started = True
 
     async def load(self, name: str, folder: Path | None, copies: int = 1) -> LoadedModel:
-        """Loads a model and predicts once with it.
+        """Loads a model and predicts one image to check it.
 
         Args:
-            name: Its name here.
-            folder: Its folder, None for those of the settings.
+            name: The name for requests.
+            folder: Its folder; None for the models that the settings name.
             copies: Number of processes of this machine that load it at the same time.
 
         Raises:
-            AlreadyLoaded: There is a model of that name.
-            Exception: What ServedModel raises.
+            AlreadyLoaded: There is a model with that name.
+            Exception: Any exception of ServedModel.
         """
         if name in self.loaded or name in self.loading:
-            raise AlreadyLoaded(f"a model {name!r} is loaded already")
+            raise AlreadyLoaded(f"a model with the name {name!r} is already loaded")
         self.loading.add(name)
         try:
             model = await in_daemon_thread(self.make_model or make_served_model, folder, self.settings, copies)
@@ -162,7 +165,7 @@ class LoadedModels:
         return self.loaded[name]
 
     async def unload(self, name: str) -> None:
-        """Unloads a model once its requests are answered. KeyError if there is none of that name."""
+        """Unloads a model after its requests are answered. KeyError if there is no model with that name."""
         loaded = self.loaded.pop(name)
         await loaded.unused()
         loaded.batcher.close()
@@ -177,8 +180,8 @@ class LoadedModels:
 
 
 async def in_daemon_thread(function: Callable[..., T], *arguments: object) -> T:
-    """The result of a function, from a thread that the end of the process does not wait for, as it would for those of
-    asyncio.to_thread: loading may take longer than SageMaker waits."""
+    """Runs a function in a daemon thread and returns its result. The process can end without waiting for it, unlike for
+    threads of asyncio.to_thread: loading a model may take longer than SageMaker waits."""
     loop = asyncio.get_running_loop()
     answer: asyncio.Future[T] = loop.create_future()
 
@@ -195,7 +198,7 @@ async def in_daemon_thread(function: Callable[..., T], *arguments: object) -> T:
 
 
 def import_libraries() -> None:
-    """Imports the libraries that the first load would wait for, torch among them where it is installed."""
+    """Imports libraries in advance, so that the first load does not wait for them; torch too, if it is installed."""
     import container.serve.served_model  # noqa: F401
     from model.prediction.backends import import_torch
 
@@ -209,7 +212,7 @@ def make_served_model(folder: Path | None, settings: ServeSettings, copies: int)
 
 
 def decoder_count(settings: ServeSettings) -> int:
-    """Number of threads that decode, of all processes."""
+    """Number of threads that decode, in all processes together."""
     return core_count() if settings.num_workers < 0 else max(1, settings.num_workers)
 
 

@@ -5,31 +5,31 @@ from __future__ import annotations
 from typing import Any
 
 from container.http.json_body import JSON, LINES
-from container.serve.request_body import MULTIPART, PICTURES
+from container.serve.request_body import IMAGES, MULTIPART
 from container.serve.responses import CSV, VERBOSE
 from model import __version__
 
 ERROR = {"type": "object", "required": ["error"], "properties": {"error": {"type": "string"}}}
 REASONS = {
-    400: "a body that is not what it says, or the one image of a request that cannot be read",
-    404: "no such path or model",
-    405: "no such method",
-    406: "no form of an answer that the request accepts",
-    408: "the body did not come in time",
-    409: "a model of that name is loaded already",
-    413: "the body is too large, or has too many images or too much beside them",
-    415: "a body of a type that is not taken",
-    422: "a body without an image, or in another shape",
-    503: "the model is being loaded or fails, or too many requests wait; Retry-After tells when to try again",
+    400: "the body does not match its Content-Type, or the only image of the request cannot be read",
+    404: "unknown path or model",
+    405: "unknown method",
+    406: "the server supports none of the response formats that the request accepts",
+    408: "the body did not arrive in time",
+    409: "a model with that name is already loaded",
+    413: "the body is too large, or has too many images or too much metadata",
+    415: "the Content-Type is not supported",
+    422: "the body has no image, or has another structure",
+    503: "the model is loading or fails, or too many requests are waiting; see Retry-After",
     507: "not enough memory for the model",
 }
-PICTURE = {"type": "string", "contentEncoding": "base64"}
-PICTURE_WITH_METADATA = {
+IMAGE = {"type": "string", "contentEncoding": "base64"}
+IMAGE_WITH_METADATA = {
     "type": "object",
-    "properties": {"image": PICTURE, "b64": PICTURE},
+    "properties": {"image": IMAGE, "b64": IMAGE},
     "oneOf": [{"required": ["image"]}, {"required": ["b64"]}],
 }
-ITEM = {"oneOf": [PICTURE, PICTURE_WITH_METADATA]}
+ITEM = {"oneOf": [IMAGE, IMAGE_WITH_METADATA]}
 ITEMS = {"type": "array", "minItems": 1, "items": ITEM}
 ITEM_OBJECTS = [
     {"type": "object", "required": [name], "properties": {name: ITEMS}, "additionalProperties": False}
@@ -77,14 +77,14 @@ WHOLE_NUMBER = {"type": "string", "pattern": "^[0-9]+$"}
 
 
 def description(multi_model: bool) -> dict[str, Any]:
-    """The OpenAPI document. multi_model: whether it has the paths that load models."""
+    """The OpenAPI document. multi_model: whether it includes the paths that load and unload models."""
     paths: dict[str, Any] = {
         "/ping": {
             "get": {
                 "responses": {"200": {"description": "ready"}, "503": {"description": "not ready, or the model fails"}}
             }
         },
-        "/execution-parameters": {"get": _operation("How a batch transform shall ask", {"type": "object"})},
+        "/execution-parameters": {"get": _operation("Parameters of batch transforms", {"type": "object"})},
         "/metrics": {"get": {"responses": {"200": {"description": "counters", "content": {"text/plain": {}}}}}},
         "/openapi.json": {"get": _operation("This description", {"type": "object"})},
         "/invocations": {"post": _invocation()},
@@ -92,7 +92,7 @@ def description(multi_model: bool) -> dict[str, Any]:
     if multi_model:
         pages = [{"name": name, "in": "query", "schema": WHOLE_NUMBER} for name in ("limit", "next_page_token")]
         paths["/models"] = {
-            "get": {**_operation("The models that are loaded", MODELS, 400), "parameters": pages},
+            "get": {**_operation("The loaded models", MODELS, 400), "parameters": pages},
             "post": {
                 **_operation("Loads a model", MODEL, 400, 408, 409, 413, 503, 507),
                 "requestBody": {"required": True, "content": {JSON: {"schema": NEW_MODEL}}},
@@ -100,8 +100,8 @@ def description(multi_model: bool) -> dict[str, Any]:
         }
         paths["/models/{name}"] = {
             "parameters": [NAME],
-            "get": _operation("One of them", MODEL, 404),
-            "delete": _operation("Unloads it", MODEL, 404),
+            "get": _operation("Describes a loaded model", MODEL, 404),
+            "delete": _operation("Unloads a model", MODEL, 404),
         }
         paths["/models/{name}/invoke"] = {"parameters": [NAME], "post": _invocation()}
     return {"openapi": "3.1.0", "info": {"title": "Rarebird", "version": __version__}, "paths": paths}
@@ -109,8 +109,8 @@ def description(multi_model: bool) -> dict[str, Any]:
 
 def _invocation() -> dict[str, Any]:
     """The operation that predicts."""
-    bodies: dict[str, Any] = {media_type: {"schema": {}} for media_type in PICTURES}
-    bodies[JSON] = {"schema": {"oneOf": [PICTURE, PICTURE_WITH_METADATA, ITEMS, *ITEM_OBJECTS]}}
+    bodies: dict[str, Any] = {media_type: {"schema": {}} for media_type in IMAGES}
+    bodies[JSON] = {"schema": {"oneOf": [IMAGE, IMAGE_WITH_METADATA, ITEMS, *ITEM_OBJECTS]}}
     bodies |= {LINES: {"schema": {}}, MULTIPART: {"schema": FORM_BODY}}
     operation = _operation(
         "Probabilities of images", {"oneOf": [PROBABILITIES, PREDICTIONS]}, 400, 404, 406, 408, 413, 415, 422, 503

@@ -27,42 +27,48 @@ from model.settings.serve import ServeSettings
 if TYPE_CHECKING:
     import numpy as np
 
-TRIES = 2  # processes that are given an image: one that kills them must not go through all
-MAX_DEATHS = 6  # of a process in a row, each before it answered an image or was ready for STAYS_SECONDS
+TRIES = 2  # processes that try to predict an image; not all, since the image may be what kills them
+MAX_DEATHS = 6  # of a process in a row, each before it predicted an image or was ready for STAYS_SECONDS
 STAYS_SECONDS = 60.0
-FIRST_PAUSE, MAX_PAUSE = 1.0, 30.0  # seconds before a restart: the first of the second in a row, doubled for each more
+FIRST_PAUSE, MAX_PAUSE = 1.0, 30.0  # seconds before the second restart in a row, doubled for each further one
 
 log = logging.getLogger("rarebird")
 
 
 def process_variables(processes: int, device: str, variables: Mapping[str, str]) -> list[dict[str, str]]:
-    """The environment variables of each model process: it sees one GPU, and computes with its share of the cores."""
+    """The environment variables of each model process, which give it one GPU and its share of the cores.
+
+    Args:
+        processes: Number of model processes.
+        device: The setting of the same name.
+        variables: The environment variables of the server.
+    """
     gpus, threads = divided_gpus(device, variables), str(max(1, core_count() // processes))
     return [{"OMP_NUM_THREADS": threads, **variables, **own_gpu(number, gpus)} for number in range(processes)]
 
 
 class RemotePredictor:
-    """Predicts with a model in the processes of a pool."""
+    """Predicts images with a model in the processes of a pool."""
 
     def __init__(self, pool: ProcessPool, name: str):
         self.pool, self.name = pool, name
 
-    async def __call__(self, picture: bytes, row: int) -> np.ndarray:
-        return await self.pool.predict(self.name, picture, row)
+    async def __call__(self, image: bytes, row: int) -> np.ndarray:
+        return await self.pool.predict(self.name, image, row)
 
     def close(self) -> None:
-        """Does nothing: the pool unloads the model."""
+        """Does nothing, since the pool unloads the model."""
 
 
 class ProcessPool:
-    """Models by name, each loaded by every process. A process that ends is restarted.
+    """Models by name, each loaded in every process. A process that ends is restarted.
 
     Args:
         settings: The server's settings.
-        counters: Counts batches, faults, and what each process does.
-        on_failure: Called with the exception if a process cannot be started, or does not stay.
+        counters: Counts batches, failed batches, and images and restarts of each process.
+        on_failure: Called with the exception if a process cannot be started, or ends MAX_DEATHS times in a row.
         processes: Number of processes.
-        variables: Environment variables.
+        variables: Environment variables of the server.
     """
 
     def __init__(
@@ -75,13 +81,13 @@ class ProcessPool:
     ):
         self.counters, self.on_failure = counters, on_failure
         self.multi_model = settings.multi_model
-        # threads that decode are divided among the processes
+        # the processes share the threads that decode
         self.settings = dataclasses.replace(settings, num_workers=max(1, decoder_count(settings) // processes))
         self.variables = process_variables(processes, settings.device, variables)
         self.workers = [Worker(number, self._on_event) for number in range(processes)]
         self.loaded: dict[str, LoadedModel] = {}
         self.loading: set[str] = set()
-        self.folders: dict[str, Path | None] = {}  # of the models that each process loads when it starts
+        self.folders: dict[str, Path | None] = {}  # the models that each process loads when it starts
         self.changing = asyncio.Lock()  # held while models are loaded or unloaded, or a process becomes ready
         self.keepers: list[asyncio.Task[None]] = []
         self.lock_file = lock_file()
@@ -94,55 +100,62 @@ class ProcessPool:
 
     @property
     def is_ready(self) -> bool:
-        """Whether requests are answered: by one process at least."""
+        """Whether at least one process can answer requests."""
         return any(worker.is_ready for worker in self.workers)
 
     async def start(self, folder: Path | None) -> None:
-        """Starts the processes. Errors of theirs go to on_failure.
+        """Starts the processes. Their errors are passed to on_failure.
 
         Args:
-            folder: The folder of the model, None for those of the settings; in multi-model mode it is not used.
+            folder: The folder of the model; None for the models that the settings name. Not used in multi-model mode.
         """
         if not self.multi_model:
             self.folders[ONLY_MODEL] = folder
         self.keepers = [asyncio.create_task(self._keep(number)) for number in range(len(self.workers))]
 
-    async def predict(self, name: str, picture: bytes, row: int) -> np.ndarray:
-        """Probabilities of an image, float32 (classes,), by the process that has the least to do.
+    async def predict(self, name: str, image: bytes, row: int) -> np.ndarray:
+        """Predicts an image in the process with the fewest unfinished calls.
 
         Args:
-            name: The model.
-            image: Its bytes.
+            name: Name of the model.
+            image: The encoded image.
             row: Its position in its request.
+
+        Returns:
+            Its probabilities, float32 (classes,).
 
         Raises:
             RequestError: The image cannot be read.
-            Unavailable: No process is ready, or those that were given the image ended.
+            Unavailable: No process is ready, or each that tried to predict the image ended.
         """
         for _ in range(TRIES):
             ready = [worker for worker in self.workers if worker.is_ready]
             if not ready:
-                raise Unavailable("no model process is ready; it is being restarted")
-            worker = min(ready, key=lambda worker: (len(worker.pending), worker.pictures))
+                raise Unavailable("no model process is ready; they are being restarted")
+            worker = min(ready, key=lambda worker: (len(worker.pending), worker.images))
             try:
-                probabilities: np.ndarray = await worker.call("predict", name, row, payload=picture)
+                probabilities: np.ndarray = await worker.call("predict", name, row, payload=image)
             except ProcessDied:
                 continue
-            worker.pictures += 1
-            self.process_counters.pictures.labels(str(worker.number)).inc()
+            worker.images += 1
+            self.process_counters.images.labels(str(worker.number)).inc()
             return probabilities
-        raise Unavailable(f"{TRIES} model processes ended while they had this image")
+        raise Unavailable(f"{TRIES} model processes ended while they predicted this image")
 
     async def load(self, name: str, folder: Path | None) -> LoadedModel:
-        """Loads a model into every process.
+        """Loads a model in every process.
+
+        Args:
+            name: The name for requests.
+            folder: Its folder; None for the models that the settings name.
 
         Raises:
-            AlreadyLoaded: There is a model of that name.
+            AlreadyLoaded: There is a model with that name.
             Unavailable: No process is ready.
-            Exception: What ServedModel raises.
+            Exception: Any exception of ServedModel.
         """
         if name in self.loaded or name in self.loading:
-            raise AlreadyLoaded(f"a model {name!r} is loaded already")
+            raise AlreadyLoaded(f"a model with the name {name!r} is already loaded")
         self.loading.add(name)
         try:
             async with self.changing:
@@ -152,7 +165,7 @@ class ProcessPool:
                 infos = [info for info in outcomes if isinstance(info, ModelInfo)]
                 refused = [error for error in outcomes if not isinstance(error, (ModelInfo, ProcessDied))]
                 if refused or not infos:
-                    # all processes or none
+                    # load it in all processes or in none
                     await self._unload(name, [w for w, info in zip(ready, outcomes) if isinstance(info, ModelInfo)])
                     raise refused[0] if refused else Unavailable("no model process is ready")
                 self.folders[name] = folder
@@ -162,7 +175,7 @@ class ProcessPool:
         return self.loaded[name]
 
     async def unload(self, name: str) -> None:
-        """Unloads a model once its requests are answered. KeyError if there is none of that name."""
+        """Unloads a model after its requests are answered. KeyError if there is no model with that name."""
         loaded = self.loaded.pop(name)
         await loaded.unused()
         async with self.changing:
@@ -177,14 +190,14 @@ class ProcessPool:
         self.lock_file.close()
 
     async def _keep(self, number: int) -> None:
-        """Starts a process, and again whenever it ends, until it does not stay."""
+        """Starts a process and restarts it when it ends, at most until it has ended MAX_DEATHS times in a row."""
         deaths, is_first = 0, True
         while True:
             worker = self.workers[number] = Worker(number, self._on_event)
             try:
                 reason, stayed = await self._run(worker, len(self.workers) if is_first else 1)
             except Exception as error:
-                if is_first:  # the server ends with it, as where it loads the model itself
+                if is_first:  # the server ends, as it does if it cannot load the model itself
                     self.on_failure(error)
                     return
                 reason, stayed = f"{type(error).__name__}: {error}", False
@@ -193,9 +206,9 @@ class ProcessPool:
             is_first = False
             deaths = 1 if stayed else deaths + 1
             if deaths >= MAX_DEATHS:
-                self.on_failure(Failure(f"model process {number} ended {deaths} times in a row, lastly: {reason}"))
+                self.on_failure(Failure(f"model process {number} ended {deaths} times in a row; last reason: {reason}"))
                 return
-            log.warning("model process %d ended and is restarted: %s", number, reason)
+            log.warning("model process %d ended and will be restarted: %s", number, reason)
             self.process_counters.restarts.labels(str(number)).inc()
             await asyncio.sleep(pause(deaths))
 
@@ -207,10 +220,10 @@ class ProcessPool:
             copies: Number of processes that start at the same time.
 
         Returns:
-            How it ended, and whether restarting it helps: it answered an image, or was ready for a while.
+            How it ended, and whether it worked before: it predicted an image, or was ready for STAYS_SECONDS.
 
         Raises:
-            Exception: What ServedModel raises.
+            Exception: Any exception of ServedModel.
         """
         start = ProcessStart(self.settings, models.make_served_model, models.import_libraries)
         ready_since = math.inf
@@ -220,20 +233,24 @@ class ProcessPool:
             ready_since = time.monotonic()
         reason = await worker.ended()
         was_idle = not worker.is_broken and time.monotonic() - ready_since > STAYS_SECONDS
-        return reason, worker.pictures > 0 or was_idle
+        return reason, worker.images > 0 or was_idle
 
     async def _make_ready(self, worker: Worker, copies: int) -> None:
-        """Loads the models of this server into a process that has started.
+        """Loads the models of this server in a process that has started.
+
+        Args:
+            worker: The process.
+            copies: Number of processes that load them at the same time.
 
         Raises:
             ProcessDied: It has ended.
-            Exception: What ServedModel raises.
+            Exception: Any exception of ServedModel.
         """
         if self.multi_model:
             await worker.call("import_libraries")
         await self._load_missing(worker, copies)
         async with self.changing:
-            # those that were loaded or unloaded meanwhile
+            # load and unload what requests have changed meanwhile
             await self._load_missing(worker, 1)
             for name in worker.models - set(self.folders):
                 await self._unload(name, [worker])

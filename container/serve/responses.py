@@ -1,4 +1,4 @@
-"""Response bodies: the formats of an answer, which of them a request accepts, and how each is encoded."""
+"""Response bodies: the supported formats, which of them a request accepts, and how they are encoded."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ OFFERED = f"{JSON}, {JSON};{VERBOSE}, {LINES}, {LINES};{VERBOSE} or {CSV}"
 
 @dataclass(frozen=True)
 class ResponseFormat:
-    """A format of answers.
+    """A format of responses.
 
     Attributes:
         media_type: JSON, LINES or CSV.
-        verbose: Whether names stand beside the probabilities.
+        verbose: Whether it has class names and attributes in addition to probabilities.
     """
 
     media_type: str
@@ -37,12 +37,12 @@ class ResponseFormat:
 
 @dataclass(frozen=True)
 class Answer:
-    """The answer to one image.
+    """The answer for one image.
 
     Attributes:
         probabilities: float32 (classes,); None if the image cannot be read.
         error: Why it cannot be read.
-        metadata: What was sent with the image.
+        metadata: The metadata that was sent with the image.
     """
 
     probabilities: np.ndarray | None
@@ -51,16 +51,16 @@ class Answer:
 
 
 def negotiate_format(headers: Sequence[str], default: str) -> ResponseFormat:
-    """The offered format that a request prefers (content negotiation, RFC 9110, 12.5.1).
+    """The supported format that a request prefers (content negotiation, RFC 9110, 12.5.1).
 
-    A media range says nothing of a type that another range names more closely.
+    The most specific media range applies to a type: text/csv before text/*, and that before */*.
 
     Args:
         headers: The request's Accept headers.
         default: The format if they are empty or accept any.
 
     Raises:
-        RequestError: 406, they accept none.
+        RequestError: 406, they accept none of the formats.
     """
     header = ", ".join(filter(str.strip, headers))
     _, own_type, own_parameters = next(_ranges(default))
@@ -76,13 +76,13 @@ def negotiate_format(headers: Sequence[str], default: str) -> ResponseFormat:
             closest_first = [offered.media_type, f"{offered.media_type.partition('/')[0]}/*", "*/*"]
             if media_type == next((range_ for range_ in closest_first if range_ in named), None):
                 return offered
-    raise RequestError(406, f"Accept {header[:200]!r}: answers are {OFFERED}")
+    raise RequestError(406, f"Accept {header[:200]!r} is not supported; expected {OFFERED}")
 
 
 def _ranges(header: str) -> Iterator[tuple[float, str, list[str]]]:
-    """(quality, media type, its other parameters) of each part of an Accept header."""
+    """Yields (quality, media type, its other parameters) of each media range in an Accept header."""
     for part in header.split(","):
-        media_type, *parameters = [word.strip().lower() for word in part.split(";")]
+        media_type, *parameters = [text.strip().lower() for text in part.split(";")]
         quality = 1.0
         for parameter in parameters:
             name, _, value = parameter.partition("=")
@@ -98,14 +98,14 @@ def _ranges(header: str) -> Iterator[tuple[float, str, list[str]]]:
 def encode_answers(
     answers: Sequence[Answer], is_single: bool, response_format: ResponseFormat, scheme: Scheme, decision: Decision
 ) -> bytes:
-    """The body of a response.
+    """Encodes the body of a response.
 
     Args:
-        answers: To the images of the request.
-        is_single: Whether the request was one image, not a list of one.
-        response_format: What it accepts.
-        scheme: Labels of the classes.
-        decision: Decides the class that a verbose answer names.
+        answers: The answers for the images of the request.
+        is_single: Whether the request was a single image, not a list with one image.
+        response_format: The format that it accepts.
+        scheme: The labels of the classes.
+        decision: The rule that chooses the predicted class of a verbose response.
     """
     if response_format.media_type == CSV:
         return _csv(answers, scheme)
@@ -146,5 +146,5 @@ def _csv(answers: Sequence[Answer], scheme: Scheme) -> bytes:
 
 
 def _rounded(probabilities: np.ndarray) -> list[float]:
-    """Rounded as in probabilities.csv."""
+    """Probabilities rounded as in probabilities.csv."""
     return [float(f"{value:.7g}") for value in probabilities.tolist()]

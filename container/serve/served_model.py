@@ -1,7 +1,7 @@
 """ServedModel: a saved model or an ensemble that answers requests.
 
-It is imported when the server already listens and answers /ping with 503. Imports no torch itself: the model's backend
-does.
+This module is imported after the server has started to listen, while /ping is answered with 503. It does not import
+torch itself; the model's backend does.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from container.gpu_check import check_gpus
 from container.http.errors import RequestError
 from container.http.limits import MIB, free_memory
 from container.serve.errors import NotEnoughMemory
-from container.serve.machine_lock import LARGE_PICTURE
+from container.serve.machine_lock import LARGE_IMAGE
 from model.artifacts.discovery import find_model
 from model.artifacts.ensemble import load, load_combined, saved_models
 from model.artifacts.files import NETWORK_FILES
@@ -36,20 +36,20 @@ LARGE = 128 * MIB  # images whose decoding takes more memory are decoded one at 
 
 
 class ServedModel:
-    """Prepares and predicts images. `prepare` may be called by several threads, `predict` by one.
+    """Prepares and predicts images. `prepare` may be called by several threads, `predict` only by one.
 
     Args:
-        folder: The model's folder; None for those that settings.models names.
+        folder: The model's folder; None for the models in settings.models.
         settings: The server's settings.
         copies: Number of processes of this machine that load it at the same time.
 
     Raises:
         InputError: The model cannot be loaded.
-        Failure: The driver shows GPUs, and none can be used.
+        Failure: The driver shows GPUs, but none can be used.
         NotEnoughMemory: There is not enough memory for it.
     """
 
-    large_picture = LARGE_PICTURE  # shared by all models, as the threads that decode are
+    large_image = LARGE_IMAGE  # all models share the lock, since they share the threads that decode
 
     def __init__(self, folder: Path | None, settings: ServeSettings, copies: int = 1):
         try:
@@ -68,7 +68,7 @@ class ServedModel:
                 backend.limit_threads(cpu_count())
             self.folder, self.num_models = saved.folder, len(saved_models(saved))
             self.batch_size = self.predictor.images_per_batch(settings.batch_size)
-            self.predict([self.prepare(_blank_picture())])
+            self.predict([self.prepare(_blank_image())])
         except MemoryError as error:
             raise NotEnoughMemory(str(error) or "out of memory") from None
 
@@ -80,23 +80,28 @@ class ServedModel:
     def decision(self) -> Decision:
         return self.predictor.decision
 
-    def prepare(self, picture: bytes, row: int = 0) -> ModelInputs:
-        """The model's inputs of an encoded image. row: its position in the request.
+    def prepare(self, image: bytes, row: int = 0) -> ModelInputs:
+        """Decodes an image to the model's inputs.
+
+        Args:
+            image: The encoded image.
+            row: Its position in the request.
 
         Raises:
             RequestError: 400, the image cannot be read, or decoding it would take more memory than is free.
         """
         try:
-            needed = max(decoding_memory(picture, pipeline.views.draft) for pipeline in self.predictor.pipelines)
+            # decode large images one at a time, if there is enough memory
+            needed = max(decoding_memory(image, pipeline.views.draft) for pipeline in self.predictor.pipelines)
             if needed < LARGE:
-                return self.predictor.prepare(picture, row)
-            with self.large_picture:
+                return self.predictor.prepare(image, row)
+            with self.large_image:
                 free = free_memory()
                 if free is not None and needed > free:
-                    amounts = f"{needed / MIB:,.0f} MiB of memory, of which {max(0, free) / MIB:,.0f} are free"
-                    raise UnreadableImage(f"too large: decoding it takes up to {amounts}")
+                    amounts = f"{needed / MIB:,.0f} MiB of memory; {max(0, free) / MIB:,.0f} MiB are free"
+                    raise UnreadableImage(f"too large: decoding takes up to {amounts}")
                 try:
-                    return self.predictor.prepare(picture, row)
+                    return self.predictor.prepare(image, row)
                 finally:
                     _trim_heap()
         except UnreadableImage as error:
@@ -117,31 +122,39 @@ class ServedModel:
         )
 
     def release_memory(self) -> None:
-        """Gives the memory of the model back, which cannot be used afterwards."""
+        """Frees the memory of the model, which cannot be used afterwards."""
         for backend in self.predictor.backends:
             backend.release_memory()
 
 
 def _trim_heap() -> None:
-    """Gives freed memory back to the system: glibc keeps as much as the largest image of each thread (man 3
+    """Returns freed memory to the system. Otherwise glibc keeps as much as the largest image of each thread took (man 3
     malloc_trim)."""
     if trim := getattr(ctypes.CDLL(None), "malloc_trim", None):
         trim(0)
 
 
 def _model_folder(path: Path, copies: int) -> Path:
-    """The folder of the model in a folder. NotEnoughMemory if twice its network files (the file and the network), so
-    many times, need more than is free."""
+    """Finds the folder of the model in a folder, and checks that it fits into memory.
+
+    Args:
+        path: The folder of the model, or a folder that contains it.
+        copies: Number of processes that load it at the same time.
+
+    Raises:
+        NotEnoughMemory: Twice the size of its network files (the file's content and the network), times `copies`, is
+            more than the free memory.
+    """
     folder = find_model(path)
     files = [file for name in NETWORK_FILES for file in folder.rglob(name)]
     needed, free = 2 * copies * sum(file.stat().st_size for file in files), free_memory()
     if free is not None and needed > free:
-        raise NotEnoughMemory(f"the model in {folder} needs some {needed:,} bytes of memory, there are {free:,}")
+        raise NotEnoughMemory(f"the model in {folder} needs about {needed:,} bytes of memory; {free:,} are free")
     return folder
 
 
-def _blank_picture() -> bytes:
-    """An encoded image of 64 x 64 pixels, or of fewer where fewer are read."""
+def _blank_image() -> bytes:
+    """An encoded grey image of 64 x 64 pixels, or fewer if the limit of pixels is lower."""
     encoded, side = io.BytesIO(), min(64, math.isqrt(largest_allowed()))
     Image.new("RGB", (side, side), "grey").save(encoded, "PNG")
     return encoded.getvalue()

@@ -1,4 +1,4 @@
-"""The counters of a server that predicts, and what its log says of a request beside container.http's telemetry."""
+"""The counters and log entries of a server that predicts, in addition to those of container.http.telemetry."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ BATCH_SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 
 
 class Counters(Telemetry):
-    """Also counts images and batches. Handlers put `pictures` and `unreadable` into the scope's state for the log;
-    successful pings are not logged."""
+    """Also counts images and batches. Handlers store the numbers `pictures` and `unreadable` in the scope's state, for
+    the log. Successful pings are not logged."""
 
     def __init__(self) -> None:
         super().__init__(path_template, quiet_paths=("/ping",))
-        self.pictures = Counter("rarebird_pictures", "Images of requests", ["outcome"], registry=self.registry)
+        self.images = Counter("rarebird_pictures", "Images of requests", ["outcome"], registry=self.registry)
         self.batches = Histogram(
-            "rarebird_batch_pictures", "Images a batch", registry=self.registry, buckets=BATCH_SIZES
+            "rarebird_batch_pictures", "Images per batch", registry=self.registry, buckets=BATCH_SIZES
         )
         self.faults = Counter("rarebird_model_faults", "Batches that the model failed on", registry=self.registry)
 
@@ -37,13 +37,13 @@ class Counters(Telemetry):
 
 
 class ProcessCounters:
-    """The metrics of each model process, by its number.
+    """The metrics of each model process, labelled by its number.
 
     Args:
-        registry: Of the server's metrics.
+        registry: The registry of the server's metrics.
         processes: Number of processes.
-        is_ready: Whether a process, by its number, is ready.
-        memory: Resident memory of a process in bytes.
+        is_ready: Returns whether a process is ready, from its number.
+        memory: Returns the resident memory of a process in bytes, from its number.
     """
 
     def __init__(
@@ -56,19 +56,19 @@ class ProcessCounters:
         def counter(name: str, text: str) -> Counter:
             return Counter(f"rarebird_process_{name}", text, ["process"], registry=registry)
 
-        self.pictures = counter("pictures", "Images that a model process answered")
+        self.images = counter("pictures", "Images predicted by a model process")
         self.restarts = counter("restarts", "Restarts of a model process")
         ready = Gauge("rarebird_process_ready", "Whether a model process is ready", ["process"], registry=registry)
         held = Gauge("rarebird_process_memory_bytes", "Resident memory", ["process"], registry=registry)
         for number in range(processes):
-            self.pictures.labels(str(number))
+            self.images.labels(str(number))
             self.restarts.labels(str(number))
             ready.labels(str(number)).set_function(partial(is_ready, number))
             held.labels(str(number)).set_function(partial(memory, number))
 
 
 def path_template(path: str) -> str:
-    """A path without the names of models in it."""
+    """A path in which {name} replaces the name of a model."""
     if path in PATHS:
         return path
     if path.startswith("/models/"):

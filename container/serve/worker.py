@@ -17,32 +17,32 @@ from typing import Any
 from container.project_root import PROJECT_ROOT
 from container.serve.channel import Channel, ProcessStart
 
-EXIT_SECONDS = 5.0  # after the end of its messages, within which a model process must have ended
+EXIT_SECONDS = 5.0  # within which a model process must have ended after it closed its connection
 
 
 class ProcessDied(Exception):
-    """The model process ended before it answered."""
+    """The model process ended before it replied to a call."""
 
 
 class Worker:
     """A model process.
 
     Args:
-        number: Of the process, from 0.
+        number: Number of the process, from 0.
         on_event: Called with the name and value of each event: ("batch", its size) and ("fault", None).
 
     Attributes:
-        pending: The calls that wait for their answers, by number.
-        images: Number of images that it has answered; counted by its owner.
-        models: Names of the models that it has loaded; noted by its owner.
-        is_ready: Whether it may be given images; set by its owner, False once the process has ended.
+        pending: The calls that wait for their replies, by number.
+        images: Number of images that it has predicted; set by the pool.
+        models: Names of the models that it has loaded; set by the pool.
+        is_ready: Whether it can predict; set to True by the pool, to False when the process has ended.
         is_broken: Whether it ended because its model failed again and again.
     """
 
     def __init__(self, number: int, on_event: Callable[[str, Any], None]):
         self.number, self.on_event = number, on_event
         self.pending: dict[int, asyncio.Future[Any]] = {}
-        self.pictures = 0
+        self.images = 0
         self.models: set[str] = set()
         self.is_ready = self.is_broken = self.has_ended = False
         self.numbers = itertools.count(1)
@@ -54,9 +54,9 @@ class Worker:
         """Starts the process.
 
         Args:
-            start: Its first message.
+            start: The first message to it.
             variables: Its environment variables.
-            lock: The open file by which model processes share a lock.
+            lock: File descriptor of the lock that all model processes share.
         """
         path = os.pathsep.join(filter(None, [str(PROJECT_ROOT), variables.get("PYTHONPATH")]))
         ours, theirs = socket.socketpair()
@@ -77,18 +77,23 @@ class Worker:
             await self.channel.send(start)
 
     async def call(self, method: str, *arguments: object, payload: bytes = b"") -> Any:
-        """The result of a method of the process.
+        """Calls a method of the process and returns its result.
+
+        Args:
+            method: Name of the method, as in ModelProcess.methods.
+            *arguments: Its arguments.
+            payload: Its last argument, bytes.
 
         Raises:
-            ProcessDied: The process ended before it answered.
-            Exception: What the method raises.
+            ProcessDied: The process ended before it replied.
+            Exception: Any exception of the method.
         """
         if self.has_ended:
             raise ProcessDied
         number = next(self.numbers)
         answer = self.pending[number] = asyncio.get_running_loop().create_future()
         try:
-            with suppress(ConnectionError):  # it has ended: the answer is ProcessDied
+            with suppress(ConnectionError):  # it has ended: _receive raises ProcessDied here
                 await self.channel.send((number, method, arguments), payload)
             return await answer
         except asyncio.CancelledError:
@@ -99,26 +104,26 @@ class Worker:
             self.pending.pop(number, None)
 
     async def ended(self) -> str:
-        """Waits until the process has ended and returns how, as in "was killed (SIGKILL)"."""
+        """Waits until the process has ended. Returns how it ended, for example "was killed (SIGKILL)"."""
         return await asyncio.shield(self.receiving)
 
     async def kill(self) -> None:
-        """Ends the process, if it still runs."""
+        """Kills the process if it still runs."""
         if self.process is not None:
             with suppress(ProcessLookupError):
                 self.process.kill()
             await self.process.wait()
 
     async def _receive(self) -> str:
-        """Hands answers to their calls until the process ends. Returns how it ended."""
+        """Passes replies to their calls until the process ends. Returns how it ended."""
         reason = ""
         while True:
             try:
                 (number, outcome, value), _ = await self.channel.receive()
             except (EOFError, ConnectionError):
                 break
-            except Exception as error:  # what comes behind a message that cannot be read is lost
-                reason = f"sent what cannot be read: {type(error).__name__}: {error}"
+            except Exception as error:  # no later message can be read either
+                reason = f"sent a message that cannot be read: {type(error).__name__}: {error}"
                 break
             if number:
                 self._answer(number, outcome, value)
@@ -126,7 +131,7 @@ class Worker:
                 self.is_broken, self.is_ready, reason = True, False, str(value)
             else:
                 self.on_event(outcome, value)
-        # its calls are given to other processes at once
+        # end its calls at once, so that other processes get them
         self.is_ready, self.has_ended = False, True
         for answer in self.pending.values():
             if not answer.done():
@@ -136,7 +141,7 @@ class Worker:
         return reason or exit_reason
 
     def memory(self) -> int:
-        """Resident memory of the process in bytes; 0 if it has ended, or the system does not say."""
+        """Resident memory of the process in bytes; 0 if it has ended or the system does not report it."""
         if self.process is None:
             return 0
         try:
@@ -165,4 +170,4 @@ class Worker:
         if code >= 0:
             return f"ended with exit code {code}"
         name = signal.Signals(-code).name
-        return f"was killed ({name}{', as for memory' if code == -signal.SIGKILL else ''})"
+        return f"was killed ({name}{', probably because memory ran out' if code == -signal.SIGKILL else ''})"

@@ -1,4 +1,4 @@
-"""SageMaker, S3 and CloudWatch through boto3: clients, calls (retried calls, errors as messages), job_kinds (which API
-calls belong to a training job, an endpoint, ...), log_tail and follower (a job's status and log until its end),
-earlier_outputs (what a job of another machine left).
+"""SageMaker, S3 and CloudWatch through boto3: clients, calls (retries and error messages), job_kinds (the API calls of
+a training job, an endpoint, ...), log_tail and follower (a job's log and status until its end), earlier_outputs (the
+results of a job that was started on another machine).
 """

@@ -1,4 +1,4 @@
-"""boto3 clients of one region and profile, each created at its first use."""
+"""boto3 clients of one region and profile, each created on first use."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from model.errors import InputError
 
 @dataclass
 class Clients:
-    """The boto3 clients of a command; tests set their own as attributes.
+    """The boto3 clients of a command. Tests replace them by setting attributes.
 
-    region, profile: empty for what the environment, .env or ~/.aws names.
+    Attributes:
+        region, profile: If empty, those of the environment, .env or ~/.aws.
     """
 
     region: str = ""
@@ -31,18 +32,26 @@ class Clients:
         has_keys = "AWS_ACCESS_KEY_ID" in os.environ
         for name, value in Environment().variables.items():
             if name.startswith("AWS_") and not (name == "AWS_PROFILE" and has_keys):
-                os.environ.setdefault(name, value)  # .env may name an endpoint, too
+                os.environ.setdefault(name, value)  # .env may also set AWS_ENDPOINT_URL
         try:
             session = botocore.session.Session(profile=self.profile or None)
             session.get_scoped_config()  # raises ProfileNotFound
-            session.register_component("data_loader", service_model_loader())  # SageMaker's model is large: read once
+            session.register_component("data_loader", service_model_loader())  # reads SageMaker's large model only once
             return boto3.Session(botocore_session=session, region_name=self.region or None)
         except ProfileNotFound as error:
             profile = error.kwargs["profile"]
-            raise InputError(f"--profile or AWS_PROFILE {profile}: there is no such profile in ~/.aws") from None
+            raise InputError(f"--profile or AWS_PROFILE {profile}: no such profile in ~/.aws") from None
 
     def client(self, service: str, attempts: int = 5) -> Any:
-        """A client of an AWS service. attempts: botocore's, the first included. InputError without a region."""
+        """Creates a client of an AWS service.
+
+        Args:
+            service: boto3's name of the service.
+            attempts: Largest number of botocore's attempts, including the first.
+
+        Raises:
+            InputError: No region is set.
+        """
         from botocore.config import Config
         from botocore.exceptions import NoRegionError
 
@@ -50,11 +59,11 @@ class Clients:
         try:
             return self.session.client(service, config=config)
         except NoRegionError:
-            raise InputError("no region: --region, or AWS_REGION in the environment or .env") from None
+            raise InputError("no AWS region: set --region, or AWS_REGION in the environment or .env") from None
 
     @cached_property
     def sagemaker(self) -> Any:
-        return self.client("sagemaker", 1)  # jobs.aws.calls.call retries and prints that it does
+        return self.client("sagemaker", 1)  # jobs.aws.calls.call retries instead, and prints a line
 
     @cached_property
     def runtime(self) -> Any:
@@ -79,7 +88,7 @@ class Clients:
 
 @functools.cache
 def service_model_loader() -> Any:
-    """The loader of botocore's service models, shared by clients and jobs.requests.validation."""
+    """Returns the loader of botocore's service models, shared by clients and jobs.requests.validation."""
     from botocore.loaders import create_loader
 
     return create_loader()

@@ -1,4 +1,4 @@
-"""What a job that was started on another machine left in S3, by the job's name, as SageMaker describes it."""
+"""Looks up the results in S3 of a job that was started on another machine, by the job's name on SageMaker."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from jobs.spec.flag_groups import SAGEMAKER
 from model.errors import Failure, InputError
 
 USABLE = {TRAINING: ("Completed", "Stopped"), PROCESSING: ("Completed",)}  # a stopped training saves its model
-NOTHING = "nothing is taken from it"
+UNUSABLE = "so its results cannot be used"
 
 
 def find_output(name: str, input_name: str, flags: Any) -> str | None:
-    """The S3 URI of what a job on SageMaker left for an input.
+    """Returns the S3 URI of the result of a SageMaker job that fits an input.
 
     Args:
-        name: The job's name, whole.
-        input_name: The input of JobType.feeds that it is for: model or predictions.
-        flags: The launcher's, with `region`, `profile` and `on`.
+        name: The job's full name.
+        input_name: Name of the input, one in JobType.feeds: model or predictions.
+        flags: The launcher's flags, with `region`, `profile` and `on`.
 
     Returns:
-        A training's model, the best training's model of a tuning job, or a processing job's output; None where there is
-        no such job, or SageMaker cannot be asked: without region or credentials, and with --on here or docker whatever
-        the error is.
+        The URI of a training's model, of a tuning job's best model, or of a processing job's output. None if there is
+        no such job, or if SageMaker cannot be reached: without region or credentials, and with --on here or docker
+        after any error.
 
     Raises:
-        InputError: The job has not ended, failed, or left nothing.
-        Failure: SageMaker does not answer.
+        InputError: The job has not ended, failed, or has no results.
+        Failure: SageMaker cannot be reached.
     """
     clients = Clients(flags.region, flags.profile)
     if not clients.session.region_name or not clients.session.get_credentials():
@@ -52,13 +52,13 @@ def find_output(name: str, input_name: str, flags: Any) -> str | None:
     if tuning is not None:
         best = tuning.get("BestTrainingJob", {}).get("TrainingJobName")
         if not best:
-            raise InputError(f"{input_name}: tuning {name}: no training has reached its objective")
+            raise InputError(f"{input_name}: tuning {name}: no training has reported the objective")
         return find_output(best, input_name, flags)
     return None if description is None else _model(description, name)
 
 
 def describe(clients: Clients, kind: JobKind, name: str) -> dict[str, Any] | None:
-    """A job's description, None where there is no job of that name. Raises InputError or Failure for AWS's errors."""
+    """Returns a job's description, None if there is no such job. Raises InputError or Failure for errors of AWS."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     request: dict[str, Any] = {kind.name_field: name}
@@ -74,7 +74,7 @@ def _model(description: Mapping[str, Any], name: str) -> str:
     _require_usable(TRAINING, description, name)
     uri = description.get("ModelArtifacts", {}).get("S3ModelArtifacts")
     if not uri:
-        raise InputError(f"training {name}: it left no model")
+        raise InputError(f"training {name}: the job wrote no model")
     return str(uri)
 
 
@@ -83,12 +83,13 @@ def _processing_output(description: Mapping[str, Any], name: str, output: str) -
     outputs = description.get("ProcessingOutputConfig", {}).get("Outputs", [])
     uri = next((each["S3Output"]["S3Uri"] for each in outputs if each["OutputName"] == output), None)
     if uri is None:
-        raise InputError(f"processing {name}: it has no output {output}")
+        raise InputError(f"processing {name}: the job has no output {output}")
     return f"{uri.rstrip('/')}/"
 
 
 def _require_usable(kind: JobKind, description: Mapping[str, Any], name: str) -> None:
     status = kind.status(description)
     if status not in USABLE[kind]:
-        problem = f"has not ended: {status}" if status in ("InProgress", "Stopping") else f"{status.lower()}; {NOTHING}"
+        is_running = status in ("InProgress", "Stopping")
+        problem = f"has not ended: {status}" if is_running else f"{status.lower()}, {UNUSABLE}"
         raise InputError(f"{kind.name} {name} {problem}")

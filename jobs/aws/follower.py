@@ -1,4 +1,4 @@
-"""Follows a SageMaker job until it ends: prints its status, log lines and metrics, and how it ended."""
+"""Follows a SageMaker job to its end: prints its status, log lines and metrics, and the outcome."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from jobs.aws.log_tail import LogTail
 from jobs.spec.console import MetricTable, PrintLine
 from model.errors import ExitCode, Failure, InputError
 
-POLL_SECONDS = 10.0
-FINAL_READS = 3  # of the log after the job's end: its last lines may come late
-LAST_LINES = 20  # of the log, repeated where a job failed
+POLL_SECONDS = 10.0  # between two looks at the job
+FINAL_READS = 3  # reads of the log after the job's end: its last lines may be late
+LAST_LINES = 20  # lines of the log that are repeated if a job failed
 STATUS_MESSAGES = {  # by secondary status
-    "Interrupted": "the spot instance was taken away; SageMaker waits for another and goes on from the checkpoint",
-    "Restarting": "started again, from the checkpoint where there is one",
-    "MaxRuntimeExceeded": "stopped: it ran as long as --max_run allows",
+    "Interrupted": "AWS reclaimed the spot instance; the job resumes from its checkpoint on another one",
+    "Restarting": "the job restarts, from its checkpoint if there is one",
+    "MaxRuntimeExceeded": "stopped: it ran longer than --max_run",
     "MaxWaitTimeExceeded": "stopped: waiting for spot capacity and running took longer than --max_wait",
 }
 START_TIMES = ("TrainingStartTime", "ProcessingStartTime", "TransformStartTime", "CreationTime")
@@ -32,15 +32,16 @@ class Follower:
     """Follows one job.
 
     Attributes:
-        kind, name: The job.
+        clients: Clients of the AWS account.
+        kind, name: Kind and name of the job.
         print_line: Prints a line.
-        sleep: Waits between two looks at the job.
+        sleep: Waits for a number of seconds.
         logs: Whether to read its log.
-        until: The statuses that end following.
-        printed_changes: Secondary statuses printed so far.
-        status: The status at the last look.
-        last_lines: The newest lines of its log, LAST_LINES at most.
-        table: Prints the metrics among them.
+        until: Statuses at which following ends.
+        printed_changes: Number of secondary statuses printed so far.
+        status: The last status.
+        last_lines: The last lines of its log, at most LAST_LINES.
+        table: Formats the metrics in the log.
     """
 
     clients: Clients
@@ -56,7 +57,7 @@ class Follower:
     table: MetricTable = field(default_factory=MetricTable)
 
     def describe(self) -> dict[str, Any]:
-        """The job's description. Raises InputError or Failure where AWS does not answer."""
+        """Returns the job's description. Raises InputError or Failure for errors of AWS."""
         from botocore.exceptions import BotoCoreError, ClientError
 
         method = getattr(self.clients.sagemaker, self.kind.describe_method)
@@ -67,32 +68,34 @@ class Follower:
             raise user_error(error, f"{self.kind.name} {self.name}") from error
 
     def follow(self) -> dict[str, Any]:
-        """Prints until the job ends; returns its last description. An endpoint that is deleted meanwhile has ended.
+        """Prints status and log until the job ends; returns its last description. A deleted endpoint has ended.
 
         Raises:
-            InputError, Failure: AWS does not answer. The job itself continues.
+            InputError, Failure: AWS cannot be reached. The job itself continues.
         """
         tail = self.log_tail()
         try:
             while True:
+                # print what is new, then wait
                 description = self.describe_unless_deleted()
                 self.print_changes(description)
                 self.print_log(tail)
                 if self.kind.status(description) in self.until:
                     break
                 self.sleep(POLL_SECONDS)
+            # the last lines of the log may arrive after the job's end
             for _ in range(FINAL_READS if tail else 0):
                 self.sleep(POLL_SECONDS / 5)
                 self.print_log(tail)
         except (InputError, Failure) as error:
             if error_code(error.__cause__) in NOT_FOUND:
                 raise
-            message = f"{error}\n{self.name} is not stopped by this; python -m jobs logs {self.name} comes back to it"
+            message = f"{error}\n{self.name} keeps running; follow it again with: python -m jobs logs {self.name}"
             raise type(error)(message) from error
         return description
 
     def describe_unless_deleted(self) -> dict[str, Any]:
-        """As describe; an endpoint that was there at an earlier look and is not any more has the status Deleted."""
+        """Returns the job's description. An endpoint that was deleted since the last look has the status Deleted."""
         try:
             return self.describe()
         except InputError as error:
@@ -108,7 +111,7 @@ class Follower:
         return LogTail(self.clients.logs, self.kind.log_group, f"{self.name}/", self.sleep)
 
     def print_log(self, tail: LogTail | None) -> None:
-        """Prints new lines. A log that may not be read is a warning, once."""
+        """Prints new lines of the log. Missing permission is a warning, printed once."""
         from botocore.exceptions import BotoCoreError, ClientError
 
         try:
@@ -118,13 +121,13 @@ class Follower:
                     self.print_line(row)
         except (ClientError, BotoCoreError) as error:
             if error_code(error) in ("AccessDeniedException", "AccessDenied"):
-                self.print_line(f"warning: the log cannot be read: {user_error(error, 'logs')}")
+                self.print_line(f"warning: cannot read the log: {user_error(error, 'logs')}")
                 self.logs = False
                 return
             raise user_error(error, f"log of {self.name}") from error
 
     def print_changes(self, description: Mapping[str, Any]) -> None:
-        """Prints new secondary statuses, or the status where the kind has no secondary ones."""
+        """Prints new secondary statuses; for kinds of jobs without them, a changed status."""
         changes = description.get("SecondaryStatusTransitions") or []
         for change in changes[self.printed_changes :]:
             secondary = str(change.get("Status", ""))
@@ -137,15 +140,17 @@ class Follower:
         self.status = status
 
     def outcome(self, description: Mapping[str, Any]) -> tuple[int, list[str]]:
-        """The exit code of the ended job, and the lines that say how it ended."""
+        """Returns the exit code of the ended job, and lines that describe the outcome."""
         return outcome(self.kind, self.name, description, self.last_lines)
 
 
 def outcome(kind: JobKind, name: str, description: Mapping[str, Any], last_lines: list[str]) -> tuple[int, list[str]]:
-    """The exit code of an ended job, and the lines that say how it ended.
+    """Returns the exit code of an ended job, and lines that describe the outcome.
 
     Args:
-        last_lines: The end of its log, repeated where it failed.
+        kind, name: Kind and name of the job.
+        description: SageMaker's description of the job.
+        last_lines: The last lines of its log, repeated if it failed.
     """
     status = kind.status(description)
     lines = [f"{kind.name} {name}: {status}"]
@@ -156,13 +161,13 @@ def outcome(kind: JobKind, name: str, description: Mapping[str, Any], last_lines
         if description.get(reason):
             lines.append(f"{reason}: {description[reason]}")
     if status == "Failed" and last_lines:
-        lines += ["the last lines of its log:", *(f"  {line}" for line in last_lines)]
+        lines += ["last lines of its log:", *(f"  {line}" for line in last_lines)]
     lines += duration_lines(description)
     return (ExitCode.DONE if status in SUCCEEDED else ExitCode.FAULT), lines
 
 
 def duration_lines(description: Mapping[str, Any]) -> list[str]:
-    """Duration, billable seconds and what spot saved, as far as the description has them."""
+    """Returns lines with duration, billable seconds and spot savings, as far as the description contains them."""
     lines = []
     start = next((description[name] for name in START_TIMES if description.get(name)), None)
     end = next((description[name] for name in END_TIMES if description.get(name)), None)

@@ -12,12 +12,12 @@ class JobKind:
     """The API of one kind of job.
 
     Attributes:
-        name: "training", in messages and in a job's record.
+        name: Name in messages and in a job's record, such as "training".
         describe_method, stop_method, list_method: Methods of boto3's SageMaker client.
-        name_field: Field of requests and answers that holds a job's name, "TrainingJobName".
-        status_field: Field of a description that holds its status, "TrainingJobStatus".
-        log_group: CloudWatch log group; its streams begin with the job's name and /.
-        summaries_field: Field of list_method's answer that holds the jobs.
+        name_field: Field with the job's name in requests and answers, such as "TrainingJobName".
+        status_field: Field with the job's status in descriptions, such as "TrainingJobStatus".
+        log_group: CloudWatch log group; names of a job's streams begin with the job's name and /.
+        summaries_field: Field with the jobs in list_method's answer.
     """
 
     name: str
@@ -34,7 +34,7 @@ class JobKind:
 
 
 def _job_kind(name: str, camel: str, snake: str) -> JobKind:
-    """A kind whose API follows SageMaker's scheme of names: TrainingJob and training_job."""
+    """Returns a kind of job whose API follows SageMaker's naming scheme: TrainingJob and training_job."""
     return JobKind(
         name=name,
         describe_method=f"describe_{snake}",
@@ -61,7 +61,7 @@ ENDPOINT = JobKind(
     log_group="/aws/sagemaker/Endpoints",
     summaries_field="Endpoints",
 )
-PIPELINE = JobKind(  # an execution of a pipeline: it has an ARN instead of a name, and its steps' jobs have the logs
+PIPELINE = JobKind(  # a pipeline execution: it has an ARN instead of a name, and only the jobs of its steps have logs
     name="pipeline",
     describe_method="describe_pipeline_execution",
     stop_method="stop_pipeline_execution",
@@ -72,7 +72,7 @@ PIPELINE = JobKind(  # an execution of a pipeline: it has an ARN instead of a na
     summaries_field="PipelineExecutionSummaries",
 )
 
-NAMED_KINDS = {kind.name: kind for kind in (TRAINING, PROCESSING, TRANSFORM, TUNING, ENDPOINT)}  # found by a job's name
+NAMED_KINDS = {kind.name: kind for kind in (TRAINING, PROCESSING, TRANSFORM, TUNING, ENDPOINT)}  # looked up by job name
 RECORDED_KINDS = {**NAMED_KINDS, PIPELINE.name: PIPELINE}  # by JobRecord.kind
 
 DELETED = "Deleted"  # status of an endpoint
@@ -81,4 +81,4 @@ ENDED = (
     *("InService", "OutOfService", DELETED, "UpdateRollbackFailed"),
 )
 SUCCEEDED = ("Completed", "Succeeded", "InService")
-ENDPOINT_ENDED = ("Failed", "OutOfService", DELETED, "UpdateRollbackFailed")  # of an endpoint that serves no more
+ENDPOINT_ENDED = ("Failed", "OutOfService", DELETED, "UpdateRollbackFailed")  # the endpoint no longer serves requests

@@ -1,3 +1,5 @@
-"""Where a job runs: local_process (here), docker, sagemaker; for the two on this machine also hosts (the folders that
-SageMaker would mount), child_processes (a process a host) and local_run (the job's record, inputs and results).
+"""Where a job runs: local_process (--on here), docker and sagemaker.
+
+The two backends on this machine share hosts (folders laid out as /opt/ml), child_processes (one process per host) and
+local_run (the job's record, inputs and results). input_sizes checks inputs before SageMaker copies them.
 """

@@ -1,4 +1,4 @@
-"""Runs a process for each host of a job: prints and logs its lines, passes signals on, stops all when one fails."""
+"""Runs one process per host of a job: prints and logs their output, forwards signals, and stops all if one fails."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from types import FrameType
 
 from jobs.spec.console import MetricTable, PrintLine
 
-GRACE_SECONDS = 30.0  # that the other hosts have to stop when one has failed
+GRACE_SECONDS = 30.0  # for the other hosts to end after one has failed
 
 
 @dataclass(frozen=True)
 class HostCommand:
-    """What plays a host: a command, its environment variables and its working folder."""
+    """The command of one host, with its environment variables and working folder."""
 
     arguments: Sequence[str]
     variables: Mapping[str, str]
@@ -28,14 +28,14 @@ class HostCommand:
 
 
 def run_hosts(commands: Mapping[str, HostCommand], log: Path, print_line: PrintLine) -> dict[str, int]:
-    """Starts each host's command and waits for all of them.
+    """Starts the command of each host and waits for all of them.
 
-    SIGTERM is passed on to them; Ctrl-C reaches them by itself. Where one fails the others are stopped, as SageMaker
-    stops them.
+    SIGTERM is forwarded to them; Ctrl-C reaches them without help. If one fails the others are stopped, as on
+    SageMaker.
 
     Args:
-        commands: By host.
-        log: File that their lines are appended to, with the host's name before each where there are several hosts.
+        commands: The command of each host.
+        log: File that the output is appended to. If there are several hosts, each line begins with its host's name.
         print_line: Prints the same lines, with metrics as a table.
 
     Returns:
@@ -59,7 +59,7 @@ def run_hosts(commands: Mapping[str, HostCommand], log: Path, print_line: PrintL
         listeners = [threading.Thread(target=listen, args=pair, daemon=True) for pair in processes.items()]
         for listener in listeners:
             listener.start()
-        with _sigterm_passed_on(list(processes.values())):
+        with _forward_sigterm(list(processes.values())):
             codes = _wait(processes)
         for listener in listeners:
             listener.join()
@@ -80,16 +80,18 @@ def _start(command: HostCommand) -> subprocess.Popen[str]:
 
 
 def _wait(processes: Mapping[str, subprocess.Popen[str]]) -> dict[str, int]:
-    """Waits for all; once one has failed, terminates those that do not end within GRACE_SECONDS."""
+    """Waits for all processes; after one has failed, terminates those that do not end within GRACE_SECONDS."""
     codes: dict[str, int] = {}
     deadline = math.inf
     while True:
+        # collect the exit codes of processes that have ended
         for host, process in processes.items():
             if host not in codes and process.poll() is not None:
                 codes[host] = _shell_code(process.returncode)
         running = [process for host, process in processes.items() if host not in codes]
         if not running:
             return codes
+        # after the first failure the others get GRACE_SECONDS, then SIGTERM
         if any(codes.values()) and deadline == math.inf:
             deadline = time.monotonic() + GRACE_SECONDS
         if time.monotonic() > deadline:
@@ -98,27 +100,27 @@ def _wait(processes: Mapping[str, subprocess.Popen[str]]) -> dict[str, int]:
             deadline = time.monotonic() + GRACE_SECONDS
         try:
             time.sleep(0.1)
-        except KeyboardInterrupt:  # the processes got it too: they write a checkpoint and end
+        except KeyboardInterrupt:  # the processes received it too: they write a checkpoint and end
             continue
 
 
 def _shell_code(code: int) -> int:
-    """The exit code as a shell gives it: 128 + the signal's number where a signal ended the process."""
+    """Converts an exit code to a shell's: 128 + the signal's number if a signal ended the process."""
     return 128 - code if code < 0 else code
 
 
 @contextmanager
-def _sigterm_passed_on(processes: Sequence[subprocess.Popen[str]]) -> Iterator[None]:
-    if threading.current_thread() is not threading.main_thread():  # only the main thread may set handlers
+def _forward_sigterm(processes: Sequence[subprocess.Popen[str]]) -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():  # only the main thread may set signal handlers
         yield
         return
 
-    def pass_on(number: int, _: FrameType | None) -> None:
+    def forward(number: int, _: FrameType | None) -> None:
         for process in processes:
             process.send_signal(number)
 
-    before = signal.signal(signal.SIGTERM, pass_on)
+    previous = signal.signal(signal.SIGTERM, forward)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        signal.signal(signal.SIGTERM, previous)

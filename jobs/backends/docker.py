@@ -1,5 +1,4 @@
-"""--on docker: runs a job in the image, a container a host, each with the folders that SageMaker would mount at
-/opt/ml."""
+"""--on docker: runs a job in containers of the image, one per host, each with its own /opt/ml as on SageMaker."""
 
 from __future__ import annotations
 
@@ -29,13 +28,13 @@ ENGINE = "docker"
 
 @dataclass(frozen=True)
 class ContainerOptions:
-    """What the containers of a job have in common.
+    """Options that all containers of a job share.
 
     Attributes:
         image: Name of the image.
-        shm_size: Size of /dev/shm, "2g".
-        gpus: Value of --gpus, None for no GPU.
-        network: Name of the network of several hosts, None for a single host.
+        shm_size: Size of /dev/shm, such as "2g".
+        gpus: Value of docker's --gpus, None for no GPU.
+        network: Name of the network between several hosts, None for a single host.
     """
 
     image: str
@@ -47,12 +46,16 @@ class ContainerOptions:
 def run(job: Job, results: Path, clients: Clients, shm_size: str, gpus: str, print_line: PrintLine) -> int:
     """Runs a job to its end and collects its results; returns its exit code.
 
-    Several hosts are called algo-1, algo-2, ... and have a network of their own.
+    The hosts are called algo-1, algo-2, ... as on SageMaker. Several hosts share a docker network.
 
     Args:
-        results: Folder of all jobs' results.
-        shm_size, gpus: The flags of these names.
+        job: The job.
+        results: Folder with the results of all jobs.
+        clients: Clients of the AWS account, for inputs in S3.
+        shm_size, gpus: The flags --shm_size and --gpus.
+        print_line: Prints a line of output.
     """
+    # check docker and download inputs in S3
     image = job.account.image or LOCAL_IMAGE
     check_engine(image)
     record = start_record(job, results, DOCKER)
@@ -61,6 +64,7 @@ def run(job: Job, results: Path, clients: Clients, shm_size: str, gpus: str, pri
     checkpoints = Path(job.checkpoints or folder.path / "checkpoints").resolve()
     if job.is_training:
         checkpoints.mkdir(parents=True, exist_ok=True)
+    # write the folder of each host, and build its command
     names = [f"algo-{number}" for number in range(1, job.machine.count + 1)]
     network = job.name if len(names) > 1 else None
     options = ContainerOptions(image, shm_size, gpus_option(gpus), network)
@@ -72,6 +76,7 @@ def run(job: Job, results: Path, clients: Clients, shm_size: str, gpus: str, pri
         write_host_folder(opt_ml, job, Host(name, names, "eth0"))
         arguments = docker_run(job, name, opt_ml.base, mounts, checkpoints, options)
         commands[name] = HostCommand(arguments, engine_variables(job), folder.path)
+    # run the containers to their end, then remove them
     print_line(f"{job.type.name} {job.name} in {image}, results in {record.folder}")
     try:
         if network:
@@ -82,26 +87,30 @@ def run(job: Job, results: Path, clients: Clients, shm_size: str, gpus: str, pri
             engine("rm", "--force", f"{job.name}-{name}", check=False)
         if network:
             engine("network", "rm", network, check=False)
+    # move the outputs to the results
     record = collect(job, record, hosts, codes, also_logged(print_line, folder.log))
     keep_checkpoints(job, record, checkpoints, print_line)
     return record.code or 0
 
 
 def network_command(job: Job, name: str) -> list[str]:
-    """Creates the network of several hosts. In an isolated job they reach each other and nothing else."""
+    """Returns the docker arguments that create the network between hosts. In an isolated job the hosts reach only each
+    other."""
     return ["network", "create", *(["--internal"] if job.account.isolated else []), name]
 
 
 def docker_run(
     job: Job, host: str, base: Path, mounts: Mapping[Path, Path], checkpoints: Path, options: ContainerOptions
 ) -> list[str]:
-    """The command of a host's container. Variables are passed by name alone, for their values may be secret.
+    """Returns the `docker run` command of a host. Environment variables are passed by name only: values may be secret.
 
     Args:
-        host: The host's name.
-        base: The host's folder on this machine, mounted at /opt/ml.
-        mounts: Inputs: {path in the container: source}.
-        checkpoints: Folder of a training's checkpoints on this machine.
+        job: The job.
+        host: Name of the host.
+        base: Folder of the host on this machine, mounted at /opt/ml.
+        mounts: Source of each input by its path in the container.
+        checkpoints: Folder on this machine for the checkpoints of a training.
+        options: Options of all containers of the job.
     """
     command = [ENGINE, "run", "--name", f"{job.name}-{host}", "--hostname", host]
     command += ["--stop-timeout", str(STOP_SECONDS), "--shm-size", options.shm_size]
@@ -122,18 +131,18 @@ def docker_run(
 
 
 def container_variables(job: Job) -> dict[str, str]:
-    """The environment variables of the containers."""
+    """Returns the environment variables of the containers."""
     tracking = {name: value for name, value in Environment().variables.items() if name.startswith("WANDB_")}
     return {**tracking, **({"TRAINING_JOB_NAME": job.name} if job.is_training else {}), **job.environment}
 
 
 def engine_variables(job: Job) -> dict[str, str]:
-    """The environment of the docker command itself, from which --env NAME takes its values."""
+    """Returns the environment of the docker command, from which `--env NAME` takes the values."""
     return {**os.environ, **container_variables(job)}
 
 
 def gpus_option(flag: str) -> str | None:
-    """The value of docker's --gpus: the flag's; for auto, all where this machine has GPUs; None for none."""
+    """Returns the value of docker's --gpus for the launcher's flag; `auto` means all if this machine has GPUs."""
     if flag == "none":
         return None
     if flag != "auto":
@@ -142,21 +151,21 @@ def gpus_option(flag: str) -> str | None:
 
 
 def engine(*arguments: str, check: bool = True) -> str:
-    """Runs a docker command and returns what it prints. Raises Failure where it fails, unless check is False."""
+    """Runs a docker command and returns its output. Raises Failure if it fails, unless check is False."""
     try:
-        done = subprocess.run([ENGINE, *arguments], capture_output=True, text=True)
+        completed = subprocess.run([ENGINE, *arguments], capture_output=True, text=True)
     except FileNotFoundError:
-        raise InputError("docker is not installed; --on here runs without it") from None
-    if check and done.returncode:
-        raise Failure(f"docker {arguments[0]}: {done.stderr.strip()}")
-    return done.stdout.strip()
+        raise InputError("docker is not installed; install it, or use --on here") from None
+    if check and completed.returncode:
+        raise Failure(f"docker {arguments[0]} failed: {completed.stderr.strip()}")
+    return completed.stdout.strip()
 
 
 def check_engine(image: str) -> None:
-    """Raises InputError where docker does not answer or does not have the image."""
+    """Raises InputError if docker does not respond or does not have the image."""
     try:
         engine("version", "--format", "{{.Server.Version}}")
     except Failure as error:
-        raise InputError(f"the container engine does not answer: {error}") from None
+        raise InputError(f"docker does not respond: {error}") from None
     if not engine("images", "--quiet", image):
-        raise InputError(f"there is no image {image}: docker build -t {LOCAL_IMAGE} . makes it; --image names another")
+        raise InputError(f"no image {image}; build it with docker build -t {LOCAL_IMAGE} . or set --image")

@@ -1,4 +1,4 @@
-"""The hosts of a job on this machine: each one's folder with the config files that SageMaker would mount at /opt/ml."""
+"""The hosts of a job on this machine: a folder for each, with the config files that SageMaker mounts at /opt/ml."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from jobs.spec.inputs import Input
 from jobs.spec.job import Job
 from model.atomic_write import write_json, write_text
 
-INSTANCE_GROUP = "homogeneousCluster"  # SageMaker's name of the group where there is one
+INSTANCE_GROUP = "homogeneousCluster"  # SageMaker's name of the only instance group
 
 
 @dataclass(frozen=True)
 class Host:
-    """A host among those of its job. interface: the network's between them."""
+    """One of the hosts of a job. interface: the network interface between the hosts."""
 
     name: str
     all_names: Sequence[str]
     interface: str
 
     def resource_config(self, instance: str) -> dict[str, Any]:
-        """resourceconfig.json."""
+        """Returns the content of resourceconfig.json."""
         names = list(self.all_names)
         group = {"instance_group_name": INSTANCE_GROUP, "instance_type": instance, "hosts": names}
         return {
@@ -41,8 +41,14 @@ class Host:
 
 
 def write_host_folder(opt_ml: OptMl, job: Job, host: Host) -> None:
-    """Writes a host's config files, the files that the launcher makes and empty output folders; the backend puts the
-    other inputs in."""
+    """Writes a host's config files, the input files that the launcher generates, and empty output folders. The backend
+    links or mounts the other inputs.
+
+    Args:
+        opt_ml: The host's folder.
+        job: The job.
+        host: The host.
+    """
     if job.is_training:
         channel = {"TrainingInputMode": "File", "S3DistributionType": "FullyReplicated", "RecordWrapperType": "None"}
         write_json(opt_ml.config / "hyperparameters.json", {**job.settings, **job.entry})
@@ -63,18 +69,20 @@ def write_host_folder(opt_ml: OptMl, job: Job, host: Host) -> None:
 
 
 def entry_arguments(job: Job) -> list[str]:
-    """The arguments of the image's entry point; a training has its settings from hyperparameters.json."""
+    """Returns the arguments of the image's entry point; a training reads its settings from hyperparameters.json."""
     return [job.type.name] if job.is_training else container_arguments(job)
 
 
 def input_mounts(opt_ml: OptMl, job: Job, sources: Mapping[str, Path]) -> dict[Path, Path]:
-    """Where a host must find each input's folder or file.
+    """Returns where each input must be for a host.
 
     Args:
-        sources: Local paths by input.
+        opt_ml: The host's folder.
+        job: The job.
+        sources: Local path of each input by name.
 
     Returns:
-        {path below opt_ml: source}.
+        The source of each path below opt_ml.
     """
     mounts = {}
     for each in job.inputs:
@@ -85,19 +93,19 @@ def input_mounts(opt_ml: OptMl, job: Job, sources: Mapping[str, Path]) -> dict[P
 
 
 def input_folder(opt_ml: OptMl, job: Job, each: Input) -> Path:
-    """The folder of an input of a job on a host."""
+    """Returns the folder of an input on a host."""
     return opt_ml.channel(each.name) if job.is_training else opt_ml.processing_input(each.name)
 
 
 def link_inputs(mounts: Mapping[Path, Path]) -> None:
-    """Makes each path a symbolic link to its source."""
+    """Creates a symbolic link at each path to its source."""
     for path, source in mounts.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         os.symlink(source.resolve(), path, target_is_directory=source.is_dir())
 
 
 def job_below(job: Job, base: Path) -> Job:
-    """A job whose folder is base instead of /opt/ml: in its settings, paths of files that were sent along change."""
+    """Returns the job with base instead of /opt/ml in the paths of its settings."""
     return replace(
         job,
         settings=_paths_below(job, job.settings, base),
@@ -110,7 +118,7 @@ def job_below(job: Job, base: Path) -> Job:
 
 def _paths_below(job: Job, settings: Mapping[str, Any], base: Path) -> dict[str, Any]:
     paths = (*job.type.files, *job.type.tables)
-    in_container = re.compile(rf'(?<![^"]){IN_CONTAINER}/')  # at the beginning of a text, or of an item of a JSON list
+    in_container = re.compile(rf'(?<![^"]){IN_CONTAINER}/')  # at the start of a value, or of an item of a JSON list
 
     def below(value: Any) -> Any:
         return [below(item) for item in value] if isinstance(value, list) else in_container.sub(f"{base}/", value)

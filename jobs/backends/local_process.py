@@ -1,4 +1,4 @@
-"""--on here: runs a job as processes of this machine, one a host, each with its own folders laid out as /opt/ml."""
+"""--on here: runs a job as processes on this machine, one per host, each with its own folder laid out as /opt/ml."""
 
 from __future__ import annotations
 
@@ -23,13 +23,20 @@ from jobs.spec.results_folder import ResultsFolder
 def run(job: Job, results: Path, clients: Clients, print_line: PrintLine) -> int:
     """Runs a job to its end and collects its results; returns its exit code.
 
-    The hosts of a training find each other by addresses of the loopback network, which need no names. Those of other
-    jobs are called algo-1, algo-2, ... as everywhere, for their output folders have these names.
+    The hosts of a training connect through loopback addresses, since names such as algo-1 do not resolve here. Other
+    jobs use the names algo-1, algo-2, ..., after which their output folders are named.
+
+    Args:
+        job: The job.
+        results: Folder with the results of all jobs.
+        clients: Clients of the AWS account, for inputs in S3.
+        print_line: Prints a line of output.
     """
     record = start_record(job, results, HERE)
     folder = ResultsFolder(record.folder.resolve())
     sources = fetch_inputs(job, record, clients)
     checkpoints = Path(job.checkpoints or folder.path / "checkpoints").resolve()
+    # write the folder of each host, and build its command
     addresses = {f"algo-{number}": f"127.0.0.{number}" for number in range(1, job.machine.count + 1)}
     names = list(addresses.values() if job.is_training else addresses)
     port = free_port()
@@ -47,24 +54,26 @@ def run(job: Job, results: Path, clients: Clients, print_line: PrintLine) -> int
         commands[host] = HostCommand(arguments, process_variables(job, opt_ml, port), opt_ml.base)
     print_line(f"{job.type.name} {job.name} on this machine, results in {record.folder}")
     codes = run_hosts(commands, folder.log, print_line)
+    # move the outputs to the results
     record = collect(job, record, hosts, codes, also_logged(print_line, folder.log))
     keep_checkpoints(job, record, checkpoints, print_line)
     return record.code or 0
 
 
 def free_port() -> int:
-    """A port of this machine that nobody listens on."""
+    """Returns a free port of this machine."""
     with socket.socket() as free:
         free.bind(("", 0))
         return int(free.getsockname()[1])
 
 
 def process_variables(job: Job, opt_ml: OptMl, port: int) -> dict[str, str]:
-    """The environment of a host's process: this one's without what a job reads, so that only its folder counts.
+    """Returns the environment of a host's process: that of this process without the variables that a job reads.
 
     Args:
+        job: The job.
         opt_ml: The host's folder.
-        port: Where the hosts of a training meet.
+        port: Port at which the hosts of a training connect.
     """
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(JOB_VARIABLES)}
     tracking = {name: value for name, value in Environment().variables.items() if name.startswith("WANDB_")}

@@ -1,4 +1,4 @@
-"""A job on this machine, in processes or in docker: its record, its inputs, and its results once it has ended."""
+"""What the two backends on this machine share: a job's record, its inputs, and the results once it has ended."""
 
 from __future__ import annotations
 
@@ -22,14 +22,15 @@ from model.artifacts.archive import pack
 from model.artifacts.verify import Verified, verify
 from model.errors import ExitCode, Failure, InputError
 
-INPUTS = ".inputs"  # in the folder of all jobs' results: what is downloaded of S3
+INPUTS = ".inputs"  # folder in RESULTS for inputs downloaded from S3
 
 
 def start_record(job: Job, results: Path, on: str) -> JobRecord:
-    """Makes the job's folder and writes its record.
+    """Creates the job's folder and writes its record.
 
     Args:
-        results: Folder of all jobs' results.
+        job: The job.
+        results: Folder with the results of all jobs.
         on: here or docker.
 
     Raises:
@@ -37,14 +38,14 @@ def start_record(job: Job, results: Path, on: str) -> JobRecord:
     """
     if job.checkpoints and job.checkpoints.startswith("s3://"):
         raise InputError(
-            f"--checkpoints {job.checkpoints}: here and on docker it is a folder of this machine; those in S3 are for "
-            f"--on sagemaker, or copy them into a folder first"
+            f"--checkpoints {job.checkpoints}: expected a folder of this machine; copy the checkpoints to one, or use "
+            f"--on sagemaker"
         )
     folder = results / job.name
     try:
         folder.mkdir(parents=True)
     except FileExistsError:
-        raise InputError(f"{folder} is there already; another --job_name") from None
+        raise InputError(f"{folder} already exists; use another --job_name") from None
     request = training_request(job) if job.is_training else processing_request(job)
     kind = "training" if job.is_training else "processing"
     record = JobRecord(job.name, job.type.name, kind, on, utc_now(), folder, request=request)
@@ -53,12 +54,18 @@ def start_record(job: Job, results: Path, on: str) -> JobRecord:
 
 
 def fetch_inputs(job: Job, record: JobRecord, clients: Clients) -> dict[str, Path]:
-    """Local paths of the inputs, by name; those in S3 are downloaded into a folder that all jobs share, only what
-    changed since an earlier job. A file that the launcher makes has none.
+    """Returns the local path of each input by name. Inputs in S3 are downloaded to a folder that all jobs share, where
+    unchanged files are reused. Files that the launcher generates have no path.
+
+    After an error the job's folder is removed, since the job has not started.
+
+    Args:
+        job: The job.
+        record: Its record.
+        clients: Clients of the AWS account, for inputs in S3.
 
     Raises:
-        InputError: An input is not in S3. Then, and after any other error, the job's folder is removed: the job has not
-            begun.
+        InputError: An input does not exist in S3.
     """
     paths = {}
     try:
@@ -70,7 +77,7 @@ def fetch_inputs(job: Job, record: JobRecord, clients: Clients) -> dict[str, Pat
                 uri = S3Uri.parse(each.source)
                 folder = paths[each.name] = mirror_path(record.folder.resolve().parent / INPUTS, uri)
                 if not any(mirror_folder(clients.s3, uri, folder)):
-                    raise InputError(f"{each.name}: {each.source}: nothing lies there")
+                    raise InputError(f"{each.name}: {each.source}: no such file or folder in S3")
     except BaseException:
         shutil.rmtree(record.folder)
         raise
@@ -78,7 +85,7 @@ def fetch_inputs(job: Job, record: JobRecord, clients: Clients) -> dict[str, Pat
 
 
 def also_logged(print_line: PrintLine, log: Path) -> PrintLine:
-    """print_line that appends each line to a job's log, too."""
+    """Returns a print_line that also appends each line to a job's log."""
 
     def print_and_log(line: str) -> None:
         with log.open("a", encoding="utf-8") as file:
@@ -91,22 +98,25 @@ def also_logged(print_line: PrintLine, log: Path) -> PrintLine:
 def collect(
     job: Job, record: JobRecord, hosts: Mapping[str, OptMl], codes: Mapping[str, int], print_line: PrintLine
 ) -> JobRecord:
-    """Moves what the hosts left into RESULTS/JOB, where every backend puts it, and saves how the job ended.
+    """Moves the hosts' outputs to RESULTS/JOB, and saves the job's exit code in its record.
 
-    A failed or stopped job keeps its hosts' folders.
+    The hosts' folders are kept if the job failed or was stopped.
 
     Args:
-        hosts: The hosts' folders.
-        codes: The hosts' exit codes, in the order in which they ended. The first that failed gives the job's exit code,
-            for the others were stopped for it.
+        job: The job.
+        record: Its record.
+        hosts: The folder of each host.
+        codes: The exit code of each host, in the order in which they ended. The job's exit code is that of the first
+            host that failed, because of which the others were stopped.
         print_line: Prints the model, the scores, or why the job failed.
 
     Returns:
         The record with the exit code.
 
     Raises:
-        Failure: A training ended with 0 and left no usable model.
+        Failure: A training ended with 0 but wrote no valid model.
     """
+    # move the outputs, and save the exit code even after an error
     results = ResultsFolder(record.folder)
     code = next((code for code in codes.values() if code), ExitCode.DONE)
     finished = True
@@ -124,10 +134,11 @@ def collect(
         record.save()
     if code == 0:
         shutil.rmtree(results.hosts, ignore_errors=True)
-        if results.hosts.exists():  # files of the container's root
-            print_line(f"warning: {results.hosts} cannot be removed; the job needs it no longer")
+        if results.hosts.exists():  # the container's root owns files in it
+            print_line(f"warning: {results.hosts} cannot be removed; it is no longer needed")
         return record
-    print_line(f"error: {job.type.name} {job.name} ended with {code}; its log: {results.log}")
+    print_line(f"error: {job.type.name} {job.name} ended with exit code {code}; log: {results.log}")
+    # print the failure file of the first host that wrote one
     failures = [hosts[host].output / "failure" for host in codes]
     reason = next((path.read_text(encoding="utf-8", errors="replace") for path in failures if path.is_file()), "")
     if reason and code not in STOPPED:
@@ -138,14 +149,14 @@ def collect(
 def _collect_training(
     job: Job, results: ResultsFolder, hosts: Sequence[OptMl], code: int, print_line: PrintLine
 ) -> Verified | None:
-    """Packs the model as SageMaker does, puts it and the output into the results, and checks the model.
+    """Packs the model as SageMaker does, moves it and the output to the results, and verifies it.
 
     Returns:
-        The model of a job that ended with 0 or was stopped; None where it left none, or failed.
+        The model of a job that ended with 0 or was stopped; None if the job failed or wrote no model.
     """
     models = [opt_ml.model for opt_ml in hosts if any(opt_ml.model.iterdir())]
     if code == 0 and not models:
-        raise Failure(f"{job.name} left no model in {', '.join(str(opt_ml.model) for opt_ml in hosts)}")
+        raise Failure(f"{job.name} wrote no model to {', '.join(str(opt_ml.model) for opt_ml in hosts)}")
     model = merge_folders(models, results.hosts / "merged") if models else None
     if model is not None:
         pack(model, results.model_archive)
@@ -155,7 +166,7 @@ def _collect_training(
         return None
     if code == 0:
         move_folder(model, results.model)
-    else:  # the hosts' folders stay as they are
+    else:  # the hosts' folders of a stopped job are kept
         shutil.copytree(model, results.model)
     verified = verify(results.model)
     print_line(model_line(verified))
@@ -171,11 +182,11 @@ def _collect_processing(
     if code == 0:
         print_scores(results, print_line)
     elif keep_parts(results):
-        print_line(f"to resume it: the same command with --resume_from {results.path.name} (and another --job_name)")
+        print_line(f"to resume, add --resume_from {results.path.name} to the same command (with another --job_name)")
 
 
 def keep_parts(results: ResultsFolder) -> bool:
-    """Moves the finished parts of an inference that was stopped, of all its hosts, to RESULTS/JOB/parts.
+    """Moves the finished parts of a stopped inference from its hosts to RESULTS/JOB/parts.
 
     Returns:
         Whether there are any.
@@ -188,18 +199,29 @@ def keep_parts(results: ResultsFolder) -> bool:
 
 
 def keep_checkpoints(job: Job, record: JobRecord, checkpoints: Path, print_line: PrintLine) -> None:
-    """After a training that is not finished, prints how to resume it; else removes its checkpoints, unless the command
-    named their folder."""
+    """Prints how to resume a training that is not finished. Removes the checkpoints of a finished one, unless
+    --checkpoints named their folder.
+
+    Args:
+        job: The job; nothing is done if it is not a training.
+        record: Its record after the end.
+        checkpoints: Folder of its checkpoints.
+        print_line: Prints a line of output.
+    """
     if not job.is_training:
         return
     if record.code or record.stopped:
-        print_line(f"to go on with it: the same command with --checkpoints {checkpoints} (and another --job_name)")
+        print_line(f"to resume, add --checkpoints {checkpoints} to the same command (with another --job_name)")
     elif not job.checkpoints:
         shutil.rmtree(checkpoints, ignore_errors=True)
 
 
 def merge_folders(folders: Sequence[Path], target: Path) -> Path:
-    """One folder with the files of several hosts, as SageMaker joins what its hosts leave; the first host's files win.
+    """Merges the folders of several hosts as SageMaker does; of files with the same name the first host's is kept.
+
+    Args:
+        folders: The folder of each host.
+        target: Folder to create if there are several.
 
     Returns:
         The only folder, or target.
@@ -213,7 +235,7 @@ def merge_folders(folders: Sequence[Path], target: Path) -> Path:
 
 
 def move_folder(source: Path, target: Path) -> None:
-    """Raises Failure where the target exists."""
+    """Moves a folder. Raises Failure if the target exists."""
     if target.exists():
-        raise Failure(f"{target} is there already")
+        raise Failure(f"{target} already exists")
     shutil.move(source, target)

@@ -1,5 +1,5 @@
-"""Creates several resources of SageMaker as one: after an error or Ctrl-C, what this command has created is deleted
-again, so that the same command can be repeated."""
+"""Creates several SageMaker resources, or none: after an error or Ctrl-C the resources created so far are deleted, so
+that the same command can be repeated."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from jobs.aws.clients import Clients
 from jobs.backends.sagemaker import create
 from jobs.requests.common import Requests
 
-DELETIONS = {  # by what created it: boto3's method that deletes it, the field of its name, and what it is
+DELETIONS = {  # creating method: (deleting method, field of the resource's name, noun in messages)
     "create_endpoint_config": ("delete_endpoint_config", "EndpointConfigName", "configuration"),
     "create_model": ("delete_model", "ModelName", "model"),
 }
 
 
 class DeferredInterrupt:
-    """Context manager in which Ctrl-C waits for the end of a call to AWS, whose outcome would be unknown otherwise.
+    """Context manager that delays Ctrl-C until the current call to AWS returns, so that its outcome is known.
 
-    It is raised by `check` and at the end of the context. A second Ctrl-C interrupts at once.
+    KeyboardInterrupt is raised by `check` and at the end of the context. A second Ctrl-C interrupts immediately.
     """
 
     def __init__(self) -> None:
@@ -42,7 +42,7 @@ class DeferredInterrupt:
         if self.pressed:
             raise KeyboardInterrupt
         self.pressed = True
-        print("Ctrl-C: waiting for AWS's answer; once more interrupts at once", file=sys.stderr)
+        print("Ctrl-C: waiting for AWS to answer; press Ctrl-C again to interrupt immediately", file=sys.stderr)
 
     def check(self) -> None:
         """Raises KeyboardInterrupt if Ctrl-C was pressed."""
@@ -53,12 +53,13 @@ class DeferredInterrupt:
 def create_all(clients: Clients, requests: Requests, interrupt: DeferredInterrupt, undo: Callable[[], str]) -> None:
     """Sends requests that create resources, in order.
 
-    After an error, or Ctrl-C before the last of them, the resources that this call has created are deleted again, and a
-    line says so.
+    After an error, or Ctrl-C before the last request, deletes the resources created so far and prints their names.
 
     Args:
-        interrupt: Entered; Ctrl-C is noticed between two requests.
-        undo: Undoes what the command did before, such as an upload; returns what it has deleted, "" for nothing.
+        clients: Clients of the AWS account.
+        requests: boto3 methods and their arguments.
+        interrupt: An entered context; it is checked between two requests.
+        undo: Undoes earlier steps of the command, such as an upload. Returns what it deleted, "" for nothing.
     """
     created: Requests = []
     try:
@@ -68,28 +69,29 @@ def create_all(clients: Clients, requests: Requests, interrupt: DeferredInterrup
             created = [(method, request), *created]
     except BaseException:
         deleted: list[str] = []
-        left: list[str] = []
+        not_deleted: list[str] = []
         for method, request in created:
-            words, is_deleted = delete(clients, method, request)
-            (deleted if is_deleted else left).append(words)
+            resource, is_deleted = delete(clients, method, request)
+            (deleted if is_deleted else not_deleted).append(resource)
         if uploaded := undo():
             deleted.append(uploaded)
         if deleted:
-            print(f"deleted again: {', '.join(deleted)}")
-        for words in left:
-            print(f"warning: not deleted: {words}")
+            print(f"undone, deleted: {', '.join(deleted)}")
+        for resource in not_deleted:
+            print(f"warning: not deleted: {resource}")
         raise
 
 
 def delete(clients: Clients, created_by: str, request: Any) -> tuple[str, bool]:
-    """Deletes what a request has created; it may be gone already.
+    """Deletes a resource; one that no longer exists counts as deleted.
 
     Args:
-        created_by: Method that has created it, one of DELETIONS.
-        request: The arguments, or any mapping with the field of its name.
+        clients: Clients of the AWS account.
+        created_by: The method that created the resource, a key of DELETIONS.
+        request: The arguments of that method, or any mapping that contains the resource's name.
 
     Returns:
-        What it is, in words, with the reason where it is not deleted; whether it is deleted.
+        The noun and name of the resource, or the error message if it is not deleted; whether it is deleted.
     """
     from botocore.exceptions import BotoCoreError, ClientError
 

@@ -1,13 +1,13 @@
-"""Deploy a model to a SageMaker endpoint: real-time, serverless, asynchronous, or of several models.
+"""Deploy a model to a SageMaker endpoint: real-time, serverless, asynchronous or multi-model.
 
     python -m jobs deploy --model_dir JOB --instance ml.m5.large --wait
     python -m jobs deploy --model_dir JOB --kind serverless --memory_mb 4096
     python -m jobs deploy --model_dir JOB --kind async --min_instances 0 --max_instances 4
     python -m jobs deploy --model_dir JOB --job_name ENDPOINT --update --rollback_alarms ALARM
 
---update puts the model behind a running endpoint: new machines serve before the former ones end. Where they do not
-start, or an alarm goes off, SageMaker goes back to the former model. After success the former configuration and model
-are deleted.
+--update replaces the model of a running endpoint without downtime: new machines start first, then the old ones are
+removed. If the new machines do not start, or an alarm goes off, SageMaker rolls back to the old model. After a
+successful update the old configuration and model are deleted.
 """
 
 from __future__ import annotations
@@ -46,6 +46,7 @@ from model.errors import ExitCode, InputError
 
 
 def main(argv: Sequence[str]) -> int:
+    # build the requests
     flags, _ = read_flags("deploy", argv, __doc__ or "")
     model = read_model(
         flags,
@@ -55,37 +56,42 @@ def main(argv: Sequence[str]) -> int:
         is_multi_model=flags.kind == MULTI_MODEL,
     )
     if flags.kind == SERVERLESS and not model.hosted.model.endswith(".tar.gz"):
-        raise InputError(f"--model_dir {model.hosted.model}: a serverless endpoint takes model.tar.gz, no prefix")
+        raise InputError(
+            f"--model_dir {model.hosted.model}: a serverless endpoint requires a model.tar.gz, not an s3:// prefix"
+        )
     endpoint, scaling = read_endpoint(flags, model.hosted.name)
     requests = endpoint_requests(flags, model, endpoint)
     policies = scaling_requests(scaling) if scaling else []
     replaces = ENDPOINT if flags.update else None
     if check_or_print(flags, [*requests, *policies], name=endpoint.name, replaces=replaces):
         return ExitCode.DONE
+    # check the endpoint to update, and upload the model
     clients = Clients(flags.region, flags.profile)
     update = former_endpoint(clients, endpoint.name, model.hosted, scaling) if flags.update else None
     if update:
         requests = endpoint_requests(flags, model, endpoint, keep_count=update.keeps_count)
     model.upload(clients)
     folder = Path(flags.results) / endpoint.name
-    earlier = read_record(folder)
+    previous_record = read_record(folder)
 
     def undo() -> str:
         if update:
             update.restore_scaling()
         return model.undo_upload(clients)
 
+    # create all resources or none
     with DeferredInterrupt() as interrupt:
         if update:
             update.prepare()
         create_all(clients, requests, interrupt, undo)
         save_record(clients, ENDPOINT, "deploy", folder, requests[-1][1], {})
-        print(f"{'updating' if update else 'started'} endpoint {endpoint.name}; {how_to_delete(endpoint.name)}")
+        print(f"{'updating' if update else 'creating'} endpoint {endpoint.name}; {how_to_delete(endpoint.name)}")
     if not (flags.wait or update or scaling):
         return ExitCode.DONE
+    # wait until the endpoint is in service; scaling can be set only then
     follower = Follower(clients, ENDPOINT, endpoint.name)
     if update:
-        return update.follow(follower, earlier)
+        return update.follow(follower, previous_record)
     description = follower.follow()
     code, lines = outcome(ENDPOINT, endpoint.name, description, [])
     print("\n".join(lines))
@@ -95,10 +101,11 @@ def main(argv: Sequence[str]) -> int:
 
 
 def read_endpoint(flags: Any, name: str) -> tuple[Endpoint, Scaling | None]:
-    """The endpoint that the flags describe, and how it is scaled.
+    """Returns the endpoint that the flags describe, and its scaling (None without --max_instances).
 
     Args:
-        name: Of the endpoint where --job_name gives none.
+        flags: The launcher's flags.
+        name: The endpoint's name if --job_name is empty.
     """
     endpoint = Endpoint(
         name=flags.job_name or name,
@@ -118,10 +125,13 @@ def read_endpoint(flags: Any, name: str) -> tuple[Endpoint, Scaling | None]:
 def endpoint_requests(
     flags: Any, model: ModelToHost, endpoint: Endpoint, keep_count: bool = False
 ) -> list[tuple[str, Request]]:
-    """The requests that create the model and configuration, and create or update the endpoint.
+    """Returns the requests that create the model and configuration, and create or update the endpoint.
 
     Args:
-        keep_count: As of update_request.
+        flags: The launcher's flags.
+        model: The model to deploy.
+        endpoint: The endpoint to create or update.
+        keep_count: Whether an update keeps the current number of machines.
     """
     hosted = model.hosted
     if flags.update:
@@ -136,4 +146,5 @@ def endpoint_requests(
 
 
 def how_to_delete(name: str) -> str:
-    return f"python -m jobs stop {name} deletes it"
+    """Returns the end of a message: how to delete an endpoint."""
+    return f"delete it with: python -m jobs stop {name}"

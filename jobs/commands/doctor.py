@@ -1,6 +1,9 @@
-"""Check what the backends need (container engine, region, credentials, role, bucket, image) and list what is missing.
+"""Check Docker, AWS region, credentials, role, bucket and container image, and list everything that is missing.
 
-python -m jobs doctor
+    python -m jobs doctor
+    python -m jobs doctor --region eu-west-1 --profile research
+
+The exit code is 1 if a check fails.
 """
 
 from __future__ import annotations
@@ -16,7 +19,7 @@ from jobs.spec.command_line import read_flags
 from jobs.spec.flags import LOCAL_IMAGE
 from model.errors import ExitCode, Failure, InputError
 
-DOMAINS = (  # of AWS's partitions (botocore's partitions.json), and of the endpoints for IPv6
+DOMAINS = (  # domains of AWS's partitions (botocore's partitions.json) and of IPv6 endpoints
     *("amazonaws.com", "amazonaws.com.cn", "amazonaws.eu", "c2s.ic.gov", "sc2s.sgov.gov", "cloud.adc-e.uk"),
     *("csp.hci.ic.gov", "on.aws", "on.amazonwebservices.com.cn", "on.amazonwebservices.eu"),
 )
@@ -27,7 +30,7 @@ ECR_IMAGE = (
 ROLE_ARN = r"arn:aws[a-z-]*:iam::\d{12}:role/(?:.*/)?([^/]+)"
 MISSING = ("NoSuchBucket", "NoSuchEntity", "RepositoryNotFoundException", "ImageNotFoundException")  # error codes
 
-Check = Callable[[Clients, Any], str]  # returns what was found; raises InputError or Failure
+Check = Callable[[Clients, Any], str]  # returns what it checked; raises InputError or Failure
 
 
 def main(argv: Sequence[str]) -> int:
@@ -37,7 +40,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def diagnose(clients: Clients, flags: Any) -> int:
-    """Prints a line for each check; returns how many failed."""
+    """Prints one line per check; returns the number of failed checks."""
     failed = 0
     for name, check in CHECKS.items():
         try:
@@ -45,14 +48,14 @@ def diagnose(clients: Clients, flags: Any) -> int:
         except (InputError, Failure) as error:
             failed += 1
             print(f"missing  {name}: {error}")
-    print(f"{failed} of {len(CHECKS)} checks failed" if failed else "all is there")
+    print(f"{failed} of {len(CHECKS)} checks failed" if failed else f"all {len(CHECKS)} checks passed")
     return failed
 
 
 def _engine(_: Clients, flags: Any) -> str:
     image = flags.image if flags.image and not re.fullmatch(ECR_IMAGE, flags.image) else LOCAL_IMAGE
     check_engine(image)
-    return f"{engine('version', '--format', '{{.Server.Version}}')}, with the image {image}"
+    return f"{engine('version', '--format', '{{.Server.Version}}')}, with image {image}"
 
 
 def _region(clients: Clients, flags: Any) -> str:
@@ -69,14 +72,16 @@ def _credentials(clients: Clients, flags: Any) -> str:
 
 def _role(clients: Clients, flags: Any) -> str:
     if not flags.role:
-        raise InputError("set --role, or SAGEMAKER_ROLE in the environment or .env, to the ARN of the jobs' role")
+        raise InputError("set --role, or SAGEMAKER_ROLE in the environment or .env, to the ARN of the role of the jobs")
     arn = re.fullmatch(ROLE_ARN, flags.role)
     if not arn:
-        raise InputError(f"{flags.role!r} is no role's ARN, arn:aws:iam::ACCOUNT:role/NAME")
+        raise InputError(f"--role {flags.role!r} is not the ARN of a role; expected arn:aws:iam::ACCOUNT:role/NAME")
     _region(clients, flags)
     role = _ask("role", clients.client("iam").get_role, RoleName=arn[1])["Role"]
     if "sagemaker.amazonaws.com" not in str(role.get("AssumeRolePolicyDocument")):
-        raise InputError(f"{flags.role}: its trust policy does not let sagemaker.amazonaws.com assume it")
+        raise InputError(
+            f"{flags.role}: sagemaker.amazonaws.com may not assume this role; allow it in the role's trust policy"
+        )
     return str(role["Arn"])
 
 
@@ -87,16 +92,23 @@ def _bucket(clients: Clients, flags: Any) -> str:
     answer = _ask("bucket", clients.s3.get_bucket_location, Bucket=flags.bucket)
     region = answer["LocationConstraint"] or "us-east-1"  # S3 answers None for its oldest region
     if region != jobs_region:
-        raise InputError(f"{flags.bucket} is in {region}, the jobs run in {jobs_region}")
+        raise InputError(
+            f"bucket {flags.bucket} is in {region}, but jobs run in {jobs_region}; use a bucket in {jobs_region}, or "
+            f"--region {region}"
+        )
     return str(flags.bucket)
 
 
 def _image(clients: Clients, flags: Any) -> str:
     if not flags.image:
-        raise InputError("set --image, or SAGEMAKER_IMAGE in the environment or .env; python -m jobs image pushes one")
+        raise InputError(
+            "set --image, or SAGEMAKER_IMAGE in the environment or .env; push one with python -m jobs image"
+        )
     uri = re.fullmatch(ECR_IMAGE, flags.image)
     if not uri:
-        raise InputError(f"{flags.image!r} is no image of ECR, ACCOUNT.dkr.ecr.REGION.amazonaws.com/NAME:TAG")
+        raise InputError(
+            f"--image {flags.image!r} is not an image in ECR; expected ACCOUNT.dkr.ecr.REGION.amazonaws.com/NAME:TAG"
+        )
     account, _, repository, tag, digest = uri.groups()
     _region(clients, flags)
     image_id = {"imageDigest": digest} if digest else {"imageTag": tag or "latest"}
@@ -106,7 +118,7 @@ def _image(clients: Clients, flags: Any) -> str:
 
 
 def _ask(action: str, method: Callable[..., Any], **request: Any) -> Any:
-    """The answer of a boto3 method. Raises InputError where what it names does not exist, or AWS refuses."""
+    """Calls a boto3 method. Raises InputError if the resource does not exist or AWS denies access."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:

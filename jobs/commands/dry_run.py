@@ -1,5 +1,5 @@
-"""What every subcommand that sends requests does first: it checks them, looks whether the name is free, and prints
-what they can cost; --dry_run prints them as JSON and sends nothing."""
+"""The first step of every subcommand that sends requests: validate them, check that the name is free, and print what
+they can cost. With --dry_run the requests are printed as JSON and nothing is sent."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from jobs.requests.common import Requests, requests_json
 def check_or_print(
     flags: Any, requests: Requests, also_checked: Requests = (), *, name: str | None, replaces: JobKind | None = None
 ) -> bool:
-    """Checks requests and the name before anything is uploaded or created; with --dry_run prints the requests.
+    """Checks requests and the job's name before anything is uploaded or created; with --dry_run prints the requests.
 
     Args:
-        flags: The launcher's.
-        requests: What the subcommand will send.
-        also_checked: Requests in the requests, such as the steps of a pipeline; not printed.
-        name: Of the record that the subcommand will write; None where it writes none.
-        replaces: Kind of job whose own record of that name it replaces.
+        flags: The launcher's flags.
+        requests: The requests that the subcommand will send.
+        also_checked: Requests that are part of other requests, such as the steps of a pipeline; they are not printed.
+        name: Name of the record that the subcommand will write, None if it writes none.
+        replaces: Kind of job whose record of the same name is replaced.
 
     Returns:
-        Whether it is a dry run, which ends here.
+        Whether this is a dry run, which ends here.
 
     Raises:
-        InputError: With all that is wrong in the requests, or RESULTS/NAME is another job's.
+        InputError: Requests are invalid (the message lists all errors), or RESULTS/NAME belongs to another job.
     """
     check_requests([*also_checked, *requests])
     if flags.dry_run:

@@ -1,7 +1,9 @@
-"""Download the results of a job on SageMaker and check its model.
+"""Download the results of a job on SageMaker to RESULTS/JOB and verify its model.
 
-python -m jobs fetch             the newest job
-python -m jobs fetch JOB
+    python -m jobs fetch            # the newest job
+    python -m jobs fetch JOB
+
+A job with --on here or docker needs no download: its results are already in RESULTS/JOB.
 """
 
 from __future__ import annotations
@@ -19,12 +21,12 @@ from model.errors import ExitCode, InputError
 def main(argv: Sequence[str]) -> int:
     job = read_job_name("fetch", argv, __doc__ or "")
     if job.kind is None:
-        print(f"{job.name} ran on this machine; what it made is in {job.results.path}")
+        print(f"{job.name} ran on this machine; its results are in {job.results.path}")
         return ExitCode.DONE
     description = job.follower().describe()
     status = job.kind.status(description)
     if status not in ENDED:
-        raise InputError(f"{job.name} has not ended: {status}; python -m jobs logs {job.name} follows it")
+        raise InputError(f"{job.name} has not ended: {status}; follow it with: python -m jobs logs {job.name}")
     if job.kind is PIPELINE:
         fetch_pipeline(job.clients, description, job.results.path, print)
     else:

@@ -1,4 +1,4 @@
-"""Finds a job by its name: by its record on this machine, else by asking SageMaker."""
+"""Finds a job by name: first in the records on this machine, then on SageMaker."""
 
 from __future__ import annotations
 
@@ -25,12 +25,14 @@ class FoundJob:
     """A job that was started.
 
     Attributes:
-        command: Subcommand that started it; SageMaker's kind of job where it was started elsewhere.
+        name: Name of the job.
+        command: Subcommand that started it, or SageMaker's kind of job if it was started elsewhere.
         on: here, docker or sagemaker.
-        results: Its results on this machine.
-        kind: SageMaker's kind; None for a job on this machine.
-        arn: Of a pipeline's execution, which has no name.
-        state: How a job on this machine stands.
+        results: Its results folder on this machine.
+        kind: SageMaker's kind of job, None for a job on this machine.
+        clients: Clients of the AWS account.
+        arn: ARN of a pipeline execution, which has no name.
+        state: State of a job on this machine: done, stopped, ...
     """
 
     name: str
@@ -44,14 +46,14 @@ class FoundJob:
 
     @property
     def request(self) -> dict[str, Any]:
-        """The arguments of its kind's methods."""
+        """The arguments that name the job in calls to SageMaker."""
         assert self.kind is not None
         return {self.kind.name_field: self.arn or self.name}
 
     def follower(self) -> Follower:
         """Raises InputError for a job on this machine."""
         if self.kind is None:
-            raise InputError(f"{self.name} ran on this machine; its folder is {self.results.path}")
+            raise InputError(f"{self.name} ran on this machine; its results are in {self.results.path}")
         if self.kind is PIPELINE:
             return PipelineFollower(self.clients, self.kind, self.name, arn=self.arn)
         if self.kind is TUNING:
@@ -60,20 +62,20 @@ class FoundJob:
 
 
 def read_job_name(command: str, argv: Sequence[str], usage: str) -> FoundJob:
-    """The job that the command line of a subcommand names. Raises InputError where there is none."""
+    """Returns the job that a subcommand's command line names. Raises InputError if there is none."""
     flags, _ = read_flags(command, argv, usage)
     return find_job(flags)
 
 
 def find_job(flags: Any) -> FoundJob:
-    """The job that flags.job names. Raises InputError where there is none."""
+    """Returns the job that flags.job names. Raises InputError if there is none."""
     if len(flags.job) > 1:
-        raise InputError(f"one job at a time, not {len(flags.job)}: {' '.join(flags.job)}")
+        raise InputError(f"expected one job, not {len(flags.job)}: {' '.join(flags.job)}")
     name, results = (flags.job or [LATEST])[0], Path(flags.results)
     record = find_record(results, name)
     if record is not None:
         if record.on == SAGEMAKER and record.kind not in RECORDED_KINDS:
-            raise InputError(f"{record.folder}: a record of kind {record.kind!r}, which this version does not know")
+            raise InputError(f"{record.folder}: this version does not support jobs of kind {record.kind!r}")
         return FoundJob(
             name=record.name,
             command=record.command,
@@ -88,12 +90,12 @@ def find_job(flags: Any) -> FoundJob:
     kind = find_kind(clients, name) if name != LATEST and clients.session.region_name else None
     if kind is None:
         required_record(results, name)
-        raise InputError(f"no job {name!r} in {results}")
+        raise InputError(f"no job {name!r} in {results} or on SageMaker")
     return FoundJob(name, kind.name, SAGEMAKER, ResultsFolder(results / name), kind, clients)
 
 
 def find_kind(clients: Clients, name: str) -> JobKind | None:
-    """The kind of the SageMaker job of this name, None where there is none."""
+    """Returns the kind of the SageMaker job of this name, None if there is none."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     for kind in NAMED_KINDS.values():
@@ -111,7 +113,13 @@ def find_kind(clients: Clients, name: str) -> JobKind | None:
 
 
 def newest_jobs(clients: Clients, kinds: list[JobKind], most: int) -> Iterator[dict[str, Any]]:
-    """Kind, name, status and time of creation of the newest jobs in SageMaker, `most` of each kind."""
+    """Yields kind, name, status and creation time of the newest SageMaker jobs.
+
+    Args:
+        clients: Clients of the AWS account.
+        kinds: Kinds of jobs to list.
+        most: Number of jobs per kind, at most.
+    """
     from botocore.exceptions import BotoCoreError, ClientError
 
     for kind in kinds:

@@ -1,4 +1,4 @@
-"""The model of transform, deploy and register: found by folder, S3 URI or job name, and uploaded where it is local."""
+"""The model of transform, deploy and register: a folder, an S3 URI or a job's model; a local model is uploaded."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from model.errors import Failure, InputError
 
 @dataclass(frozen=True)
 class ModelToHost:
-    """A model and the local folder to upload first, None where the model is in S3 already."""
+    """A model, and the local folder to upload first (None if the model is already in S3)."""
 
     hosted: HostedModel
     local: Path | None
 
     def upload(self, clients: Clients) -> None:
-        """Checks, packs and uploads a local model; after Ctrl-C nothing of it is left, so that the same command can be
-        repeated. Raises InputError where its S3 URI is taken."""
+        """Verifies, packs and uploads a local model. After Ctrl-C the upload is deleted, so that the same command can
+        be repeated. Raises InputError if its S3 URI is already in use."""
         if self.local is None:
             return
         uri = self.hosted.model
@@ -40,17 +40,17 @@ class ModelToHost:
         with tempfile.TemporaryDirectory(prefix="rarebird-") as folder:
             archive = Path(folder) / MODEL_ARCHIVE
             pack(self.local, archive)
-            require_free(clients, uri)
+            require_no_object(clients, uri)
             prefix = S3Uri.parse(uri.removesuffix(MODEL_ARCHIVE))
             try:
                 summary = upload_folder(clients.s3, archive, prefix, kms_key=self.hosted.account.kms_key)
-            except KeyboardInterrupt:  # what is on its way arrives all the same
+            except KeyboardInterrupt:  # parts that are already being sent still arrive
                 self.undo_upload(clients)
                 raise
             print(f"model: {summary}")
 
     def undo_upload(self, clients: Clients) -> str:
-        """Deletes what `upload` has uploaded, for nothing uses it; returns its URI, "" where it was in S3 already."""
+        """Deletes the model that `upload` uploaded. Returns its URI, "" if nothing was uploaded."""
         if self.local is None:
             return ""
         uri = S3Uri.parse(self.hosted.model)
@@ -65,21 +65,21 @@ class ModelToHost:
 def read_model(
     flags: Any, stem: str, *, name: str = "", variables: Mapping[str, str] | None = None, is_multi_model: bool = False
 ) -> ModelToHost:
-    """The model that --model_dir names.
+    """Returns the model that --model_dir names.
 
     Args:
-        flags: The launcher's.
-        stem: Beginning of the name where neither `name` nor --job_name gives one.
-        name: Of the SageMaker model; "" for --job_name.
-        variables: Of the server; those of --environment win.
-        is_multi_model: As of HostedModel.
+        flags: The launcher's flags.
+        stem: Beginning of the generated name, if neither `name` nor --job_name is set.
+        name: Name of the SageMaker model; "" for --job_name.
+        variables: Environment variables of the server; --environment takes precedence.
+        is_multi_model: Whether --model_dir is a prefix of several archives.
 
     Raises:
-        InputError: There is no such model, or the account is incomplete.
+        InputError: There is no such model, or role, bucket or image is missing.
     """
-    require(flags, *(name for name in ("role", "bucket", "image") if hasattr(flags, name)))  # a version has no role
+    require(flags, *(name for name in ("role", "bucket", "image") if hasattr(flags, name)))  # register has no --role
     if not flags.model_dir:
-        raise InputError("--model_dir: name the model: s3://.../model.tar.gz, a saved model's folder, or a job")
+        raise InputError("--model_dir is missing: name a job, the folder of a saved model, or s3://.../model.tar.gz")
     account = flags.account()
     source = resolve_source(flags.model_dir, "model", flags, find_output)
     local = None if is_remote(source) else find_model(Path(source))
@@ -91,12 +91,12 @@ def read_model(
 
 
 def own_prefix(account: Account, name: str, part: str) -> str:
-    """Where a local model or its evaluation is uploaded to: below the name, for what is registered or deployed under
-    another name must stay as it is."""
+    """Returns the S3 prefix that a local model or its evaluation is uploaded to. It contains the name, so that models
+    registered or deployed under other names are not replaced."""
     return f"{account.root}/{name}/{part}/"
 
 
-def require_free(clients: Clients, uri: str) -> None:
-    """Raises InputError where an object has this URI already: a version or an endpoint may use it."""
+def require_no_object(clients: Clients, uri: str) -> None:
+    """Raises InputError if there is an object at this URI: a model version or an endpoint may use it."""
     if object_exists(clients.s3, S3Uri.parse(uri)):
-        raise InputError(f"{uri} is there already; another --job_name")
+        raise InputError(f"{uri} already exists; use another --job_name")

@@ -1,7 +1,10 @@
-"""Build the image and push it to ECR. The repository is created if it does not exist, with tags that never change.
+"""Build the container image and push it to ECR. The repository is created if needed, with immutable tags.
 
-python -m jobs image --region eu-west-1                 # tag: the commit
-python -m jobs image --region eu-west-1 --build false   # pushes the image rarebird that was built before
+    python -m jobs image --region eu-west-1                  # the tag is the git commit
+    python -m jobs image --region eu-west-1 --build false    # push the existing local image `rarebird`
+    python -m jobs image --push false                        # only build
+
+To run jobs with the image, add the line SAGEMAKER_IMAGE=... that is printed to .env.
 """
 
 from __future__ import annotations
@@ -23,7 +26,7 @@ from jobs.spec.command_line import read_flags
 from jobs.spec.flags import LOCAL_IMAGE
 from model.errors import ExitCode, Failure, InputError
 
-CHANGED = "-changed-"  # in the tag of files that differ from their commit
+CHANGED = "-changed-"  # in the tag of an image with uncommitted changes
 
 
 def main(argv: Sequence[str]) -> int:
@@ -36,8 +39,8 @@ def main(argv: Sequence[str]) -> int:
     uri = f"{repository_uri(ecr, flags.repository)}:{tag}"
     if image_exists(ecr, flags.repository, tag):
         if flags.tag or flags.base_image or CHANGED in tag:
-            raise InputError(f"{uri} is there already, and tags never change; another --tag")
-        print(f"{uri} is there already, of this commit; nothing is to do")
+            raise InputError(f"{uri} already exists, and tags are immutable; use another --tag")
+        print(f"{uri} already exists for this commit; nothing to do")
         return ExitCode.DONE
     if flags.build:
         build(flags)
@@ -45,18 +48,19 @@ def main(argv: Sequence[str]) -> int:
     engine("tag", LOCAL_IMAGE, uri)
     if run_in_terminal(ENGINE, "push", uri):
         raise Failure(f"docker push {uri} failed")
-    print(f"{uri}\nSAGEMAKER_IMAGE={uri} in .env makes it the jobs' image")
+    print(f"pushed {uri}; to run jobs with it, add this line to .env:\nSAGEMAKER_IMAGE={uri}")
     return ExitCode.DONE
 
 
 def build(flags: ImageFlags) -> None:
+    """Builds the local image. Raises Failure if docker fails."""
     arguments = ["--build-arg", f"BASE_IMAGE={flags.base_image}"] if flags.base_image else []
     if run_in_terminal(ENGINE, "build", "--tag", LOCAL_IMAGE, *arguments, str(PROJECT_ROOT)):
         raise Failure("docker build failed")
 
 
 def run_in_terminal(*command: str) -> int:
-    """Runs a command whose output goes to the terminal; returns its exit code."""
+    """Runs a command with its output on the terminal; returns its exit code."""
     try:
         return subprocess.run(command).returncode
     except FileNotFoundError:
@@ -64,20 +68,20 @@ def run_in_terminal(*command: str) -> int:
 
 
 def commit_tag(folder: Path) -> str:
-    """The tag for a folder's files: their commit, with a hash of the differences where files differ from it.
+    """Returns the tag of an image built from a folder: the git commit, and a hash of uncommitted changes if any.
 
     Raises:
-        InputError: The folder is no git checkout.
+        InputError: The folder is not a git checkout.
     """
 
     def git(*arguments: str) -> bytes:
         try:
-            done = subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True)
+            completed = subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True)
         except FileNotFoundError:
-            raise InputError("git is not installed; name a --tag") from None
-        if done.returncode:
-            raise InputError(f"{folder} is no git checkout; name a --tag")
-        return done.stdout
+            raise InputError("git is not installed; set --tag") from None
+        if completed.returncode:
+            raise InputError(f"{folder} is not a git checkout; set --tag")
+        return completed.stdout
 
     commit = git("rev-parse", "--short=12", "HEAD").decode().strip()
     if not git("status", "--porcelain").strip():
@@ -91,7 +95,7 @@ def commit_tag(folder: Path) -> str:
 
 
 def repository_uri(ecr: Any, name: str) -> str:
-    """The URI of a repository, which is created unless it exists."""
+    """Returns the URI of a repository, which is created if it does not exist."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
@@ -111,6 +115,7 @@ def repository_uri(ecr: Any, name: str) -> str:
 
 
 def image_exists(ecr: Any, repository: str, tag: str) -> bool:
+    """Whether a repository in ECR has an image with this tag."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
@@ -122,7 +127,7 @@ def image_exists(ecr: Any, repository: str, tag: str) -> bool:
 
 
 def log_in(ecr: Any) -> None:
-    """Passes the registry's password to docker on stdin, so that it is in no command line and no log."""
+    """Logs docker in to ECR. The password is passed on stdin, so that it is in no command line or log."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
@@ -132,8 +137,8 @@ def log_in(ecr: Any) -> None:
     user, _, password = base64.b64decode(authorization["authorizationToken"]).decode().partition(":")
     command = [ENGINE, "login", "--username", user, "--password-stdin", authorization["proxyEndpoint"]]
     try:
-        done = subprocess.run(command, input=password, capture_output=True, text=True)
+        completed = subprocess.run(command, input=password, capture_output=True, text=True)
     except FileNotFoundError:
         raise InputError("docker is not installed") from None
-    if done.returncode:
-        raise Failure(f"docker login: {done.stderr.replace(password, '...').strip()}")
+    if completed.returncode:
+        raise Failure(f"docker login failed: {completed.stderr.replace(password, '...').strip()}")

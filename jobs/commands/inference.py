@@ -3,7 +3,7 @@
     python -m jobs inference --data data/eval --model_dir results/JOB/model
     python -m jobs inference --data data/eval --model_dir JOB --on sagemaker --wait
 
---model_dir takes the folder of a saved model, s3://.../model.tar.gz or the name of a training. The predictions are
+--model_dir is the folder of a saved model, s3://.../model.tar.gz or the name of a training job. The predictions are
 written to RESULTS/JOB/output.
 """
 

@@ -1,8 +1,8 @@
-"""Predict images from several views of each (test-time augmentation): --num_tta, 4 by default.
+"""Predict images with test-time augmentation: the predictions for --num_tta views of each image are averaged.
 
     python -m jobs inference_TTA --data data/eval --model_dir JOB --num_tta 8
 
-Otherwise the same as `python -m jobs inference`.
+All other flags are those of `python -m jobs inference`.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""Ask an endpoint about images: prints the classes and their probabilities as inference.py does for single images.
+"""Predict images with an endpoint, and print the most probable classes of each image.
 
     python -m jobs invoke ENDPOINT image.jpg other.png
     python -m jobs invoke ENDPOINT image.jpg --json
 
-An asynchronous endpoint takes its requests from S3: the images are uploaded beside its answers, and the S3 URI of each
-answer is printed. Ends with 1 where no image has an answer.
+For an asynchronous endpoint the images are uploaded to S3 first, and the S3 URI of each answer is printed. The exit
+code is 1 if no image was predicted.
 """
 
 from __future__ import annotations
@@ -27,18 +27,20 @@ from model.runtime.terminal import text_table
 def main(argv: Sequence[str]) -> int:
     flags, _ = read_flags("invoke", argv, __doc__ or "")
     if len(flags.names) < 2:
-        raise InputError("name the endpoint and images: python -m jobs invoke ENDPOINT image.jpg ...")
+        raise InputError("expected an endpoint and at least one image: python -m jobs invoke ENDPOINT image.jpg ...")
+    # check images and endpoint before anything is sent
     name, *paths = flags.names
     images = [Path(path) for path in paths]
     check_images(images)
     clients = Clients(flags.region, flags.profile)
     endpoint = live_endpoint(clients, name)
     if endpoint.status != IN_SERVICE:
-        raise Failure(f"endpoint {name} is {endpoint.status}; python -m jobs logs {name} follows it until it answers")
+        raise Failure(f"endpoint {name} is {endpoint.status}; follow it with: python -m jobs logs {name}")
     check_sizes(images, endpoint.kind)
+    # send the images
     if endpoint.kind == ASYNC:
         if flags.target_model:
-            raise InputError("--target_model: an asynchronous endpoint has one model")
+            raise InputError("--target_model: an asynchronous endpoint has only one model; remove the flag")
         submitted = [submit(clients, endpoint.name, endpoint.output, image) for image in images]
         for image, request in zip(images, submitted):
             print(f"{image}: {request.output}", file=sys.stderr if flags.json else sys.stdout)
@@ -49,12 +51,15 @@ def main(argv: Sequence[str]) -> int:
         answers = ask_all(clients, name, images, flags)
     print_answers(images, answers, flags.json)
     if not any(answer.content for answer in answers):
-        raise Failure(f"none of {len(images)} images has an answer" if len(images) > 1 else "the image has no answer")
+        raise Failure(
+            f"none of {len(images)} images was predicted" if len(images) > 1 else "the image was not predicted"
+        )
     return ExitCode.DONE
 
 
 def ask_all(clients: Clients, endpoint: str, images: Sequence[Path], flags: Any) -> list[Answer]:
-    """The answers of a real-time or serverless endpoint. Where it fails, the answers so far are printed first."""
+    """Returns the answers of a real-time or serverless endpoint. If a request fails, prints the answers so far and
+    raises its error."""
     answers: list[Answer] = []
     try:
         for image in images:
@@ -67,25 +72,27 @@ def ask_all(clients: Clients, endpoint: str, images: Sequence[Path], flags: Any)
 
 
 def check_images(images: Sequence[Path]) -> None:
-    """Raises InputError with all that are no files."""
+    """Raises InputError that lists all paths that are not files."""
     problems = Problems("images")
     for image in images:
         if image.is_dir():
-            problems.add("a folder", str(image), "python -m jobs transform and inference predict folders")
+            problems.add("a folder", str(image), "predict folders with python -m jobs inference or transform")
         elif not image.is_file():
             problems.add("no such file", str(image))
     problems.raise_if_any()
 
 
 def check_sizes(images: Sequence[Path], kind: str) -> None:
-    """Raises InputError with all that are too large for an endpoint of this kind."""
+    """Raises InputError that lists all images that are too large for an endpoint of this kind."""
     most = PAYLOAD_BYTES[kind]
     problems = Problems("images")
     for image in images:
         size = image.stat().st_size
         if size > most:
             advice = (
-                "" if kind == ASYNC else f"an endpoint of kind async takes up to {PAYLOAD_BYTES[ASYNC] // MIB:,} MiB"
+                ""
+                if kind == ASYNC
+                else f"an endpoint of kind async accepts images of up to {PAYLOAD_BYTES[ASYNC] // MIB:,} MiB"
             )
             text = f"{image}: {size / MIB:,.1f} MiB, expected at most {most // MIB:,}"
             problems.add(f"too large for a request to an endpoint of kind {kind}", text, advice)
@@ -93,7 +100,14 @@ def check_sizes(images: Sequence[Path], kind: str) -> None:
 
 
 def print_answers(images: Sequence[Path], answers: Sequence[Answer], as_json: bool) -> None:
-    """Prints a table, or with as_json a line of JSON an image, also where the answers name no classes."""
+    """Prints the answers of an endpoint.
+
+    Args:
+        images: The images.
+        answers: The answer to each image.
+        as_json: Whether to print one line of JSON per image, which is also done if answers have no class names. False
+            prints a table.
+    """
     if as_json or not all(answer.error or answer.has_names for answer in answers):
         for image, answer in zip(images, answers):
             print(

@@ -1,6 +1,9 @@
-"""List the jobs that were started from this machine, or with --all those of the AWS account.
+"""List the jobs that were started from this machine, or with --all the jobs of the AWS account.
 
-python -m jobs list
+    python -m jobs list
+    python -m jobs list --all --most 50
+
+The status of jobs on SageMaker is listed only with --all.
 """
 
 from __future__ import annotations
@@ -32,7 +35,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _state(record: JobRecord) -> str:
-    """How a job stands, "" where only SageMaker knows."""
+    """Returns the state of a job, "" if only SageMaker has it."""
     if record.restarted_as:
         return f"restarted as {record.restarted_as}"
     if record.on == SAGEMAKER:

@@ -1,4 +1,4 @@
-"""An endpoint as it is on SageMaker: its configuration, models and machines, found by its name."""
+"""Reads an endpoint from SageMaker by name: its configuration, models and machines."""
 
 from __future__ import annotations
 
@@ -17,18 +17,19 @@ from jobs.spec.job import UNIQUE_TAIL, unique_name
 from model.errors import InputError, did_you_mean
 
 IN_SERVICE = "InService"
-MOST_NAMES = 100  # newest endpoints among which the nearest name is looked for
+MOST_NAMES = 100  # newest endpoints that are searched for the nearest name
 
 
 @dataclass(frozen=True)
 class LiveEndpoint:
-    """What SageMaker says of an endpoint.
+    """An endpoint as SageMaker describes it.
 
     Attributes:
-        name, status: "InService" where it answers.
+        name: Name of the endpoint.
+        status: "InService" if it serves requests.
         config: Name of its configuration.
         variants: ProductionVariants of the configuration.
-        output: AsyncInferenceConfig's OutputConfig, {} where it is not asynchronous.
+        output: OutputConfig of AsyncInferenceConfig, {} if the endpoint is not asynchronous.
     """
 
     name: str
@@ -39,30 +40,30 @@ class LiveEndpoint:
 
     @property
     def models(self) -> list[str]:
-        """Names of its models."""
+        """The names of its models."""
         return [variant["ModelName"] for variant in self.variants if variant.get("ModelName")]
 
     @property
     def kind(self) -> str:
-        """One of ENDPOINT_KINDS; an endpoint of several models is real-time, too."""
+        """One of ENDPOINT_KINDS; a multi-model endpoint counts as real-time."""
         if self.output:
             return ASYNC
         return SERVERLESS if any(variant.get("ServerlessConfig") for variant in self.variants) else REALTIME
 
     def is_own(self, part: str) -> bool:
-        """Whether a configuration or model is the endpoint's own by its name, as deploy names both: NAME at first,
-        NAME-DATE-TIME-HEX after an update. What was created elsewhere may serve other endpoints."""
+        """Whether `deploy` created a configuration or model for this endpoint, by its name: NAME, or after an update
+        NAME-DATE-TIME-HEX. Others may belong to other endpoints."""
         tail = re.search(UNIQUE_TAIL, part)
         return part == self.name or (tail is not None and part == unique_name_with(self.name, tail[0]))
 
 
 def unique_name_with(stem: str, tail: str) -> str:
-    """The name that unique_name makes of a stem where the tail is this one."""
+    """Returns the name that unique_name creates from a stem, with this tail instead of a new one."""
     return re.sub(UNIQUE_TAIL, tail, unique_name(stem))
 
 
 def live_endpoint(clients: Clients, name: str) -> LiveEndpoint:
-    """The endpoint of this name. Raises InputError with the nearest name where there is none."""
+    """Reads the endpoint of this name. If there is none, raises InputError with the nearest name."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     config: Mapping[str, Any] = {}
@@ -77,7 +78,7 @@ def live_endpoint(clients: Clients, name: str) -> LiveEndpoint:
         if error_code(error) not in NOT_FOUND:
             raise user_error(error, f"endpoint {name}") from error
         names = [job["name"] for job in newest_jobs(clients, [ENDPOINT], MOST_NAMES)]
-        raise InputError(f"there is no endpoint {name}{did_you_mean(name, names)}") from None
+        raise InputError(f"no endpoint {name}{did_you_mean(name, names)}") from None
     return LiveEndpoint(
         name=name,
         status=endpoint["EndpointStatus"],
@@ -88,20 +89,20 @@ def live_endpoint(clients: Clients, name: str) -> LiveEndpoint:
 
 
 def delete_parts(clients: Clients, endpoint: LiveEndpoint) -> tuple[list[str], list[str]]:
-    """Deletes the endpoint's own configuration and models.
+    """Deletes the configuration and models that `deploy` created for an endpoint.
 
     Returns:
-        What is deleted, and what is not: with the reason, or because it was created elsewhere.
+        The resources that are deleted, and those that are not, with the reason.
     """
     parts = [("create_endpoint_config", {"EndpointConfigName": endpoint.config})]
     parts += [("create_model", {"ModelName": model}) for model in endpoint.models]
     deleted: list[str] = []
-    left: list[str] = []
+    not_deleted: list[str] = []
     for method, request in parts:
         (name,) = request.values()
         if not endpoint.is_own(name):
-            left.append(f"{name}, which deploy did not create")
+            not_deleted.append(f"{name}: deploy did not create it, and other endpoints may use it")
             continue
-        words, is_deleted = delete(clients, method, request)
-        (deleted if is_deleted else left).append(words)
-    return deleted, left
+        resource, is_deleted = delete(clients, method, request)
+        (deleted if is_deleted else not_deleted).append(resource)
+    return deleted, not_deleted

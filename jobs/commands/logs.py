@@ -1,10 +1,10 @@
-"""Follow a job on SageMaker to its end: its status, log and metrics. Ctrl-C leaves the job running.
+"""Follow a job to its end: print its status, log and metrics. Ctrl-C leaves the job running.
 
-python -m jobs logs              the newest job
-python -m jobs logs JOB --follow false
+    python -m jobs logs                       # the newest job
+    python -m jobs logs JOB --follow false    # the lines so far
 
-The exit code is 0 where the job succeeded; for a pipeline 3 where its model does not pass the gate. The log of an
-endpoint is followed until the endpoint is deleted.
+The exit code is 0 if the job succeeded, and 3 if the model of a pipeline does not pass its gate. An endpoint is
+followed until it is deleted.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def main(argv: Sequence[str]) -> int:
         try:
             print(job.results.log.read_text(encoding="utf-8"), end="")
         except FileNotFoundError:
-            print(f"{job.name} has written no line yet")
+            print(f"{job.name} has not written any lines yet")
         return ExitCode.DONE
     follower = job.follower()
     if job.kind is ENDPOINT:
@@ -35,9 +35,9 @@ def main(argv: Sequence[str]) -> int:
     try:
         description = follower.follow()
     except KeyboardInterrupt:
-        print(f"{job.name} goes on; python -m jobs logs {job.name} comes back to it")
+        print(f"{job.name} keeps running; follow it again with: python -m jobs logs {job.name}")
         return ExitCode.INTERRUPTED
-    follower.last_lines.clear()  # they are printed already
+    follower.last_lines.clear()  # already printed
     code, lines = follower.outcome(description)
     print("\n".join(lines))
     return ExitCode.DONE if job.kind.status(description) == DELETED else code

@@ -1,6 +1,9 @@
 """Register a model and its scores in the SageMaker model registry.
 
-python -m jobs register --model_dir JOB --evaluation results/JOB/evaluation/evaluation.json --group faces
+    python -m jobs register --model_dir JOB --group faces
+    python -m jobs register --model_dir JOB --evaluation results/JOB/evaluation/evaluation.json --group faces
+
+The registry shows the scores in evaluation.json with the new model version.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ from typing import Any
 from jobs.aws.clients import Clients
 from jobs.backends.sagemaker import create
 from jobs.commands.dry_run import check_or_print
-from jobs.commands.hosted_model import own_prefix, read_model, require_free
+from jobs.commands.hosted_model import own_prefix, read_model, require_no_object
 from jobs.requests.registry import group_request, package_request
 from jobs.spec.command_line import read_flags
 from jobs.spec.inputs import is_remote
@@ -37,15 +40,15 @@ def main(argv: Sequence[str]) -> int:
         return ExitCode.DONE
     clients = Clients(flags.region, flags.profile)
     if scores is not None:
-        require_free(clients, uri)
+        require_no_object(clients, uri)
     model.upload(clients)
     if scores is not None:
         prefix = S3Uri.parse(own_prefix(hosted.account, hosted.name, "evaluation"))
         upload_folder(clients.s3, Path(flags.evaluation), prefix, kms_key=flags.kms_key)
     try:
-        make_group(clients, group)
+        create_group(clients, group)
         print(create_version(clients, package))
-    except InputError:  # refused: no version names what was uploaded, and the same command can be repeated
+    except InputError:  # no version uses the uploads: delete them, so that the same command can be repeated
         model.undo_upload(clients)
         if scores is not None:
             delete_objects(clients.s3, S3Uri.parse(uri), [S3Uri.parse(uri).key])
@@ -53,8 +56,8 @@ def main(argv: Sequence[str]) -> int:
     return ExitCode.DONE
 
 
-def make_group(clients: Clients, group: dict[str, Any]) -> None:
-    """Creates a group of versions unless there is one of that name."""
+def create_group(clients: Clients, group: dict[str, Any]) -> None:
+    """Creates a model package group, unless there is one of that name."""
     try:
         create(clients, "create_model_package_group", group, print)
     except InputError as error:
@@ -63,17 +66,19 @@ def make_group(clients: Clients, group: dict[str, Any]) -> None:
 
 
 def create_version(clients: Clients, package: dict[str, Any]) -> str:
-    """Creates a version of a model; returns its ARN."""
-    token = str(uuid.uuid4())  # the same for every attempt: a retried call creates no second version
+    """Creates a model version; returns its ARN."""
+    token = str(uuid.uuid4())  # the same for every attempt, so that a retry does not create a second version
     answer = create(clients, "create_model_package", {**package, "ClientToken": token}, print)
     return str(answer["ModelPackageArn"])
 
 
 def read_evaluation(path: Path) -> dict[str, Any]:
-    """The content of an evaluation.json. Raises InputError for any other file."""
+    """Reads an evaluation.json. Raises InputError if the file is missing or invalid."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         content["rarebird"]["macro_f1"]["value"], content["multiclass_classification_metrics"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path}: not an evaluation.json: {type(error).__name__}: {error}") from None
+        raise InputError(
+            f"{path}: expected an evaluation.json written by evaluation.py: {type(error).__name__}: {error}"
+        ) from None
     return dict(content)

@@ -1,4 +1,4 @@
-"""Scales an endpoint with Application Auto Scaling, and ends that."""
+"""Sets and removes the scaling of an endpoint by Application Auto Scaling."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ from jobs.requests.scaling import (
 
 
 def set_scaling(clients: Clients, scaling: Scaling) -> None:
-    """Registers the endpoint's machines and puts its policies; the endpoint is in service.
+    """Registers the machines of an endpoint that is in service, and sets its scaling policies.
 
     Raises:
-        InputError, Failure: With AWS's reason. The endpoint keeps the number of machines that it has.
+        InputError, Failure: AWS refuses. The endpoint keeps its current number of machines.
     """
     from botocore.exceptions import BotoCoreError, ClientError
 
     arn = ""
     for method, request in scaling_requests(scaling):
         try:
-            if method == "put_metric_alarm":  # of the step policy, which came before it
+            if method == "put_metric_alarm":  # its action is the step policy that the request before it created
                 call(clients.cloudwatch.put_metric_alarm, **request, AlarmActions=[arn])
                 continue
             answer = call(getattr(clients.autoscaling, method), **request)
             arn = answer.get("PolicyARN", "")
         except (ClientError, BotoCoreError) as error:
-            action = f"{scaling.endpoint} is in service, but not scaled: {method}"
+            action = f"{scaling.endpoint} is in service, but scaling is not set: {method}"
             raise user_error(error, action) from error
-    print(f"{scaling.endpoint} has {scaling.low} to {scaling.high} machines, by its load")
+    print(f"{scaling.endpoint} scales between {scaling.low} and {scaling.high} machines with its load")
 
 
 def scaled_variants(clients: Clients, endpoint: str, variants: Iterable[str]) -> dict[str, tuple[int, int]]:
-    """The least and most machines of those variants that are scaled."""
+    """Returns the smallest and largest number of machines of each variant that is scaled."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     names = {scaled_resource(endpoint, variant)["ResourceId"]: variant for variant in variants}
@@ -56,10 +56,11 @@ def scaled_variants(clients: Clients, endpoint: str, variants: Iterable[str]) ->
 
 
 def end_scaling(clients: Clients, endpoint: str, variants: Iterable[str]) -> list[str]:
-    """Deregisters variants of an endpoint, which deletes their policies, and deletes the alarm of the first machine.
+    """Removes the scaling of an endpoint: deregisters its variants, which deletes their policies, and deletes the alarm
+    of the first machine.
 
     Returns:
-        What could not be ended, with the reason; none where nothing is scaled.
+        Messages of the calls that failed; none if nothing is scaled.
     """
     from botocore.exceptions import BotoCoreError, ClientError
 
@@ -67,11 +68,11 @@ def end_scaling(clients: Clients, endpoint: str, variants: Iterable[str]) -> lis
         (clients.autoscaling.deregister_scalable_target, scaled_resource(endpoint, variant)) for variant in variants
     ]
     calls.append((clients.cloudwatch.delete_alarms, {"AlarmNames": [first_machine_alarm_name(endpoint)]}))
-    left = []
+    errors = []
     for method, request in calls:
         try:
             call(method, **request)
         except (ClientError, BotoCoreError) as error:
             if error_code(error) not in (*NOT_FOUND, "ObjectNotFoundException"):
-                left.append(str(user_error(error, f"scaling of {endpoint}")))
-    return left
+                errors.append(str(user_error(error, f"scaling of {endpoint}")))
+    return errors

@@ -1,9 +1,10 @@
 """Print the status of a job.
 
-python -m jobs status            the newest job
-python -m jobs status JOB
+    python -m jobs status            # the newest job
+    python -m jobs status JOB
 
-The exit code is that of the gate for a pipeline that has ended: 0 passed, 3 not passed, 1 a step failed; else 0.
+For a pipeline that has ended, the exit code is 0 if the model passed the gate, 3 if it did not, and 1 if a step failed.
+Otherwise it is 0.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from model.errors import ExitCode
 def main(argv: Sequence[str]) -> int:
     job = read_job_name("status", argv, __doc__ or "")
     if job.kind is None:
-        print(f"{job.command} {job.name}: {job.state}, on {job.on}; its log: {job.results.log}")
+        print(f"{job.command} {job.name}: {job.state}, on {job.on}; log: {job.results.log}")
         return ExitCode.DONE
     follower = job.follower()
     description = follower.describe()

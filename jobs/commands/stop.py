@@ -1,8 +1,11 @@
-"""Stop a job on SageMaker; a training first saves a checkpoint and its best model. An endpoint is deleted, with the
-configuration and the model that deploy created for it: only by its full name, and on a terminal after a question.
+"""Stop a job on SageMaker, or delete an endpoint.
 
     python -m jobs stop JOB
-    python -m jobs stop ENDPOINT --yes
+    python -m jobs stop ENDPOINT
+    python -m jobs stop ENDPOINT --yes    # do not ask
+
+A training saves a checkpoint and its best model before it stops. An endpoint is deleted together with the configuration
+and model that deploy created for it; this requires its full name.
 """
 
 from __future__ import annotations
@@ -25,29 +28,32 @@ from model.errors import ExitCode, InputError
 def main(argv: Sequence[str]) -> int:
     flags, _ = read_flags("stop", argv, __doc__ or "")
     if not flags.job:
-        raise InputError("name the job that is to be stopped")
+        raise InputError("expected the job to stop: python -m jobs stop JOB")
     job = find_job(flags)
     if job.kind is None:
-        raise InputError(f"{job.name} runs on this machine: Ctrl-C stops it")
+        raise InputError(f"{job.name} runs on this machine: stop it with Ctrl-C in its terminal")
     if job.kind is ENDPOINT:
         return delete_endpoint(job, flags.job[0], flags.yes)
     stop(job, job.kind)
-    print(f"{job.name} is being stopped; python -m jobs logs {job.name} follows it")
+    print(f"stopping {job.name}; follow it with: python -m jobs logs {job.name}")
     return ExitCode.DONE
 
 
-def delete_endpoint(job: FoundJob, given: str, yes: bool) -> int:
-    """Deletes an endpoint with its configuration and model; its record says so.
+def delete_endpoint(job: FoundJob, name: str, yes: bool) -> int:
+    """Deletes an endpoint with its configuration and model, and marks its record as stopped.
 
     Args:
-        given: The name of the command line, which must be the endpoint's whole name.
-        yes: Delete without a question.
+        job: The endpoint.
+        name: The name on the command line, which must be the endpoint's full name.
+        yes: Whether to delete without asking.
 
     Returns:
         The exit code.
     """
-    if given != job.name:
-        raise InputError(f"{given}: {job.name} is an endpoint, which only its full name deletes: stop {job.name}")
+    if name != job.name:
+        raise InputError(
+            f"{name}: {job.name} is an endpoint; to delete it, type its full name: python -m jobs stop {job.name}"
+        )
     if not yes and not confirmed(f"delete the endpoint {job.name}, its configuration and its model?"):
         print(f"{job.name} is not deleted")
         return ExitCode.FAULT
@@ -56,24 +62,24 @@ def delete_endpoint(job: FoundJob, given: str, yes: bool) -> int:
     except InputError as error:
         record, advice = read_record(job.results.path), ""
         if record is not None and not record.stopped:
-            advice = f"; if it was deleted elsewhere, remove {record.folder}, and the name is free"
+            advice = f"; if it was deleted elsewhere, remove {record.folder} to free the name"
         raise InputError(f"{error}{advice}") from error
     stop(job, ENDPOINT)
-    deleted, left = delete_parts(job.clients, endpoint)
+    deleted, not_deleted = delete_parts(job.clients, endpoint)
     if endpoint.kind != SERVERLESS:
-        left += end_scaling(job.clients, job.name, [variant["VariantName"] for variant in endpoint.variants])
+        not_deleted += end_scaling(job.clients, job.name, [variant["VariantName"] for variant in endpoint.variants])
     record = read_record(job.results.path)
     if record is not None:
         replace(record, stopped=True).save()
-    words = ["endpoint", *(each.removesuffix(f" {job.name}") for each in deleted)]
-    print(f"{job.name} is deleted: {', '.join(words)}")
-    for line in left:
+    resources = ["endpoint", *(resource.removesuffix(f" {job.name}") for resource in deleted)]
+    print(f"{job.name} is deleted: {', '.join(resources)}")
+    for line in not_deleted:
         print(f"not deleted: {line}")
     return ExitCode.DONE
 
 
 def stop(job: FoundJob, kind: JobKind) -> None:
-    """Stops a job on SageMaker; for an endpoint this deletes it."""
+    """Stops a job on SageMaker; an endpoint is deleted."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:

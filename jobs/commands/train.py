@@ -4,7 +4,7 @@
     python -m jobs train --config configs/mask-resnet18.yaml --data data/train --on docker --instances 2
     python -m jobs train --config configs/mask-resnet18.yaml --data data/train --on sagemaker --spot --wait
 
-The results are written to RESULTS/JOB: model.tar.gz, model/ and output/.
+The results are written to RESULTS/JOB: model/, the same packed as model.tar.gz, and output/.
 """
 
 from __future__ import annotations

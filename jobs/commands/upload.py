@@ -1,8 +1,10 @@
-"""Upload a folder to S3 in parallel, only what changed; run again, it resumes an interrupted upload.
+"""Upload the new and changed files of a folder to S3. The same command resumes an interrupted upload.
 
-python -m jobs upload data/train --to s3://BUCKET/train
+    python -m jobs upload data/train
+    python -m jobs upload data/train --to s3://BUCKET/train
+    python -m jobs upload data/train --to s3://BUCKET/train --delete
 
-On a terminal --delete asks first; --yes does not.
+--delete asks before it deletes objects, if run on a terminal; with --yes it does not ask.
 """
 
 from __future__ import annotations
@@ -22,17 +24,17 @@ from model.errors import ExitCode, InputError
 def main(argv: Sequence[str]) -> int:
     flags, _ = read_flags("upload", argv, __doc__ or "")
     if len(flags.folder) != 1:
-        raise InputError("name one folder: python -m jobs upload FOLDER")
+        raise InputError("expected one folder or file: python -m jobs upload FOLDER")
     source = Path(flags.folder[0])
     if not source.exists():
-        raise InputError(f"{source}: there is no such file or folder")
+        raise InputError(f"{source}: no such file or folder")
     s3 = Clients(flags.region, flags.profile).s3
     if not flags.to:
         require(flags, "bucket")
     content = None if flags.to else plan_upload(source.name, str(source), flags.account())
     uri = content.uri if content else flags.to
-    if flags.delete and not flags.yes and not confirmed(f"delete the objects below {uri} that {source} does not have?"):
-        print("nothing is uploaded or deleted")
+    if flags.delete and not flags.yes and not confirmed(f"delete the objects below {uri} that are not in {source}?"):
+        print("nothing was uploaded or deleted")
         return ExitCode.FAULT
     if content:
         summary = content.send(s3, flags.kms_key, flags.delete, lambda _: None)

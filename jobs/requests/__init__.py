@@ -1,5 +1,6 @@
-"""Pure functions from descriptions to boto3 requests, a module per kind of request: training, processing, tuning,
-hosted_model, transform, endpoint, scaling, registry, pipeline; ami (of machines that serve a model), common (fields of
-several requests), spending (what they cost) and validation (checks a request against botocore's model before it is
-sent).
+"""Pure functions from a job's description to boto3 requests, one module per kind of request: training, processing,
+tuning, hosted_model, transform, endpoint, scaling, registry, pipeline.
+
+Shared modules: ami (AMIs of machines that serve a model), combinations (settings of a search), common (fields of
+several requests), spending (machine hours that requests cost), validation (checks requests against botocore's model).
 """

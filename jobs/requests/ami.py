@@ -1,4 +1,4 @@
-"""The AMI of machines that serve a model: its driver must run the CUDA 13 that the image's PyTorch is built for."""
+"""The AMI of machines that serve a model: its driver must support CUDA 13, for which the image's PyTorch is built."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import re
 
 from jobs.requests.common import instance_family
 
-AUTO, NONE = "auto", "none"  # values of --ami_version beside the name of an AMI
+AUTO, NONE = "auto", "none"  # values of --ami_version other than the name of an AMI
 INFERENCE_AMI = "al2023-ami-sagemaker-inference-gpu-4-1"  # driver 580 (API reference, ProductionVariant)
 TRANSFORM_AMI = "al2-ami-sagemaker-batch-gpu-535"  # driver 535, with forward compatibility (docs/containers.md)
-TOO_OLD = ("p2", "p3", "p3dn", "g3", "g3s")  # GPUs that CUDA 13 does not run on, whatever the driver
+TOO_OLD = ("p2", "p3", "p3dn", "g3", "g3s")  # GPUs that CUDA 13 does not support with any driver
 
 
 def inference_ami(instance: str, ami_version: str) -> str | None:
-    """InferenceAmiVersion of an endpoint's machines, None for the one that SageMaker takes.
+    """Returns InferenceAmiVersion of an endpoint's machines, None for SageMaker's default.
 
     Args:
         instance: Instance type.
@@ -23,7 +23,12 @@ def inference_ami(instance: str, ami_version: str) -> str | None:
 
 
 def transform_ami(instance: str, ami_version: str) -> str | None:
-    """TransformAmiVersion of a transform's machines. Arguments: as above."""
+    """Returns TransformAmiVersion of a transform's machines, None for SageMaker's default.
+
+    Args:
+        instance: Instance type.
+        ami_version: auto, none or the name of an AMI.
+    """
     return _ami(instance, ami_version, TRANSFORM_AMI)
 
 

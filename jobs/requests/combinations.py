@@ -1,4 +1,4 @@
-"""The combinations of values that the trainings of a search may have, checked before any of them is paid for."""
+"""Checks the combinations of settings that the trainings of a search may have, before any of them is paid for."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from jobs.spec.isolation import isolation_problem
 from model.settings.fields import value_text
 from model.settings.train import TrainSettings
 
-MOST_COMBINATIONS = 20_000  # that are all checked: of more, every pair of values with the others at both their ends
-WHOLE_RANGE = 50  # values of a range of whole numbers that are all checked; of a longer one the ends and the middle
+MOST_COMBINATIONS = 20_000  # up to this number all are checked, above it every pair of values (see _combinations)
+WHOLE_RANGE = 50  # ranges of at most this many integers are checked completely, longer ones at ends and middle
 
 
 def refused_combinations(
@@ -23,16 +23,16 @@ def refused_combinations(
     """Checks every combination of the values that a search varies.
 
     Args:
-        values: The values to choose from by setting, of a range its two ends.
-        ranges: The settings that are ranges of numbers.
+        values: The values of each setting; for a range, its two ends.
+        ranges: Names of the settings that are ranges of numbers.
         base: The settings that are not varied.
-        isolated: Whether the trainings have no network.
+        isolated: Whether the trainings have no network access.
 
     Returns:
-        A line for each reason why training refuses combinations, with a combination and their number.
+        One line per reason why training refuses combinations, with an example and the number of combinations.
     """
     points = {name: _points(items) if name in ranges else list(items) for name, items in values.items()}
-    examples: dict[str, str] = {}  # by reason, numbers aside
+    examples: dict[str, str] = {}  # by reason, with numbers replaced by 0
     counts: dict[str, int] = {}
     total = 0
     for combination in _combinations(points):
@@ -41,7 +41,7 @@ def refused_combinations(
             key = re.sub(r"\d[\d.e+-]*", "0", reason)
             counts[key] = counts.get(key, 0) + 1
             if key not in examples:
-                # the varied settings without which there would be no such reason
+                # the settings that cause the problem: it disappears with another of their values
                 names = [
                     name
                     for name, items in points.items()
@@ -53,14 +53,14 @@ def refused_combinations(
 
 
 def _reasons(combination: Mapping[str, Any], base: TrainSettings, isolated: bool) -> list[str]:
-    """Why training refuses a combination; empty where it takes it."""
+    """Returns the reasons why training refuses a combination; none if it is valid."""
     settings = replace(base, **combination)
     problem = isolation_problem(settings) if isolated else None
     return [*settings.contradictions(), *([problem] if problem else [])]
 
 
 def _points(ends: Sequence[Any]) -> list[Any]:
-    """Values of a range to check: all of a short one of whole numbers, else its ends and middle."""
+    """Returns the values of a range to check: all values of a short range of integers, otherwise ends and middle."""
     low, high = ends
     if isinstance(low, int) and isinstance(high, int):
         return list(range(low, high + 1)) if high - low < WHOLE_RANGE else [low, (low + high) // 2, high]
@@ -68,6 +68,8 @@ def _points(ends: Sequence[Any]) -> list[Any]:
 
 
 def _combinations(points: Mapping[str, Sequence[Any]]) -> Iterator[dict[str, Any]]:
+    """Yields all combinations. If there are too many, every pair of values, with all other settings at their first and
+    then at their last value."""
     names = list(points)
     if math.prod(map(len, points.values())) <= MOST_COMBINATIONS:
         for items in itertools.product(*points.values()):

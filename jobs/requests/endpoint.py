@@ -1,4 +1,4 @@
-"""The requests that create and update an endpoint: real-time, serverless, asynchronous, or of several models."""
+"""The requests that create and update an endpoint: real-time, serverless, asynchronous or multi-model."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ REALTIME, SERVERLESS, ASYNC, MULTI_MODEL = "realtime", "serverless", "async", "m
 ENDPOINT_KINDS = (REALTIME, SERVERLESS, ASYNC, MULTI_MODEL)
 MIB = 2**20
 PAYLOAD_BYTES = {REALTIME: 25 * MIB, MULTI_MODEL: 25 * MIB, SERVERLESS: 4 * MIB, ASYNC: 1024 * MIB}  # AWS's limits
-ASYNC_SECONDS = 3600  # of a request, AWS's limit
-ASYNC_VARIABLES = {  # of the server, whose own limits are those of a real-time endpoint
+ASYNC_SECONDS = 3600  # longest time of an asynchronous request, AWS's limit
+ASYNC_VARIABLES = {  # raise the server's limits, whose defaults are for real-time endpoints
     "SERVE_MAX_PAYLOAD_MB": "1024",
     "SERVE_MAX_PENDING_MB": "2048",
     "SERVE_TIMEOUT": str(ASYNC_SECONDS),
     "SERVE_BODY_TIMEOUT": "300",
 }
-UPDATE_SECONDS = 3600  # of the time in which new machines must serve, beside that in which alarms are watched
+UPDATE_SECONDS = 3600  # longest time until new machines serve, in addition to the time that alarms are watched
 
 
 @dataclass(frozen=True)
@@ -29,13 +29,13 @@ class Endpoint:
     """The settings of an endpoint.
 
     Attributes:
-        name: Of the endpoint.
+        name: Name of the endpoint.
         kind: One of ENDPOINT_KINDS.
-        memory_mb, concurrency: Memory and requests at once of a serverless endpoint.
-        startup: Seconds until the server must answer /ping.
+        memory_mb, concurrency: Memory and number of simultaneous requests of a serverless endpoint.
+        startup: Longest time until the server answers /ping, s.
         ami_version: auto, none or the name of an AMI.
-        capture: Percentage of the requests and answers that are kept in the bucket.
-        at_once: Requests at once to a machine of an asynchronous endpoint.
+        capture: Percentage of requests and answers that are stored in the bucket.
+        at_once: Number of simultaneous requests to a machine of an asynchronous endpoint.
     """
 
     name: str
@@ -49,12 +49,12 @@ class Endpoint:
 
 
 def server_variables(kind: str) -> dict[str, str]:
-    """Variables of the server that an endpoint of this kind needs beside those that the user gives."""
+    """Returns environment variables that the server needs for this kind of endpoint, in addition to the user's."""
     return dict(ASYNC_VARIABLES) if kind == ASYNC else {}
 
 
 def endpoint_config_request(hosted: HostedModel, endpoint: Endpoint) -> Request:
-    """CreateEndpointConfig, with one variant."""
+    """Returns the CreateEndpointConfig request, with one variant."""
     account, machine = hosted.account, hosted.machine
     variant: Request = {"VariantName": VARIANT, "ModelName": hosted.name}
     if endpoint.kind == SERVERLESS:
@@ -97,7 +97,7 @@ def endpoint_config_request(hosted: HostedModel, endpoint: Endpoint) -> Request:
 
 
 def endpoint_request(hosted: HostedModel, endpoint: Endpoint) -> Request:
-    """CreateEndpoint."""
+    """Returns the CreateEndpoint request."""
     return {
         "EndpointName": endpoint.name,
         "EndpointConfigName": hosted.name,
@@ -108,13 +108,15 @@ def endpoint_request(hosted: HostedModel, endpoint: Endpoint) -> Request:
 def update_request(
     hosted: HostedModel, endpoint: Endpoint, alarms: Sequence[str], bake: int, keep_count: bool
 ) -> Request:
-    """UpdateEndpoint, blue/green: new machines serve before the former ones end.
+    """Returns the UpdateEndpoint request of a blue/green update: new machines serve before the old ones are removed.
 
     Args:
-        alarms: CloudWatch alarms that bring the former machines back; with none SageMaker does so only where the new
-            machines do not start.
-        bake: Seconds for which the alarms are watched with all traffic on the new machines.
-        keep_count: Keep the number of machines, which scaling has set.
+        hosted: The new model.
+        endpoint: The endpoint.
+        alarms: CloudWatch alarms that roll back to the old machines. Without alarms SageMaker only rolls back if the
+            new machines do not start.
+        bake: Time that the alarms are watched with all traffic on the new machines, s.
+        keep_count: Whether to keep the current number of machines, which scaling has set.
     """
     policy = {
         "TrafficRoutingConfiguration": {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 0},

@@ -14,11 +14,11 @@ class HostedModel:
     """A saved model that SageMaker serves.
 
     Attributes:
-        name: Of the SageMaker model, and of the job or the endpoint's configuration that uses it.
-        model: S3 URI of model.tar.gz, or of a prefix that holds a saved model; with is_multi_model of a prefix of
-            archives, each of which a request may name.
-        account, machine: As of a job.
-        environment: Variables that the server reads.
+        name: Name of the SageMaker model, and of the job or endpoint configuration that uses it.
+        model: S3 URI of model.tar.gz, or of a prefix with the files of a saved model.
+        account, machine: Account and machines of the job or endpoint.
+        environment: Environment variables of the server.
+        is_multi_model: Whether `model` is a prefix of several archives, of which each request names one.
     """
 
     name: str
@@ -30,7 +30,7 @@ class HostedModel:
 
 
 def container_definition(hosted: HostedModel) -> Request:
-    """ContainerDefinition. SageMaker unpacks an archive and takes a prefix as it is."""
+    """Returns the ContainerDefinition. SageMaker unpacks an archive; the files below a prefix are copied unchanged."""
     definition: Request = {"Image": hosted.account.image}
     if hosted.is_multi_model:
         definition |= {"Mode": "MultiModel", "ModelDataUrl": hosted.model.rstrip("/") + "/"}
@@ -43,7 +43,7 @@ def container_definition(hosted: HostedModel) -> Request:
 
 
 def model_request(hosted: HostedModel) -> Request:
-    """CreateModel."""
+    """Returns the CreateModel request."""
     account = hosted.account
     return {
         "ModelName": hosted.name,

@@ -1,5 +1,5 @@
-"""The definition of a SageMaker pipeline (JSON schema of version 2020-12-01): train, answer, evaluate, and register the
-model where its score and interval pass the gate."""
+"""The definition of a SageMaker pipeline (JSON schema of version 2020-12-01): train, predict, evaluate, and register
+the model if its score and confidence interval pass the gate."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from jobs.spec.job import Job
 from model.evaluation.files import EVALUATION_JSON
 
 SCHEMA = "2020-12-01"
-MODEL = {"Get": "Steps.Train.ModelArtifacts.S3ModelArtifacts"}  # known when the pipeline runs
+MODEL = {"Get": "Steps.Train.ModelArtifacts.S3ModelArtifacts"}  # resolved when the pipeline runs
 EXECUTION_ID = {"Get": "Execution.PipelineExecutionId"}
 SCORES = {"PropertyFileName": "Scores", "OutputName": "evaluation", "FilePath": EVALUATION_JSON}
-STEP_METHODS = {  # by step type: boto3's method, and the field of the job's name, which the execution fills in
+STEP_METHODS = {  # by step type: boto3's method, and the field of the job's name, which the execution sets
     "Training": ("create_training_job", "TrainingJobName"),
     "Processing": ("create_processing_job", "ProcessingJobName"),
     "RegisterModel": ("create_model_package", None),
@@ -29,18 +29,18 @@ STEP_METHODS = {  # by step type: boto3's method, and the field of the job's nam
 TRAIN_DATA, EVAL_DATA, TRUTH = "TrainData", "EvalData", "Truth"  # parameters of an execution
 INSTANCE_TYPE, INSTANCE_COUNT = "InstanceType", "InstanceCount"
 GATE, LOW_GATE = "Gate", "LowGate"
-PARAMETER = "Parameters."  # before a parameter's name, where its value is asked for
-FUNCTIONS = ({"Get"}, {"Std:Join"})  # keys of the mappings that an execution replaces by a value
-SAMPLE_URI = "s3://bucket/known/when/it/runs"  # stands for such a value where a step is checked
+PARAMETER = "Parameters."  # before a parameter's name in {"Get": ...}
+FUNCTIONS = ({"Get"}, {"Std:Join"})  # keys of mappings that an execution replaces by a value
+SAMPLE_URI = "s3://bucket/known/when/it/runs"  # replaces these mappings when a step is checked
 
 
 @dataclass(frozen=True)
 class Gate:
-    """What a model must reach to be registered.
+    """The scores that a model must reach to be registered.
 
     Attributes:
-        macro_f1: Lowest macro F1.
-        low: Lowest lower end of its interval; 0 asks for no interval.
+        macro_f1: Smallest macro F1.
+        low: Smallest lower end of its confidence interval; 0 requires no interval.
     """
 
     macro_f1: float
@@ -49,16 +49,16 @@ class Gate:
 
 @dataclass(frozen=True)
 class Chain:
-    """A training and what follows it in a pipeline.
+    """A training and the steps after it in a pipeline.
 
     Attributes:
         training: The training job, with its inputs in S3.
-        eval_data: S3 URI of the images to answer.
-        truth: S3 URI of the folder of their gt.csv.
-        gate: See Gate.
-        group: The registry's group of model versions.
-        approval: Status of a registered version.
-        cache_days: Days for which a step with the same arguments is not run again; 0 to run each.
+        eval_data: S3 URI of the images to predict.
+        truth: S3 URI of the folder with gt.csv, the true classes of these images.
+        gate: The scores to reach.
+        group: Model package group in the registry.
+        approval: Approval status of a registered version.
+        cache_days: Days for which the results of a step with the same arguments are reused; 0 to run every step.
     """
 
     training: Job
@@ -70,12 +70,12 @@ class Chain:
     cache_days: int = 0
 
     def run_uri(self, *parts: str) -> Request:
-        """An S3 URI below the folder of one execution."""
+        """Returns an S3 URI below the folder of one execution, as a function that the execution evaluates."""
         return _join(f"{self.training.account.root}/pipelines/{self.training.name}", EXECUTION_ID, *parts)
 
 
 def pipeline_definition(chain: Chain) -> Request:
-    """The definition; the URIs of one execution are functions in it, which the execution evaluates."""
+    """Returns the definition. URIs that depend on the execution are functions that the execution evaluates."""
     cache = {"CacheConfig": {"Enabled": True, "ExpireAfter": f"P{chain.cache_days}D"}} if chain.cache_days else {}
     steps = [
         _step("Train", "Training", _train(chain)) | cache,
@@ -95,7 +95,7 @@ def pipeline_definition(chain: Chain) -> Request:
 
 
 def _parameters(chain: Chain) -> list[Request]:
-    """What an execution may have otherwise than this definition, with the command's values as defaults."""
+    """Returns the parameters that an execution may override, with the values of the command as defaults."""
     training = chain.training
     data = next(each for each in training.inputs if each.name == TRAIN.data)
     values: dict[str, Any] = {
@@ -126,9 +126,9 @@ def _train(chain: Chain) -> Request:
         "InstanceCount": _parameter(INSTANCE_COUNT),
     }
     if chain.training.checkpoints == chain.training.default_checkpoints:
-        # an execution must not resume from the checkpoints of another
+        # an execution must not resume from the checkpoints of another execution
         request["CheckpointConfig"]["S3Uri"] = chain.run_uri("checkpoints", "")
-        if chain.cache_days:  # the URI would be another in each execution, and no step found again
+        if chain.cache_days:  # a URI that differs in each execution would prevent the reuse of results
             del request["CheckpointConfig"]
     return request
 
@@ -147,7 +147,7 @@ def _evaluate(chain: Chain) -> Request:
 
 
 def _output(step: str, job_type: JobType[Any]) -> Request:
-    """The URI of what a processing step left, in this execution or in the earlier one that it is taken from."""
+    """Returns the URI of a processing step's output, in this execution or in the earlier one that it is reused from."""
     return {"Get": f"Steps.{step}.ProcessingOutputConfig.Outputs['{job_type.output}'].S3Output.S3Uri"}
 
 
@@ -164,7 +164,7 @@ def _register(chain: Chain) -> Request:
 
 def _conditions(gate: Gate) -> list[Request]:
     conditions = [_at_least("rarebird.macro_f1.value", GATE)]
-    if gate.low > 0:  # without an interval its lower end is null, which no comparison takes
+    if gate.low > 0:  # without an interval its lower end is null, which cannot be compared
         conditions.append(_at_least("rarebird.macro_f1.low", LOW_GATE))
     return conditions
 
@@ -179,11 +179,12 @@ def _processing_job(chain: Chain) -> Job:
 
 
 def _processing(job: Job, sources: Mapping[str, Any], output: Request) -> Request:
-    """The arguments of a processing step.
+    """Returns the arguments of a processing step.
 
     Args:
-        sources: The inputs whose URIs are known when the pipeline runs.
-        output: URI of its output, likewise.
+        job: The processing job.
+        sources: URIs of inputs by name, resolved when the pipeline runs.
+        output: URI of its output, resolved when the pipeline runs.
     """
     request = processing_request(job)
     del request["ProcessingJobName"]
@@ -193,7 +194,7 @@ def _processing(job: Job, sources: Mapping[str, Any], output: Request) -> Reques
             entry["S3Input"]["S3Uri"] = sources[entry["InputName"]]
     outputs = request["ProcessingOutputConfig"]["Outputs"]
     outputs[0]["S3Output"]["S3Uri"] = output
-    del outputs[1:]  # a step is not resumed from its parts
+    del outputs[1:]  # without finished parts: a step of a pipeline is not resumed
     return request
 
 
@@ -202,13 +203,13 @@ def _step(name: str, step_type: str, arguments: Request) -> Request:
 
 
 def _join(*parts: str | Mapping[str, Any]) -> Request:
-    """The parts with / between them, joined when the pipeline runs."""
+    """Returns a function that joins the parts with / when the pipeline runs."""
     return {"Std:Join": {"On": "/", "Values": list(parts)}}
 
 
 def step_requests(definition: Mapping[str, Any]) -> list[tuple[str, Request]]:
-    """The boto3 method and request that each step becomes, with the parameters' defaults, and sample values for what
-    only an execution knows."""
+    """Returns the boto3 method and request of each step, with the defaults of parameters, and sample values for those
+    that only an execution resolves."""
     defaults = {entry["Name"]: entry["DefaultValue"] for entry in definition["Parameters"]}
     return _step_requests(definition["Steps"], defaults)
 

@@ -9,7 +9,7 @@ from jobs.spec.job import PARTS, Job
 
 
 def processing_request(job: Job) -> Request:
-    """CreateProcessingJob."""
+    """Returns the CreateProcessingJob request."""
     account, machine = job.account, job.machine
     network = {
         **without_empty(
@@ -41,7 +41,7 @@ def processing_request(job: Job) -> Request:
 
 
 def container_arguments(job: Job) -> list[str]:
-    """The arguments of a processing job's container: the job type and the settings as flags."""
+    """Returns the arguments of a processing job's container: the job type, and the settings as flags."""
     arguments = [job.type.name]
     for name, value in job.settings.items():
         arguments += [f"--{name}", value]
@@ -49,7 +49,7 @@ def container_arguments(job: Job) -> list[str]:
 
 
 def _processing_output(job: Job, name: str) -> Request:
-    """An output of the job. Parts are uploaded while it runs, so that they are there when it is stopped."""
+    """Returns an output of the job. Finished parts are uploaded while it runs, so that a stopped job can be resumed."""
     output = {
         "S3Uri": f"{job.s3_folder}/{name}",
         "LocalPath": str(OptMl().processing / name),

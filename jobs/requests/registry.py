@@ -1,4 +1,4 @@
-"""The requests that put a model into SageMaker's model registry, with its scores."""
+"""The requests that add a model and its scores to SageMaker's model registry."""
 
 from __future__ import annotations
 
@@ -14,19 +14,21 @@ CONTENT_TYPES = ("image/jpeg", "image/png", "image/webp", "application/x-image",
 
 
 def group_request(group: str, account: Account) -> Request:
-    """CreateModelPackageGroup."""
+    """Returns the CreateModelPackageGroup request."""
     return {"ModelPackageGroupName": group, **without_empty(Tags=tags(account))}
 
 
 def package_request(
     hosted: HostedModel, group: str, evaluation: str | None, approval: str, scores: Mapping[str, Any] | None = None
 ) -> Request:
-    """CreateModelPackage: the model as a new version in a group.
+    """Returns the CreateModelPackage request, which registers the model as a new version in a group.
 
     Args:
-        evaluation: S3 URI of evaluation.json, the metrics that the registry shows; None for none.
-        approval: Status of the version.
-        scores: Content of that file; its main scores become searchable properties.
+        hosted: The model.
+        group: Model package group.
+        evaluation: S3 URI of evaluation.json, whose metrics the registry shows; None for none.
+        approval: Approval status of the version.
+        scores: Content of evaluation.json; its main scores become searchable properties.
     """
     machine = hosted.machine
     metrics = {"ModelQuality": {"Statistics": {"ContentType": "application/json", "S3Uri": evaluation}}}
@@ -51,7 +53,7 @@ def package_request(
 
 
 def score_properties(evaluation: Mapping[str, Any]) -> dict[str, str]:
-    """The main scores of an evaluation.json, each with its interval, as text."""
+    """Returns the main scores of an evaluation.json and their confidence intervals, as text."""
     properties = {}
     for name in ("accuracy", "macro_f1"):
         score = evaluation["rarebird"][name]

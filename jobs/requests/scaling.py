@@ -1,8 +1,8 @@
-"""The requests that scale an endpoint with its load, down to no machine at all for an asynchronous one.
+"""The requests that scale an endpoint with its load; an asynchronous endpoint can scale down to 0 machines.
 
-Real-time endpoints follow the number of requests per minute and machine, asynchronous ones the requests that wait per
-machine. Without a machine there is no such number: a step policy adds the first one when HasBacklogWithoutCapacity is 1
-(SageMaker Developer Guide, Autoscale an asynchronous endpoint).
+Real-time endpoints scale with the requests per minute and machine, asynchronous ones with the waiting requests per
+machine. This number is undefined for 0 machines: a step policy adds the first machine when HasBacklogWithoutCapacity is
+1 (SageMaker Developer Guide, Autoscale an asynchronous endpoint).
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ SCALE_OUT_SECONDS, SCALE_IN_SECONDS = 300, 600  # pauses after machines are adde
 
 @dataclass(frozen=True)
 class Scaling:
-    """How the number of an endpoint's machines changes.
+    """The scaling of an endpoint.
 
     Attributes:
-        endpoint, variant: Names.
+        endpoint, variant: Names of the endpoint and its variant.
         is_async: Whether the endpoint is asynchronous.
-        low, high: Number of machines; low is 0 only for an asynchronous endpoint.
-        target: Requests per minute, or requests that wait, per machine; 0 for the default.
+        low, high: Smallest and largest number of machines; low may be 0 only for an asynchronous endpoint.
+        target: Requests per minute, or waiting requests, per machine; 0 for the default.
     """
 
     endpoint: str
@@ -37,12 +37,12 @@ class Scaling:
 
     @property
     def resource(self) -> Request:
-        """The fields that name what is scaled."""
+        """The fields that name the variant."""
         return scaled_resource(self.endpoint, self.variant)
 
 
 def scaled_resource(endpoint: str, variant: str) -> Request:
-    """The fields that name a variant of an endpoint in requests to Application Auto Scaling."""
+    """Returns the fields that name a variant of an endpoint in requests to Application Auto Scaling."""
     return {
         "ServiceNamespace": NAMESPACE,
         "ResourceId": f"endpoint/{endpoint}/variant/{variant}",
@@ -51,7 +51,7 @@ def scaled_resource(endpoint: str, variant: str) -> Request:
 
 
 def scaling_requests(scaling: Scaling) -> list[tuple[str, Request]]:
-    """Methods of boto3 and their requests, in the order in which they are sent."""
+    """Returns boto3's methods and their requests, in sending order."""
     requests = [("register_scalable_target", target_request(scaling)), ("put_scaling_policy", policy_request(scaling))]
     if not scaling.low:
         requests += [
@@ -62,12 +62,12 @@ def scaling_requests(scaling: Scaling) -> list[tuple[str, Request]]:
 
 
 def target_request(scaling: Scaling) -> Request:
-    """RegisterScalableTarget."""
+    """Returns the RegisterScalableTarget request."""
     return {**scaling.resource, "MinCapacity": scaling.low, "MaxCapacity": scaling.high}
 
 
 def policy_request(scaling: Scaling) -> Request:
-    """PutScalingPolicy that keeps the load of each machine at the target. Its alarms are Application Auto Scaling's."""
+    """Returns a PutScalingPolicy request that keeps the load per machine at the target. AWS creates its alarms."""
     if scaling.is_async:
         metric: Request = {
             "CustomizedMetricSpecification": {
@@ -95,7 +95,7 @@ def policy_request(scaling: Scaling) -> Request:
 
 
 def first_machine_request(scaling: Scaling) -> Request:
-    """PutScalingPolicy that adds a machine where there is none."""
+    """Returns a PutScalingPolicy request that adds the first machine."""
     return {
         "PolicyName": f"{scaling.endpoint}-first-machine",
         **scaling.resource,
@@ -110,8 +110,8 @@ def first_machine_request(scaling: Scaling) -> Request:
 
 
 def first_machine_alarm(endpoint: str) -> Request:
-    """PutMetricAlarm: requests wait and there is no machine. Its action is the ARN of the step policy, which is known
-    once that exists."""
+    """Returns a PutMetricAlarm request: the alarm is on while requests wait and there is no machine. Its action, the
+    ARN of the step policy, is added once the policy exists."""
     return {
         "AlarmName": first_machine_alarm_name(endpoint),
         "MetricName": "HasBacklogWithoutCapacity",

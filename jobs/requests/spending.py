@@ -1,5 +1,6 @@
-"""What a request can cost: instance type, number of machines and the most hours, in a line for each request that starts
-something paid. Prices are not in it: they differ by region and contract (docs/sagemaker.md, "What AWS charges for")."""
+"""Describes what requests can cost: instance type, number of machines and largest number of hours, in one line per
+request that AWS charges for. Prices are not included: they differ by region and contract (docs/sagemaker.md, "What AWS
+charges for")."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ Fields = Mapping[str, Any]
 
 
 def spending_lines(requests: Requests) -> list[str]:
-    """A line for each request of a command that starts something paid; of several jobs one more with their sum."""
+    """Returns one line per request that AWS charges for, and a line with the sum if there are several jobs."""
     requests_by_method = [(method, request) for method, request in requests]
     lines: list[str] = []
     total, jobs = 0.0, 0
@@ -29,22 +30,22 @@ def spending_lines(requests: Requests) -> list[str]:
         elif method == "create_endpoint_config":
             lines.append(_endpoint(request, requests))
     if jobs > 1:
-        lines.append(f"in all at most {_hours(total)} of machines")
-    return [f"paid: {line}" for line in lines]
+        lines.append(f"in total at most {_hours(total)} of machine time")
+    return [f"AWS charges for: {line}" for line in lines]
 
 
 def _job(request: Fields) -> tuple[str, float]:
-    """The line of a training or processing job, and its hours of machines."""
+    """Returns the line of a training or processing job, and its machine hours."""
     resources = request.get("ResourceConfig") or request["ProcessingResources"]["ClusterConfig"]
     count, seconds = _count(resources), request["StoppingCondition"]["MaxRuntimeInSeconds"]
     line = f"{_machines(resources)} for at most {_hours(seconds / 3600)}"
     if count > 1:
-        line += f", {_hours(count * seconds / 3600)} of machines"
+        line += f", {_hours(count * seconds / 3600)} of machine time"
     return line + _spot(request) + _warm_pool(resources), count * seconds / 3600
 
 
 def _tuning(request: Fields) -> str:
-    """The line of a tuning job: all its trainings, of which some run at the same time."""
+    """Returns the line of a tuning job: all its trainings, of which some run at the same time."""
     config, training = request["HyperParameterTuningJobConfig"], request["TrainingJobDefinition"]
     limits, resources = config["ResourceLimits"], training["ResourceConfig"]
     each = training["StoppingCondition"]["MaxRuntimeInSeconds"] / 3600
@@ -56,38 +57,37 @@ def _tuning(request: Fields) -> str:
         lasts = min(lasts, budget / 3600)
     hours = min(trainings * each, lasts * at_once) * _count(resources)
     return (
-        f"{trainings} trainings on {_machines(resources)} for at most {_hours(each)} each, {at_once} at the same time: "
-        f"{_hours(hours)} of machines within {_hours(lasts)}{_spot(training)}"
+        f"{trainings} trainings of at most {_hours(each)} each on {_machines(resources)}, {at_once} at the same time: "
+        f"at most {_hours(hours)} of machine time, finished within {_hours(lasts)}{_spot(training)}"
     )
 
 
 def _grid_size(ranges: Fields) -> int:
-    """Number of combinations of a grid, whose ranges are all values to choose from."""
+    """Returns the number of combinations of a grid, whose ranges are all lists of values."""
     return math.prod(len(entry["Values"]) for entry in ranges.get("CategoricalParameterRanges", ()))
 
 
 def _transform(request: Fields) -> str:
     resources = request["TransformResources"]
     name = request["TransformJobName"]
-    return f"{_machines(resources)} until all images are answered, with no limit; {_stop(name)}"
+    return f"{_machines(resources)} until all images are predicted, without a time limit; stop it with: {_stop(name)}"
 
 
 def _endpoint(request: Fields, requests: Requests) -> str:
-    """The line of an endpoint. requests: among them those that create and scale it."""
+    """Returns the line of an endpoint. requests: all requests, including those that create and scale it."""
     name = next((each["EndpointName"] for _, each in requests if "EndpointName" in each), request["EndpointConfigName"])
     variant = request["ProductionVariants"][0]
     serverless = variant.get("ServerlessConfig")
     if serverless:
         memory, at_once = serverless["MemorySizeInMB"], serverless["MaxConcurrency"]
-        return (
-            f"each request's time with {memory:,} MB, at most {at_once} at the same time; nothing while none is asked"
-        )
+        at_most = f"at most {at_once} at the same time"
+        return f"the time of each request with {memory:,} MB, {at_most}; no charge without requests"
     scaled = next((each for method, each in requests if method == "register_scalable_target"), None)
     count = variant["InitialInstanceCount"]
     text = f"{count} x {variant['InstanceType']}"
     if scaled:
-        text = f"{scaled['MinCapacity']} to {scaled['MaxCapacity']} x {variant['InstanceType']}, by load,"
-    return f"{text} without a limit, until {_stop(name)}"
+        text = f"{scaled['MinCapacity']} to {scaled['MaxCapacity']} x {variant['InstanceType']}, depending on load,"
+    return f"{text} until it is deleted with: {_stop(name)}"
 
 
 def _stop(name: str) -> str:
@@ -106,12 +106,12 @@ def _spot(request: Fields) -> str:
     if not request.get("EnableManagedSpotTraining"):
         return ""
     wait = request["StoppingCondition"].get("MaxWaitTimeInSeconds")
-    return ", on spot capacity" + (f", ended {_hours(wait / 3600)} after its start" if wait else "")
+    return ", on spot capacity" + (f", stopped at most {_hours(wait / 3600)} after its start" if wait else "")
 
 
 def _warm_pool(resources: Fields) -> str:
     kept = resources.get("KeepAlivePeriodInSeconds")
-    return f"; then kept for {_hours(kept / 3600)} more (--keep_alive)" if kept else ""
+    return f"; then {_hours(kept / 3600)} in a warm pool (--keep_alive)" if kept else ""
 
 
 def _hours(hours: float) -> str:

@@ -12,7 +12,7 @@ LIVE_CURVES = "/opt/tensorboard"  # SageMaker refuses paths below /opt/ml, /tmp 
 
 
 def training_request(job: Job) -> Request:
-    """CreateTrainingJob."""
+    """Returns the CreateTrainingJob request."""
     return {
         "TrainingJobName": job.name,
         **training_definition(job),
@@ -26,9 +26,9 @@ def training_request(job: Job) -> Request:
 
 
 def training_definition(job: Job) -> Request:
-    """The fields that a training job and the trainings of a tuning job have in common."""
+    """Returns the fields that a training job shares with the trainings of a tuning job."""
     account, machine, limits = job.account, job.machine, job.limits
-    # without the slash SageMaker restores all keys that begin so, those of exp-10/ for exp-1, and removes them there
+    # the prefix must end with /: SageMaker would restore, and remove, the checkpoints of exp-10 for exp-1
     checkpoints = {"S3Uri": f"{(job.checkpoints or '').rstrip('/')}/", "LocalPath": str(OptMl().checkpoints)}
     return {
         "AlgorithmSpecification": {
@@ -69,7 +69,7 @@ def training_definition(job: Job) -> Request:
 
 
 def _live_curves(job: Job) -> Request:
-    """TensorBoardOutputConfig; SageMaker copies the files to S3OutputPath/JOB/tensorboard-output."""
+    """Returns TensorBoardOutputConfig. SageMaker copies the files to S3OutputPath/JOB/tensorboard-output."""
     return {"LocalPath": LIVE_CURVES, "S3OutputPath": job.account.root}
 
 

@@ -1,4 +1,4 @@
-"""The request that creates a batch transform job: one request to the model's server per image."""
+"""The request that creates a batch transform job, which sends one request per image to the model's server."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from jobs.spec.inputs import Input
 
 @dataclass(frozen=True)
 class Transform:
-    """What a transform job reads and how it asks.
+    """The images of a transform job, and its requests to the model's server.
 
     Attributes:
         images: The images, in S3.
         accept: MIME type of the answers.
         content_type: MIME type of the images.
         payload_mb: Size of the largest image, MB.
-        concurrent: Requests at once to a machine; 0 for what the server says.
-        timeout: Seconds of a request.
-        retries: Further tries of a request.
+        concurrent: Number of simultaneous requests to a machine; 0 lets the server decide.
+        timeout: Longest time of a request, s.
+        retries: Retries of a request.
         ami_version: auto, none or the name of an AMI.
     """
 
@@ -36,7 +36,7 @@ class Transform:
 
 
 def transform_request(hosted: HostedModel, transform: Transform) -> Request:
-    """CreateTransformJob: each object is an image, its answer OBJECT.out below the job's output."""
+    """Returns the CreateTransformJob request. Each object is an image; its answer is written to OBJECT.out."""
     account, machine = hosted.account, hosted.machine
     return {
         "TransformJobName": hosted.name,

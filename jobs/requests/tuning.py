@@ -1,4 +1,4 @@
-"""The request that creates a tuning job: ranges of settings, objective, and the training that is varied."""
+"""The request that creates a tuning job: ranges of settings, objective, and the training whose settings are varied."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ LOGARITHMIC = ("lr", "weight_decay")  # settings whose order of magnitude matter
 
 @dataclass(frozen=True)
 class Search:
-    """How values are tried.
+    """The search of a tuning job.
 
     Attributes:
-        objective: Metric of training to optimise.
-        trainings: Trainings in all; None for a grid, which has as many as combinations.
-        at_once: Trainings at the same time.
+        objective: Training metric to optimise.
+        trainings: Number of trainings in total; None for a grid, which runs every combination.
+        at_once: Number of trainings that run at the same time.
         strategy: Bayesian, Random, Hyperband or Grid.
-        stop_early: End trainings that will not be the best.
-        seed: Of the search; None for none.
-        max_hours: Hours of the whole search; 0 for no bound.
-        stop_after: Trainings in a row without a better one after which the search ends; 0 for no such bound.
-        target_score: Objective at which the search ends; None for none.
+        stop_early: Whether to stop trainings that are unlikely to become the best.
+        seed: Random seed of the search, None for none.
+        max_hours: Longest time of the whole search, h; 0 for no limit.
+        stop_after: The search ends after this many trainings in a row without improvement; 0 for no limit.
+        target_score: The search ends when a training reaches this objective, None for no target.
     """
 
     objective: str
@@ -50,10 +50,10 @@ class Search:
 
 
 def tuning_request(job: Job, config: Request) -> Request:
-    """CreateHyperParameterTuningJob.
+    """Returns the CreateHyperParameterTuningJob request.
 
     Args:
-        job: The training; settings that the search varies are left out of it.
+        job: The training; its values of varied settings are ignored.
         config: HyperParameterTuningJobConfig.
     """
     names = [entry["Name"] for entries in config["ParameterRanges"].values() for entry in entries]
@@ -63,7 +63,7 @@ def tuning_request(job: Job, config: Request) -> Request:
         **training_definition(job),
         **without_empty(Environment=dict(job.environment)),
     }
-    definition.pop("CheckpointConfig", None)  # the trainings would share it, each resuming from another's checkpoint
+    definition.pop("CheckpointConfig", None)  # trainings would share it, and resume from each other's checkpoints
     machine = definition.pop("ResourceConfig")
     machine.pop("KeepAlivePeriodInSeconds", None)
     return {
@@ -75,18 +75,26 @@ def tuning_request(job: Job, config: Request) -> Request:
 
 
 def tuning_config(ranges: Request, search: Search) -> Request:
-    """HyperParameterTuningJobConfig.
+    """Returns HyperParameterTuningJobConfig.
+
+    Args:
+        ranges: ParameterRanges, from parameter_ranges.
+        search: Objective, strategy and limits.
 
     Raises:
-        InputError: The objective is no metric of training, or a grid has ranges of numbers (API reference,
+        InputError: The objective is not a training metric, or a grid has ranges of numbers (API reference,
             HyperParameterTuningJobConfig, Strategy).
     """
     objective, strategy = search.objective, search.strategy
-    known = [metric.name for metric in metrics_of_line()]
-    if objective not in known:
-        raise InputError(f"--objective {objective}: expected one of {listing(known)}{did_you_mean(objective, known)}")
+    metrics = [metric.name for metric in metrics_of_line()]
+    if objective not in metrics:
+        raise InputError(
+            f"--objective {objective}: expected one of {listing(metrics)}{did_you_mean(objective, metrics)}"
+        )
     if strategy == "Grid" and set(ranges) != {"CategoricalParameterRanges"}:
-        raise InputError("--strategy Grid takes values to choose from, no ranges: name three or more numbers")
+        raise InputError(
+            "--strategy Grid: --ranges must be lists of values, with at least 3 numbers instead of [low, high]"
+        )
     return {
         "Strategy": strategy,
         "HyperParameterTuningJobObjective": {
@@ -106,7 +114,7 @@ def tuning_config(ranges: Request, search: Search) -> Request:
 
 
 def _completion_criteria(search: Search) -> Request:
-    """What ends a search before it has run all its trainings."""
+    """Returns TuningJobCompletionCriteria, which end a search before all its trainings have run."""
     criteria: Request = {}
     if search.stop_after:
         criteria["BestObjectiveNotImproving"] = {"MaxNumberOfTrainingJobsNotImproving": search.stop_after}
@@ -116,29 +124,29 @@ def _completion_criteria(search: Search) -> Request:
 
 
 def check_objective(objective: str, criteria: Iterable[str]) -> None:
-    """InputError where the trainings do not log the objective.
+    """Raises InputError if the trainings do not log the objective.
 
     Args:
-        objective: A metric of training.
-        criteria: The values of best_criterion that the trainings have.
+        objective: A training metric.
+        criteria: The values of best_criterion in the trainings.
     """
     if objective in EPOCH_METRICS and not all(reported(objective, criterion) for criterion in criteria):
         needed = EPOCH_METRICS[objective].criterion
-        raise InputError(f"--objective {objective}: training logs it with --best_criterion {needed} only; set that too")
+        raise InputError(f"--objective {objective}: training only logs it with --best_criterion {needed}; set both")
 
 
 def parameter_ranges(varied: Mapping[str, Any], base: TrainSettings | None = None, isolated: bool = False) -> Request:
-    """ParameterRanges from the flag --ranges.
+    """Returns ParameterRanges for the flag --ranges.
 
     Args:
-        varied: {setting: [low, high]} for numbers, {setting: [value, ...]} for anything else. Two values of a setting
-            with choices, and three or more numbers, are values to choose from.
+        varied: {setting: [low, high]} for a range of numbers, {setting: [value, ...]} for a list of values. Three or
+            more numbers, and values of settings that are not numbers, are always a list of values.
         base: The settings that all trainings share; None for the defaults.
-        isolated: Whether the trainings have no network.
+        isolated: Whether the trainings have no network access.
 
     Raises:
-        InputError: With all names, bounds and values that training does not take, else with the combinations that it
-            refuses.
+        InputError: Names, bounds or values are invalid, or training refuses combinations of the values. The message
+            lists all of them.
     """
     integer: list[Request] = []
     continuous: list[Request] = []
@@ -147,25 +155,28 @@ def parameter_ranges(varied: Mapping[str, Any], base: TrainSettings | None = Non
     problems: list[str] = []
     values_by_name: dict[str, Sequence[Any]] = {}
     for name, values in varied.items():
+        # read the values as training does
         decoded, wrong = _decode_values(name, values)
         problems += wrong
         if wrong:
             continue
         values_by_name[name] = decoded
+        # two numbers are a range, anything else a list of values
         hint = hints[name]
         if hint not in (int, float, float | None) or len(decoded) != 2:
             categorical.append({"Name": name, "Values": [to_text(value) for value in decoded]})
             continue
         low, high = decoded
         if low >= high:
-            problems.append(f"ranges: {name}: {low} is not below {high}")
+            problems.append(f"ranges: {name}: {low} must be less than {high}")
             continue
         scaling = "Logarithmic" if name in LOGARITHMIC and low > 0 else "Auto"
         entry = {"Name": name, "MinValue": to_text(low), "MaxValue": to_text(high), "ScalingType": scaling}
         (integer if hint is int else continuous).append(entry)
     if not varied:
         problems.append(
-            "ranges: name what to vary, as in --ranges '{lr: [0.0001, 0.01], loss: [focal, cross_entropy]}'"
+            "ranges: missing; name the settings to vary, as in --ranges '{lr: [0.0001, 0.01], loss: [focal, "
+            "cross_entropy]}'"
         )
     if not problems:
         ranges = [entry["Name"] for entry in (*integer, *continuous)]
@@ -178,14 +189,14 @@ def parameter_ranges(varied: Mapping[str, Any], base: TrainSettings | None = Non
 
 
 def _decode_values(name: str, values: Any) -> tuple[Sequence[Any], list[str]]:
-    """The values of a setting as training reads them, and what is wrong with them."""
-    known = [field.name for field in dataclasses.fields(TrainSettings)]
-    if name not in known:
-        return [], [f"ranges: {name}: there is no such setting{did_you_mean(name, known)}"]
+    """Returns the values of a setting as training reads them, and their errors."""
+    names = [field.name for field in dataclasses.fields(TrainSettings)]
+    if name not in names:
+        return [], [f"ranges: {name}: no such setting{did_you_mean(name, names)}"]
     if not isinstance(values, (list, tuple)) or len(values) < 2:
-        return [], [f"ranges: {name}: expected [low, high], or the values to choose from, not {values!r}"]
+        return [], [f"ranges: {name}: expected [low, high] or a list of values, not {values!r}"]
     if name in (*TRAIN.folders, *TRAIN.files, *TRAIN.local):
-        return [], [f"ranges: {name}: a path of this machine cannot be varied"]
+        return [], [f"ranges: {name}: local paths cannot be varied"]
     decoded: list[Any] = []
     problems: list[str] = []
     for value in values:

@@ -1,7 +1,7 @@
-"""Checks requests against botocore's model of SageMaker before they are sent: types, required and unknown names,
-lengths, patterns, enumerations and bounds. Needs neither credentials nor a region nor a network.
+"""Validates requests against botocore's model of SageMaker before they are sent: types, missing and unknown fields,
+lengths, patterns, enumerations and bounds. Needs no credentials, region or network.
 
-botocore's own ParamValidator checks types, names and minima only.
+botocore's own ParamValidator only checks types, names and lower bounds.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ SCALARS: dict[str, tuple[type, ...]] = {
     "timestamp": (object,),
     "blob": (bytes, bytearray),
 }
-GROWING = {  # enumerations that AWS extends between releases of botocore: unknown values of this form are warnings
+GROWING = {  # enumerations that AWS extends often: a value of this form that botocore does not list is only a warning
     "InstanceType": r"ml\.[a-z0-9-]+\.[a-z0-9-]+",
     "InferenceAmiVersion": r"al\d+-ami-sagemaker-inference-[a-z0-9-]+",
 }
-OTHER_SERVICES = {  # of operations that are not SageMaker's
+OTHER_SERVICES = {  # services of operations that do not belong to SageMaker
     "register_scalable_target": "application-autoscaling",
     "put_scaling_policy": "application-autoscaling",
     "put_metric_alarm": "cloudwatch",
 }
-FLAGS = {  # by field, the launcher's flag that sets it
+FLAGS = {  # the launcher's flag that sets a field
     "AlgorithmSpecification.TrainingImage": "--image",
     "AppSpecification.ImageUri": "--image",
     "PrimaryContainer.Image": "--image",
@@ -79,16 +79,17 @@ FLAGS = {  # by field, the launcher's flag that sets it
 }
 
 
-FieldProblems = Iterator[tuple[str, str, bool]]  # field, what is wrong with it, whether it is an error (else a warning)
+FieldProblems = Iterator[tuple[str, str, bool]]  # (field, message, whether it is an error instead of a warning)
 
 
 @functools.cache
 def service(name: str = "sagemaker") -> ServiceModel:
+    """Returns botocore's model of an AWS service."""
     return ServiceModel(service_model_loader().load_service_model(name, "service-2"), name)
 
 
 def operation(method: str) -> OperationModel:
-    """The model of an operation by boto3's name of it, as create_training_job."""
+    """Returns the model of an operation by boto3's name, such as create_training_job."""
     name = OTHER_SERVICES.get(method, "sagemaker")
     model = service(name)
     names = {operation.lower(): operation for operation in model.operation_names}
@@ -99,16 +100,17 @@ def operation(method: str) -> OperationModel:
 
 
 def check_request(method: str, request: Mapping[str, Any]) -> list[str]:
-    """Checks a request.
+    """Validates a request.
 
     Args:
         method: boto3's name of the operation.
+        request: Its arguments.
 
     Returns:
         Warnings.
 
     Raises:
-        InputError: With all errors, each with its field and the flag that sets it.
+        InputError: The request is invalid; the message lists all errors, each with its field and flag.
     """
     errors: list[str] = []
     warnings: list[str] = []
@@ -121,7 +123,8 @@ def check_request(method: str, request: Mapping[str, Any]) -> list[str]:
 
 
 def _flag(field: str) -> str:
-    """` (--FLAG)` of the longest end of a field's path that is in FLAGS, else of a name in it, else ""."""
+    """Returns ` (--FLAG)` for a field: the flag of the longest end of its path in FLAGS, otherwise of any name in the
+    path; "" if there is none."""
     path = regex.sub(r"\[\d+\]", "", field)
     ends = [path.split(".", at)[at] for at in range(path.count(".") + 1)]
     flag = next((FLAGS[name] for name in (*ends, *path.split(".")) if name in FLAGS), None)
@@ -129,7 +132,13 @@ def _flag(field: str) -> str:
 
 
 def _check(shape: Shape, value: Any, field: str) -> FieldProblems:
-    """The problems of a value and everything in it. field: path of names and positions, "" for the request itself."""
+    """Yields the problems of a value and everything in it.
+
+    Args:
+        shape: botocore's model of the value.
+        value: The value.
+        field: Path of names and positions of the value, "" for the whole request.
+    """
     if isinstance(shape, StructureShape):
         yield from _check_structure(shape, value, field)
     elif isinstance(shape, MapShape):
@@ -161,10 +170,10 @@ def _check_structure(shape: StructureShape, value: Any, field: str) -> FieldProb
         if name not in value:
             yield f"{lead}{name}", "is required", True
     if getattr(shape, "is_tagged_union", False) and len(value) != 1:
-        yield field, f"takes exactly one of {listing(shape.members)}", True
+        yield field, f"expected exactly one of {listing(shape.members)}", True
     for name, item in value.items():
         if name not in shape.members:
-            yield f"{lead}{name}", f"there is no such field{did_you_mean(name, shape.members)}", True
+            yield f"{lead}{name}", f"no such field{did_you_mean(name, shape.members)}", True
         else:
             yield from _check(shape.members[name], item, f"{lead}{name}")
 
@@ -183,16 +192,23 @@ def _check_scalar(shape: Shape, value: Any, field: str) -> FieldProblems:
         close = did_you_mean(value, choices)
         form = GROWING.get(field.rsplit(".", 1)[-1])
         if form and regex.fullmatch(form, value):
-            yield field, f"botocore does not know {value!r}; it is sent as it is{close}", False
+            yield field, f"{value!r} is not in this version of botocore; it is sent anyway{close}", False
         else:
-            yield field, f"{value!r} is none of {listing(choices)}{close}", True
+            yield field, f"expected one of {listing(choices)}, not {value!r}{close}", True
     pattern = shape.metadata.get("pattern")
     if pattern and not compile_pattern(pattern).fullmatch(value):
-        yield field, f"{_shortened(value)} does not fit the pattern {pattern}", True
+        yield field, f"{_shortened(value)} does not match the pattern {pattern}", True
 
 
 def _check_bounds(shape: Shape, size: Any, noun: str, field: str) -> FieldProblems:
-    """noun: what is counted; "" where the value itself is bounded."""
+    """Yields a problem if a value, or its length, is out of bounds.
+
+    Args:
+        shape: botocore's model of the value.
+        size: The value or its length.
+        noun: Unit of a length, such as "characters"; "" for a value.
+        field: Path of the value.
+    """
     low, high = shape.metadata.get("min"), shape.metadata.get("max")
     if low is not None and size < low:
         yield field, f"has {size:,} {noun}, expected at least {low:,}" if noun else f"{size} is below {low}", True
@@ -206,29 +222,29 @@ def _shortened(value: str) -> str:
 
 @functools.cache
 def compile_pattern(pattern: str) -> regex.Pattern[str]:
-    """Compiles a pattern of AWS's models, which are Java's: \\p{L}, and surrogate pairs beyond \\uFFFF."""
+    """Compiles a pattern of AWS's models, which have Java's syntax: \\p{L}, and surrogate pairs beyond \\uFFFF."""
     return regex.compile(pattern.replace(r"\uD800\uDC00-\uDBFF\uDFFF", r"\U00010000-\U0010FFFF"))
 
 
 def _contradictions(method: str, request: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Problems with rules between fields, which are in the API reference and not in botocore's model."""
+    """Yields violations of rules between fields, which are in the API reference but not in botocore's model."""
     is_tuning = method == "create_hyper_parameter_tuning_job"
     training: Mapping[str, Any] = (request.get("TrainingJobDefinition") or {}) if is_tuning else request
     condition = training.get("StoppingCondition", {})
     run, wait = condition.get("MaxRuntimeInSeconds"), condition.get("MaxWaitTimeInSeconds")
     if isinstance(run, int) and isinstance(wait, int) and wait < run:
-        yield "StoppingCondition.MaxWaitTimeInSeconds", f"{wait} is below MaxRuntimeInSeconds, {run}"
+        yield "StoppingCondition.MaxWaitTimeInSeconds", f"{wait} is less than MaxRuntimeInSeconds, {run}"
     if wait is not None and not training.get("EnableManagedSpotTraining"):
-        yield "StoppingCondition.MaxWaitTimeInSeconds", "belongs to spot training (--spot)"
+        yield "StoppingCondition.MaxWaitTimeInSeconds", "is only allowed for spot training (--spot)"
     names = [channel.get("ChannelName") for channel in training.get("InputDataConfig", [])]
     for name in sorted({str(name) for name in names if names.count(name) > 1}):
-        yield "InputDataConfig", f"two channels are called {name}"
+        yield "InputDataConfig", f"duplicate channel {name}"
     resources = training.get("ResourceConfig", {})
     if resources.get("KeepAlivePeriodInSeconds") and training.get("EnableManagedSpotTraining"):
-        yield "ResourceConfig.KeepAlivePeriodInSeconds", "a warm pool cannot be of spot instances"
+        yield "ResourceConfig.KeepAlivePeriodInSeconds", "a warm pool is not possible with spot capacity (--spot)"
     for field in ("InstanceCount", "VolumeSizeInGB"):
         if resources.get(field) == 0:
-            yield f"ResourceConfig.{field}", "0 is below 1"
+            yield f"ResourceConfig.{field}", "0 is less than 1"
     payload, at_once = request.get("MaxPayloadInMB"), request.get("MaxConcurrentTransforms")
     if isinstance(payload, int) and isinstance(at_once, int) and payload * at_once > 100:
         yield "MaxConcurrentTransforms", f"times MaxPayloadInMB is {payload * at_once}, expected at most 100"

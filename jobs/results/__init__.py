@@ -1,3 +1,4 @@
-"""What an ended job left: fetch (downloads into RESULTS/JOB, checks models, prints scores), pipeline_run (follows a
-SageMaker pipeline and fetches what its steps left), endpoint_answers (asks endpoints).
+"""Results of jobs: fetch (downloads them to RESULTS/JOB, verifies models, prints scores), pipeline_run (follows a
+SageMaker pipeline and downloads the results of its steps), tuning_run (follows a tuning job), transform_answers
+(predictions of a batch transform as output.csv), endpoint_answers (requests to endpoints).
 """

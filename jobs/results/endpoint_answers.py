@@ -1,4 +1,4 @@
-"""Answers of endpoints: a real-time endpoint is asked, an asynchronous one gets a request whose answer comes to S3."""
+"""Sends images to endpoints and reads the answers, which an asynchronous endpoint writes to S3."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from jobs.storage.s3 import S3Uri
 from model.errors import Failure
 
 CONTENT_TYPE, ACCEPT = "application/x-image", "application/json;verbose"
-REFUSED_IMAGE = (400, 413, 415, 422)  # statuses of the server for an image that it cannot read
-POLL_SECONDS = 2.0
+REFUSED_IMAGE = (400, 413, 415, 422)  # HTTP statuses of the server for an unreadable image
+POLL_SECONDS = 2.0  # between two looks for the answers of an asynchronous endpoint
 RANKS = ("predicted", "second", "third")  # columns of the classes, as inference prints them
 
 
 @dataclass(frozen=True)
 class Answer:
-    """The answer to one image.
+    """The server's answer to one image.
 
     Attributes:
-        content: The object that the server has answered, {} where it could not.
-        error: Why it could not, "" where it could.
+        content: The JSON object in the answer, {} after an error.
+        error: The server's error message, "" if there is none.
     """
 
     content: Mapping[str, Any] = field(default_factory=dict)
@@ -36,13 +36,18 @@ class Answer:
 
     @property
     def has_names(self) -> bool:
-        """Whether it names the classes beside their probabilities."""
+        """Whether it contains the class names as well as the probabilities."""
         return bool(self.content.get("labels") and self.content.get("probabilities"))
 
 
 @dataclass(frozen=True)
 class Submitted:
-    """A request to an asynchronous endpoint. image: the file; output, failure: S3 URIs of the answer or the error."""
+    """A request to an asynchronous endpoint.
+
+    Attributes:
+        image: The image file.
+        output, failure: S3 URIs that the answer or the error will be written to.
+    """
 
     image: Path
     output: str
@@ -50,10 +55,19 @@ class Submitted:
 
 
 def ask(clients: Clients, endpoint: str, image: Path, target_model: str = "") -> Answer:
-    """The answer of a real-time or serverless endpoint; of an image that it cannot read the error.
+    """Sends an image to a real-time or serverless endpoint.
+
+    Args:
+        clients: Clients of the AWS account.
+        endpoint: Name of the endpoint.
+        image: The image file.
+        target_model: Archive to use of a multi-model endpoint, "" for other endpoints.
+
+    Returns:
+        The answer; if the server cannot read the image, an answer with its error.
 
     Raises:
-        InputError, Failure: The endpoint cannot be asked, or its model fails.
+        InputError, Failure: The request is refused, or the model fails.
     """
     from botocore.exceptions import BotoCoreError, ClientError
 
@@ -70,17 +84,20 @@ def ask(clients: Clients, endpoint: str, image: Path, target_model: str = "") ->
         if status in REFUSED_IMAGE:
             return Answer(error=message)
         raise Failure(
-            f"endpoint {endpoint}, {image}: its model answers {status}: {message}; python -m jobs logs {endpoint} has "
-            "the server's log"
+            f"endpoint {endpoint}, {image}: the model answered {status}: {message}; see the server's log with: python "
+            f"-m jobs logs {endpoint}"
         ) from error
     return read_answer(body)
 
 
 def submit(clients: Clients, endpoint: str, output: Mapping[str, Any], image: Path) -> Submitted:
-    """Uploads an image beside the answers of an asynchronous endpoint, and asks for its answer.
+    """Uploads an image next to the answers of an asynchronous endpoint, and sends the request.
 
     Args:
-        output: AsyncInferenceConfig's OutputConfig, whose key encrypts the image too.
+        clients: Clients of the AWS account.
+        endpoint: Name of the endpoint.
+        output: OutputConfig of AsyncInferenceConfig; its KMS key also encrypts the image.
+        image: The image file.
     """
     from boto3.exceptions import Boto3Error
     from botocore.exceptions import BotoCoreError, ClientError
@@ -107,17 +124,24 @@ def submit(clients: Clients, endpoint: str, output: Mapping[str, Any], image: Pa
 def wait_for_answers(
     clients: Clients, submitted: Sequence[Submitted], timeout: float, sleep: Sleep = time.sleep
 ) -> list[Answer]:
-    """The answers to requests, in their order.
+    """Waits for the answers of an asynchronous endpoint.
 
     Args:
-        timeout: Seconds to wait for all of them.
+        clients: Clients of the AWS account.
+        submitted: The requests.
+        timeout: Longest time to wait for all answers, s.
+        sleep: Waits for a number of seconds.
+
+    Returns:
+        The answers in the order of the requests.
 
     Raises:
-        Failure: Some have no answer in that time; with the S3 URIs where it will be.
+        Failure: Answers are missing after that time; the message lists their S3 URIs.
     """
     answers: dict[int, Answer] = {}
     waited = 0.0
     while True:
+        # read the answers that have arrived: each as an output or as a failure
         for number, request in enumerate(submitted):
             if number in answers:
                 continue
@@ -132,16 +156,16 @@ def wait_for_answers(
         sleep(POLL_SECONDS)
         waited += POLL_SECONDS
     late = [f"  {each.image}: {each.output}" for number, each in enumerate(submitted) if number not in answers]
-    raise Failure(f"no answer within {timeout:g} s (--timeout); it will be at\n" + "\n".join(late))
+    raise Failure(f"no answer within {timeout:g} s (--timeout); it will be written to\n" + "\n".join(late))
 
 
 def read_object(clients: Clients, uri: str) -> bytes | None:
-    """The content of an object, None where there is none yet."""
+    """Reads an object; returns None if it does not exist yet."""
     from botocore.exceptions import BotoCoreError, ClientError
 
-    where = S3Uri.parse(uri)
+    location = S3Uri.parse(uri)
     try:
-        content: bytes = clients.s3.get_object(Bucket=where.bucket, Key=where.key)["Body"].read()
+        content: bytes = clients.s3.get_object(Bucket=location.bucket, Key=location.key)["Body"].read()
         return content
     except (ClientError, BotoCoreError) as error:
         if error_code(error) in ("NoSuchKey", "404"):
@@ -150,19 +174,19 @@ def read_object(clients: Clients, uri: str) -> bytes | None:
 
 
 def read_answer(body: bytes) -> Answer:
-    """The answer in a response's body; one that is no JSON is an error."""
+    """Reads the answer in a response's body. A body that is not JSON becomes an answer with an error."""
     text = body.decode(errors="replace")
     try:
         content = json.loads(text)
     except ValueError:
-        return Answer(error=f"the answer is no JSON: {text[:200]!r}")
+        return Answer(error=f"the answer is not JSON: {text[:200]!r}")
     if not isinstance(content, dict):
         content = {"answer": content}
     return Answer(error=str(content["error"])) if "error" in content else Answer(content)
 
 
 def error_message(text: str) -> str:
-    """The message in an error of the server, which is {"error": MESSAGE}; any other text as it is."""
+    """Returns the message of the server's error, {"error": MESSAGE}; any other text is returned unchanged."""
     try:
         content = json.loads(text)
         return str(content["error"])
@@ -171,12 +195,12 @@ def error_message(text: str) -> str:
 
 
 def answer_rows(names: Sequence[str], answers: Sequence[Answer]) -> tuple[list[str], list[list[str]]]:
-    """Header and rows of the table that inference prints for single images: name, class, its probability, and the next
-    two classes, here by probability, with theirs.
+    """Returns header and rows of the table that inference prints for single images: name, predicted class and its
+    probability, and the next two classes by probability.
 
     Args:
-        names: Of the images.
-        answers: To each; those without an error have names of the classes.
+        names: Names of the images.
+        answers: The answer to each image; answers without an error contain class names.
     """
     classes = max((len(answer.content["labels"]) for answer in answers if answer.content), default=len(RANKS))
     others = RANKS[1:classes]
@@ -185,9 +209,9 @@ def answer_rows(names: Sequence[str], answers: Sequence[Answer]) -> tuple[list[s
         if not answer.content:
             rows.append([name, f"({answer.error})", "", *[""] * len(others)])
             continue
-        shares = dict(zip(answer.content["labels"], answer.content["probabilities"]))
+        probabilities = dict(zip(answer.content["labels"], answer.content["probabilities"]))
         first = answer.content["predicted_label"]
-        ranked = sorted((label for label in shares if label != first), key=lambda label: -shares[label])
-        texts = [f"{label} {shares[label]:.1%}" for label in ranked[: len(others)]]
-        rows.append([name, first, f"{shares[first]:.1%}", *texts])
+        ranked = sorted((label for label in probabilities if label != first), key=lambda label: -probabilities[label])
+        texts = [f"{label} {probabilities[label]:.1%}" for label in ranked[: len(others)]]
+        rows.append([name, first, f"{probabilities[first]:.1%}", *texts])
     return ["picture", "predicted", "probability", *others], rows

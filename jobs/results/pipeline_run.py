@@ -1,4 +1,4 @@
-"""Follows an execution of a SageMaker pipeline, step by step, and fetches what its steps left."""
+"""Follows an execution of a SageMaker pipeline step by step, and downloads the results of its steps."""
 
 from __future__ import annotations
 
@@ -17,17 +17,19 @@ from jobs.spec.results_folder import ResultsFolder
 from model.errors import ExitCode
 
 RUN = "run"  # key of the execution's ARN in the outputs of a record
-REGISTER = "Register"  # the step that an execution only has where the model passes the gate
-FOLDER_ENDINGS = {"Train": "", "Answer": "-answers", "Evaluate": "-scores"}  # of a step's results, after the job's name
+REGISTER = "Register"  # this step only runs if the model passes the gate
+FOLDER_ENDINGS = {"Train": "", "Answer": "-answers", "Evaluate": "-scores"}  # results of a step: RESULTS/JOB + ending
 STEP_KINDS: dict[str, JobKind] = {"TrainingJob": TRAINING, "ProcessingJob": PROCESSING}  # by key of a step's metadata
 
 
 @dataclass
 class PipelineFollower(Follower):
-    """Follows the execution of this ARN. It has no log of its own; its steps' jobs have theirs.
+    """Follows an execution of a pipeline. Only the jobs of its steps have logs, not the execution itself.
 
     Attributes:
-        statuses: The printed status of each step.
+        arn: ARN of the execution.
+        logs: Whether to read a log: never.
+        statuses: The last printed status of each step.
     """
 
     arn: str = ""
@@ -35,8 +37,8 @@ class PipelineFollower(Follower):
     statuses: dict[str, str] = field(default_factory=dict)
 
     def describe(self) -> dict[str, Any]:
-        """The execution's description, with its steps as "Steps". Raises InputError or Failure where AWS does not
-        answer."""
+        """Returns the description of the execution, with its steps as "Steps". Raises InputError or Failure for errors
+        of AWS."""
         from botocore.exceptions import BotoCoreError, ClientError
 
         def ask(method: str, **request: Any) -> Any:
@@ -62,41 +64,45 @@ class PipelineFollower(Follower):
             raise user_error(error, f"pipeline {self.name}") from error
 
     def print_changes(self, description: Mapping[str, Any]) -> None:
-        """Prints new statuses of steps, then the execution's own."""
+        """Prints the changed statuses of steps, then a changed status of the execution."""
         for step in description["Steps"]:
             name, status = step["StepName"], step["StepStatus"]
             if self.statuses.get(name) != status:
                 self.statuses[name] = status
-                reason = "taken from an earlier execution" if step.get("CacheHitResult") else step.get("FailureReason")
+                reason = "reused from an earlier execution" if step.get("CacheHitResult") else step.get("FailureReason")
                 self.print_line(f"[{self.name}] {name}: {status}{f': {reason}' if reason else ''}")
         super().print_changes(description)
 
     def outcome(self, description: Mapping[str, Any]) -> tuple[int, list[str]]:
-        """As Follower.outcome, with the gate's result.
+        """Returns exit code and lines of Follower.outcome, with the result of the gate.
 
-        The code is DONE where the model is registered, NOT_PASSED where it does not pass the gate, FAULT where a step
-        failed or the execution was stopped.
+        The code is DONE if the model is registered, NOT_PASSED if it does not pass the gate, and FAULT if a step failed
+        or the execution was stopped.
         """
         code, lines = super().outcome(description)
         if code:
             return code, lines
         registered = next((step for step in description["Steps"] if step["StepName"] == REGISTER), None)
         if registered is None:
-            return ExitCode.NOT_PASSED, [*lines, "the model does not pass the gate; it is not registered"]
+            return ExitCode.NOT_PASSED, [*lines, "the model does not pass the gate and is not registered"]
         version = registered.get("Metadata", {}).get("RegisterModel", {}).get("Arn", "")
         return ExitCode.DONE, [*lines, f"registered: {version}"]
 
 
 def follow_pipeline(follower: PipelineFollower, results: Path) -> int:
-    """Follows an execution to its end and fetches what it left. Ctrl-C leaves it running.
+    """Follows an execution to its end and downloads its results. Ctrl-C leaves it running.
+
+    Args:
+        follower: Follows the execution.
+        results: Folder with the results of all jobs.
 
     Returns:
-        The exit code, as of PipelineFollower.outcome.
+        The exit code of PipelineFollower.outcome.
     """
     try:
         description = follower.follow()
     except KeyboardInterrupt:
-        follower.print_line(f"{follower.name} goes on; python -m jobs logs {follower.name} comes back to it")
+        follower.print_line(f"{follower.name} keeps running; follow it again with: python -m jobs logs {follower.name}")
         return ExitCode.INTERRUPTED
     code, lines = follower.outcome(description)
     for line in lines:
@@ -107,12 +113,14 @@ def follow_pipeline(follower: PipelineFollower, results: Path) -> int:
 
 
 def fetch_pipeline(clients: Clients, description: Mapping[str, Any], folder: Path, print_line: PrintLine) -> None:
-    """Downloads what each step's job left: the model into folder, answers and scores into folders beside it, where a
-    chain on this machine puts them.
+    """Downloads the results of each step: the model to RESULTS/JOB, predictions and scores to the folders next to it
+    that a pipeline on this machine uses.
 
     Args:
-        description: The execution's, with its steps.
+        clients: Clients of the AWS account.
+        description: Description of the execution, with its steps.
         folder: RESULTS/JOB.
+        print_line: Prints a line of output.
     """
     for step in description["Steps"]:
         for key, kind in STEP_KINDS.items():

@@ -1,6 +1,6 @@
-"""The answers of a fetched batch transform as those of an inference: output.csv, probabilities.csv, labels.json.
+"""Writes the predictions of a fetched batch transform as inference does: output.csv, probabilities.csv, labels.json.
 
-`python -m model transform` writes them, in a process of its own: it needs the libraries that jobs does not.
+`python -m model transform` writes them in its own process, since jobs imports no heavy libraries.
 """
 
 from __future__ import annotations
@@ -21,33 +21,43 @@ from jobs.spec.results_folder import ResultsFolder
 from jobs.storage.s3 import S3Uri, download_folder
 from model.errors import Failure, InputError
 
-TRANSFORM_FOLDER = "transform"  # below RESULTS/JOB: a file for each image
+TRANSFORM_FOLDER = "transform"  # in RESULTS/JOB, with one file per image
 
 
 def write_answers(
     clients: Clients, description: Mapping[str, Any], results: ResultsFolder, print_line: PrintLine
 ) -> None:
-    """Writes RESULTS/JOB/output from the fetched files and the model that answered. Where that is not possible, as
-    without the model, a warning says why: what was fetched stays.
+    """Writes RESULTS/JOB/output from the fetched files and the model. If that fails, for example because the model is
+    deleted, prints a warning with the reason and keeps the fetched files.
 
     Args:
-        description: The transform job's.
+        clients: Clients of the AWS account.
+        description: Description of the transform job.
+        results: Folder of the job's results.
+        print_line: Prints a line of output.
     """
     try:
         with tempfile.TemporaryDirectory(prefix="rarebird-") as temporary:
             model = S3Uri.parse(model_uri(clients, description, results))
             if not download_folder(clients.s3, model, Path(temporary)):
-                raise InputError(f"{model}: there is no model")
+                raise InputError(f"{model}: contains no model")
             paths = (results.path / TRANSFORM_FOLDER, Path(temporary), results.output / "output.csv")
             folder, model_dir, output = (str(path.resolve()) for path in paths)
             flags = (folder, "--model_dir", model_dir, "--output", output)
             run_model("transform", *flags, print_line=print_line)
     except (InputError, Failure) as error:
-        print_line(f"warning: the answers cannot be evaluated: {error}")
+        print_line(f"warning: output.csv cannot be written: {error}")
 
 
 def model_uri(clients: Clients, description: Mapping[str, Any], results: ResultsFolder) -> str:
-    """The S3 URI of a transform's model: of the job's record, else of the SageMaker model, which may be deleted."""
+    """Returns the S3 URI of a transform's model: from the job's record, or if it has none, from the SageMaker model,
+    which may be deleted.
+
+    Args:
+        clients: Clients of the AWS account.
+        description: Description of the transform job.
+        results: Folder of the job's results.
+    """
     from botocore.exceptions import BotoCoreError, ClientError
 
     record = read_record(results.path)
@@ -63,10 +73,10 @@ def model_uri(clients: Clients, description: Mapping[str, Any], results: Results
 
 
 def run_model(subcommand: str, *flags: str, print_line: PrintLine) -> None:
-    """Runs `python -m model SUBCOMMAND FLAGS` and prints its lines. Raises Failure with its error."""
+    """Runs `python -m model SUBCOMMAND FLAGS` and prints its output. Raises Failure with its error."""
     command = [sys.executable, "-m", "model", subcommand, *flags]
-    ended = subprocess.run(command, cwd=PROJECT_ROOT, capture_output=True, text=True)
-    if ended.returncode:
-        raise Failure(ended.stderr.strip() or f"{' '.join(command)} ended with {ended.returncode}")
-    for line in ended.stdout.splitlines():
+    completed = subprocess.run(command, cwd=PROJECT_ROOT, capture_output=True, text=True)
+    if completed.returncode:
+        raise Failure(completed.stderr.strip() or f"{' '.join(command)} ended with exit code {completed.returncode}")
+    for line in completed.stdout.splitlines():
         print_line(line)

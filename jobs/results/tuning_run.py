@@ -1,4 +1,4 @@
-"""Follows a tuning job: how its trainings stand, and at its end the best of them and why others failed."""
+"""Follows a tuning job: prints the progress of its trainings, and at the end the best ones and why others failed."""
 
 from __future__ import annotations
 
@@ -13,24 +13,25 @@ from model.errors import ExitCode, Failure, InputError, listing
 from model.runtime.terminal import shortened, text_table
 
 BEST_ROWS = 10  # trainings in the table
-REASON_WIDTH = 200  # columns of a failure's reason
-PAGE = 100  # trainings of one answer, SageMaker's limit
+REASON_WIDTH = 200  # longest reason of a failure, characters
+PAGE = 100  # trainings per answer, SageMaker's limit
 FAILED, COMPLETED = "Failed", "Completed"  # TrainingJobStatus, ObjectiveStatus
 
 
 @dataclass
 class TuningFollower(Follower):
-    """Follows a tuning job. It has no log of its own; its trainings have theirs.
+    """Follows a tuning job. Only its trainings have logs, not the tuning job itself.
 
     Attributes:
-        progress: The newest line of progress, which is printed when it changes.
+        logs: Whether to read a log: never.
+        progress: The last printed line of progress.
     """
 
     logs: bool = False
     progress: str = ""
 
     def print_changes(self, description: Mapping[str, Any]) -> None:
-        """Prints a new status, and how the trainings stand where that changed."""
+        """Prints a changed status and a changed line of progress."""
         super().print_changes(description)
         progress = progress_line(description)
         if progress and progress != self.progress:
@@ -38,15 +39,15 @@ class TuningFollower(Follower):
             self.print_line(f"[{self.name}] {progress}")
 
     def outcome(self, description: Mapping[str, Any]) -> tuple[int, list[str]]:
-        """As Follower.outcome, with the best trainings and the reasons of failures.
+        """Returns exit code and lines of Follower.outcome, with the best trainings and the reasons of failures.
 
-        A search whose budget of time is used up is done. One of which most trainings failed is not, whatever
-        SageMaker's status: the code is FAULT.
+        The code is DONE if the search was stopped because its time limit was reached. It is FAULT if most trainings
+        failed, even if SageMaker reports success.
         """
         code, lines = super().outcome(description)
         if is_out_of_time(description):
             code = ExitCode.DONE
-            lines.append("stopped: it ran as long as --max_hours allows")
+            lines.append("stopped after --max_hours")
         try:
             lines += summary_lines(description, list(self.trainings()))
         except (InputError, Failure) as error:
@@ -58,7 +59,7 @@ class TuningFollower(Follower):
         return code, lines
 
     def trainings(self) -> Iterator[dict[str, Any]]:
-        """The summaries of all trainings. Raises InputError or Failure where AWS does not answer."""
+        """Yields the summaries of all trainings. Raises InputError or Failure for errors of AWS."""
         from botocore.exceptions import BotoCoreError, ClientError
 
         request: dict[str, Any] = {"HyperParameterTuningJobName": self.name, "MaxResults": PAGE}
@@ -75,7 +76,7 @@ class TuningFollower(Follower):
 
 
 def progress_line(description: Mapping[str, Any]) -> str:
-    """`2 running, 5 done, 1 failed of 20; best val_f1=0.8123 (NAME)`; "" before the first training."""
+    """Returns `2 running, 5 done, 1 failed of 20; best val_f1=0.8123 (NAME)`; "" before the first training."""
     counters = _counters(description)
     if not any(counters.values()):
         return ""
@@ -95,32 +96,33 @@ def progress_line(description: Mapping[str, Any]) -> str:
 
 
 def failed_trainings(description: Mapping[str, Any]) -> int:
-    """The number of trainings that failed, or ended without the objective."""
+    """Returns the number of trainings that failed, or ended without reporting the objective."""
     counters = _counters(description)
-    without_objective = (description.get("ObjectiveStatusCounters") or {}).get("Failed", 0)  # the failed ones too
-    # a stopped training may have no objective, and has not failed
+    without_objective = (description.get("ObjectiveStatusCounters") or {}).get("Failed", 0)  # includes failed trainings
+    # stopped trainings may have no objective either, but have not failed
     without_objective = min(without_objective, counters["Completed"] + _errors(counters))
     return max(_errors(counters), without_objective)
 
 
 def is_out_of_time(description: Mapping[str, Any]) -> bool:
-    """Whether SageMaker stopped a tuning job because its budget of time was used up."""
+    """Whether SageMaker stopped a tuning job because it reached its time limit."""
     limits = description.get("HyperParameterTuningJobConfig", {}).get("ResourceLimits", {})
     most, used = limits.get("MaxRuntimeInSeconds"), description.get("ConsumedResources", {}).get("RuntimeInSeconds")
     return description.get("HyperParameterTuningJobStatus") == "Stopped" and bool(most and used and used >= most)
 
 
 def summary_lines(description: Mapping[str, Any], trainings: Sequence[Mapping[str, Any]]) -> list[str]:
-    """A table of the best trainings, with the values of the settings that were varied, and the reasons of failures.
+    """Returns the lines of a table of the best trainings with the values that were varied, and the reasons of failures.
 
     Args:
-        description: The tuning job's.
-        trainings: The summaries of its trainings.
+        description: Description of the tuning job.
+        trainings: Summaries of its trainings.
     """
     objective = description.get("HyperParameterTuningJobConfig", {}).get("HyperParameterTuningJobObjective", {})
     scored = [training for training in trainings if "FinalHyperParameterTuningJobObjectiveMetric" in training]
     scored.sort(key=_value, reverse=objective.get("Type") != "Minimize")
     lines = []
+    # the best trainings, with the settings that were varied
     if scored:
         varied = sorted({name for training in scored for name in training.get("TunedHyperParameters", {})})
         rows = [
@@ -136,10 +138,11 @@ def summary_lines(description: Mapping[str, Any], trainings: Sequence[Mapping[st
         lines += table.splitlines()
         if len(scored) > BEST_ROWS:
             lines.append(f"and {len(scored) - BEST_ROWS:,} more")
+    # failures, grouped by reason
     names_by_reason: dict[str, list[str]] = defaultdict(list)
     for training in trainings:
         if training["TrainingJobStatus"] == FAILED:
-            reason = " ".join(str(training.get("FailureReason") or "no reason is named").split())
+            reason = " ".join(str(training.get("FailureReason") or "no reason reported").split())
             names_by_reason[f"failed: {shortened(reason, REASON_WIDTH)}"].append(training["TrainingJobName"])
         elif training["TrainingJobStatus"] == COMPLETED and training.get("ObjectiveStatus") == FAILED:
             names_by_reason[f"ended without {objective.get('MetricName')}"].append(training["TrainingJobName"])
@@ -153,7 +156,7 @@ def _value(training: Mapping[str, Any]) -> float:
 
 
 def _counters(description: Mapping[str, Any]) -> dict[str, int]:
-    """The numbers of trainings by status, 0 where SageMaker names none."""
+    """Returns the number of trainings by status, 0 if SageMaker reports none."""
     counters = description.get("TrainingJobStatusCounters") or {}
     names = ("InProgress", "Completed", "Stopped", "RetryableError", "NonRetryableError")
     return {name: counters.get(name, 0) for name in names}

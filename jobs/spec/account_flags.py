@@ -1,4 +1,4 @@
-"""Flags of subcommands that start no job: about jobs that were started, data, the image and the account."""
+"""Flags of subcommands that start no job: they look up jobs, upload data, build the image or check the account."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class JobNameFlags(ResultsFlags, RegionFlags):
     """Flags of status and fetch."""
 
     job: list[str] = flag(
-        [], "Name of the job, the beginning of the name, or latest (the default)", section="Job", positional=True
+        [], "Name of the job, or the start of its name", unset="the newest job", section="Job", positional=True
     )
 
 
@@ -36,16 +36,16 @@ class StopFlags(JobNameFlags):
     """Flags of stop."""
 
     job: list[str] = flag(
-        [], "Name of the job, or the beginning of the name; an endpoint's whole name", section="Job", positional=True
+        [], "Name of the job, or the start of its name; full name of an endpoint", section="Job", positional=True
     )
-    yes: bool = flag(False, "Delete an endpoint without asking on the terminal", section="Job")
+    yes: bool = flag(False, "Delete an endpoint without asking", section="Job")
 
 
 @dataclass(frozen=True)
 class LogsFlags(JobNameFlags):
     """Flags of logs."""
 
-    follow: bool = flag(True, "Print new lines until the job ends; false prints the lines so far", section="Job")
+    follow: bool = flag(True, "Print new lines until the job ends; false prints only the lines so far", section="Job")
 
 
 @dataclass(frozen=True)
@@ -53,12 +53,14 @@ class ListFlags(ResultsFlags, RegionFlags):
     """Flags of list."""
 
     all: bool = flag(
-        False, "List the jobs of the AWS account with their status, not those started from this machine", section="List"
+        False,
+        "List the jobs of the AWS account with their status, instead of those started from this machine",
+        section="List",
     )
-    most: int = flag(20, "Largest number of jobs to list; with --all of each kind", low=1, high=100)
+    most: int = flag(20, "Number of jobs to list at most; with --all per kind of job", low=1, high=100)
 
     def ignored(self) -> Mapping[str, str]:
-        """What the other list is read from."""
+        """The flags that select the source of the other list."""
         if self.all:
             return {"results": "--all lists the jobs of the AWS account"}
         return dict.fromkeys(("region", "profile"), "only --all lists the jobs of the AWS account")
@@ -72,16 +74,21 @@ class UploadFlags(EncryptionFlags, RoleFlags, StorageFlags, RegionFlags):
     """Flags of upload."""
 
     folder: list[str] = flag([], "Folder or file to upload", section="Upload", positional=True)
-    to: str = flag("", "s3:// prefix to upload to; if empty, that of the folder's content, where jobs look for it")
-    delete: bool = flag(False, "Delete objects in S3 that the folder does not have")
-    yes: bool = flag(False, "Delete without asking on the terminal")
+    to: str = flag(
+        "", "s3:// prefix to upload to", unset="one named after the folder's content, at which jobs look for it"
+    )
+    delete: bool = flag(False, "Delete objects below the prefix that are not in the folder")
+    yes: bool = flag(False, "Delete without asking")
     kms_key: str | None = flag(None, "KMS key that encrypts the objects", section=NETWORK)
     role: str = flag(
-        "", "ARN of the jobs' role, whose account is in the content's prefix; if empty, SAGEMAKER_ROLE", section=ACCOUNT
+        "",
+        "ARN of the jobs' role; its account number is part of the default of --to",
+        unset="SAGEMAKER_ROLE",
+        section=ACCOUNT,
     )
 
     def ignored(self) -> Mapping[str, str]:
-        """Where the folder would go without --to, and the answer to a question that is not asked."""
+        """The flags that --to replaces, and --yes without --delete."""
         reasons = dict.fromkeys(("bucket", "prefix", "role"), "--to names the whole s3:// prefix") if self.to else {}
         return reasons if self.delete else {**reasons, "yes": "only --delete asks"}
 
@@ -91,8 +98,8 @@ class ShardFlags(Flags):
     """Flags of shards."""
 
     folder: list[str] = flag([], "Folder of images", section="Shards", positional=True)
-    output: str = flag("", "Folder to create with the shards")
-    shard_mb: int = flag(256, "Size of a shard", unit="MB", low=1)
+    output: str = flag("", "Folder to create for the shards")
+    shard_mb: int = flag(256, "Size of each shard", unit="MB", low=1)
 
 
 @dataclass(frozen=True)
@@ -100,13 +107,13 @@ class ImageFlags(RegionFlags):
     """Flags of image."""
 
     repository: str = flag("rarebird", "ECR repository, created if it does not exist", section="Image")
-    tag: str = flag("", "Tag of the image; if empty, the commit, with -changed- and a hash where files differ from it")
-    build: bool = flag(True, "Build the image first; false pushes the local image rarebird")
-    base_image: str = flag("", "Base image to build on; if empty, that of the Dockerfile")
+    tag: str = flag("", "Tag of the image in ECR", unset="the git commit, with -changed-HASH for uncommitted changes")
+    build: bool = flag(True, "Build the image first; false pushes the existing local image rarebird")
+    base_image: str = flag("", "Base image to build on", unset="that of the Dockerfile")
     push: bool = flag(True, "Push the image; false only builds it")
 
     def ignored(self) -> Mapping[str, str]:
-        """What belongs to a push or a build that does not take place."""
+        """The flags of the step that is skipped."""
         if not self.push:
             return dict.fromkeys(
                 ("repository", "tag", "build", "region", "profile"), "--push false only builds the image"

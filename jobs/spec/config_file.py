@@ -1,6 +1,6 @@
-"""Settings that are too long, or too many, for a request go along as a file in the input `config`.
+"""Moves settings that are too long, or too many, for a request to a YAML file, which is sent as the input `config`.
 
-container.settings_layers reads it there as it reads an experiment file.
+container.settings_layers reads that file like an experiment file.
 """
 
 from __future__ import annotations
@@ -16,27 +16,28 @@ from jobs.spec.inputs import Input
 from model.errors import InputError
 from model.settings.fields import Layer, build
 
-# botocore's model: HyperParameters of a training, ContainerArguments of a processing job
+# limits in botocore's model: HyperParameters of a training, ContainerArguments of a processing job
 VALUE_LENGTH = 2500  # characters of a hyperparameter
 ARGUMENT_LENGTH = 256  # characters of an argument
-MOST_HYPERPARAMETERS = 90  # of 100, the others for those of script mode and of SageMaker itself
-MOST_ARGUMENTS = 49  # flags with their values; the job's name comes before them
+MOST_HYPERPARAMETERS = 90  # of 100; the rest is for script mode and SageMaker's own
+MOST_ARGUMENTS = 49  # flags with values: 98 of 100 arguments, after the job's type
 
 
 def move_long_settings(
     job_type: JobType[Any], texts: Mapping[str, str], values: Mapping[str, Any]
 ) -> tuple[dict[str, str], Input | None]:
-    """Splits settings into those that a request takes and those of a file.
+    """Splits settings into those that fit in a request and those that are sent as a file.
 
     Args:
+        job_type: The type of job, which decides the limits.
         texts: The settings to send, as text.
-        values: The same, as they are.
+        values: The same settings, as Python values.
 
     Returns:
-        The settings that stay, as text, and the input with the file of the others; None where all stay.
+        The settings in the request, as text, and the input with the file (None if all settings are in the request).
 
     Raises:
-        InputError: The file would not mean the same settings.
+        InputError: A setting would have another value when read from the file.
     """
     longest, most = (VALUE_LENGTH, MOST_HYPERPARAMETERS) if job_type is TRAIN else (ARGUMENT_LENGTH, MOST_ARGUMENTS)
     moved = {name: values[name] for name, text in texts.items() if len(text) > longest}
@@ -49,5 +50,5 @@ def move_long_settings(
     read_back = build(job_type.settings, layers)
     for name, value in moved.items():
         if getattr(read_back, name) != value:
-            raise InputError(f"--{name} {value!r} cannot be sent: in a file it would mean {getattr(read_back, name)!r}")
+            raise InputError(f"--{name} {value!r} cannot be sent: a file would be read as {getattr(read_back, name)!r}")
     return {name: text for name, text in texts.items() if name not in moved}, file

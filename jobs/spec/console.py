@@ -1,4 +1,4 @@
-"""Lines of output while a job runs: the callable that prints one, training's epochs as a table, and a question."""
+"""Terminal output while a job runs: printed lines, a table of training's epochs, and a yes/no question."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from model.metrics.epoch_metrics import metrics_of_line
 PrintLine = Callable[[str], None]
 
 HEADER_ROWS = 20  # rows of the table between two headers
-COLUMN_WIDTH = 10  # characters, at least
+COLUMN_WIDTH = 10  # smallest width of a column, characters
 
 
 def print_line(line: str) -> None:
-    """Prints a line at once, also where stdout is a file or a pipe."""
+    """Prints a line immediately, even if stdout is a file or a pipe."""
     print(line, flush=True)
 
 
 def confirmed(question: str) -> bool:
-    """Whether the person at the terminal answers y or yes; True where there is no terminal to ask on."""
+    """Asks a question on the terminal; returns whether the answer is y or yes. True without a terminal."""
     if not sys.stdin.isatty():
         return True
     try:
@@ -33,7 +33,7 @@ def confirmed(question: str) -> bool:
 
 @dataclass
 class MetricTable:
-    """Training's epoch lines as rows of a table, with a header before the first row and again after HEADER_ROWS."""
+    """Formats training's epoch lines as rows of a table, with a header every HEADER_ROWS rows."""
 
     rows: int = 0
     patterns: Mapping[str, re.Pattern[str]] = field(
@@ -41,7 +41,7 @@ class MetricTable:
     )
 
     def row(self, line: str) -> list[str] | None:
-        """The lines to print in place of a log line, None where it is not an epoch's."""
+        """Returns the lines to print instead of a log line, None if it is not an epoch's line."""
         epoch = re.search(r"(?:^|: )epoch=(\d+) (?!step=)", line)
         matches = [pattern.search(line) for pattern in self.patterns.values()]
         if not epoch or not any(matches):

@@ -1,7 +1,7 @@
-"""Groups of the launcher's flags by what they are for: account, network, machine and run.
+"""Groups of the launcher's flags: account, network, machine and run.
 
-A subcommand's flags (jobs.spec.flags) are a dataclass that inherits the groups whose flags it uses, and no others. A
-group that describes a part of the job also builds that part: `account()`, `machine()`, `limits()`.
+The flags of a subcommand (jobs.spec.flags) are a dataclass that inherits only the groups it uses. A group that
+describes a part of the job also builds that part: `account()`, `machine()`, `limits()`.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ def flag(default: Any, help: str, *, on: Sequence[str] = BACKENDS, **more: Any) 
     """Declares a flag: a setting, with the backends that use it.
 
     Args:
-        default, help, more: As model.settings.fields.setting.
-        on: Values of --on with which it has an effect; with the others it is refused.
+        default, help, more: Passed to model.settings.fields.setting.
+        on: Values of --on with which the flag has an effect; with others it is an error.
     """
     field = setting(default, help, **more)
     field.metadata = MappingProxyType({**field.metadata, "on": tuple(on)})
@@ -35,7 +35,7 @@ def flag(default: Any, help: str, *, on: Sequence[str] = BACKENDS, **more: Any) 
 
 
 def backends_of(field: dataclasses.Field[Any]) -> tuple[str, ...]:
-    """The values of --on with which a flag has an effect."""
+    """Returns the values of --on with which a flag has an effect."""
     return tuple(field.metadata.get("on", BACKENDS))
 
 
@@ -50,7 +50,7 @@ class Flags:
     )
 
     def ignored(self) -> Mapping[str, str]:
-        """Flags that have no effect with these values, each with the reason; one that is given is an error."""
+        """Returns the flags that have no effect with these values, with the reason. Setting one of them is an error."""
         return {}
 
 
@@ -59,16 +59,16 @@ class Flags:
 
 @dataclass(frozen=True)
 class RegionFlags(Flags):
-    """How AWS is reached."""
+    """Region and credentials of AWS."""
 
-    region: str = flag("", "AWS region; if empty, AWS_REGION or AWS_DEFAULT_REGION", section=ACCOUNT)
-    profile: str = flag("", "Profile of ~/.aws with the credentials; if empty, AWS_PROFILE")
+    region: str = flag("", "AWS region to use", unset="AWS_REGION or AWS_DEFAULT_REGION", section=ACCOUNT)
+    profile: str = flag("", "Profile of ~/.aws with the credentials", unset="AWS_PROFILE")
 
 
 @dataclass(frozen=True)
 class RoleFlags(Flags):
     role: str = flag(
-        "", "ARN of the role that the job assumes; if empty, SAGEMAKER_ROLE", on=[SAGEMAKER], section=ACCOUNT
+        "", "ARN of the role that the job assumes", unset="SAGEMAKER_ROLE", on=[SAGEMAKER], section=ACCOUNT
     )
 
 
@@ -76,7 +76,8 @@ class RoleFlags(Flags):
 class BucketFlags(Flags):
     bucket: str = flag(
         "",
-        "S3 bucket of data, models and predictions; if empty, SAGEMAKER_BUCKET",
+        "S3 bucket of data, models and predictions",
+        unset="SAGEMAKER_BUCKET",
         on=[SAGEMAKER],
         section=ACCOUNT,
     )
@@ -84,17 +85,18 @@ class BucketFlags(Flags):
 
 @dataclass(frozen=True)
 class StorageFlags(BucketFlags):
-    """Where data, models and predictions are in S3."""
+    """The location of data, models and predictions in S3."""
 
     prefix: str = flag(
         "",
-        f"Prefix of all keys in the bucket; if empty, SAGEMAKER_PREFIX or {DEFAULT_PREFIX}",
+        "Prefix of all keys in the bucket",
+        unset=f"SAGEMAKER_PREFIX or {DEFAULT_PREFIX}",
         on=[SAGEMAKER],
         section=ACCOUNT,
     )
 
     def account(self) -> Account:
-        """The account as far as the subcommand has flags for it; the rest has Account's defaults."""
+        """Returns the account; fields for which the subcommand has no flag have their defaults."""
         names = [field.name for field in dataclasses.fields(Account) if hasattr(self, field.name)]
         values = {name: getattr(self, name) for name in names}
         values = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
@@ -106,7 +108,7 @@ class StorageFlags(BucketFlags):
 @dataclass(frozen=True)
 class ImageUriFlags(Flags):
     image: str = flag(
-        "", "URI of the container image; if empty, SAGEMAKER_IMAGE", on=[DOCKER, SAGEMAKER], section=ACCOUNT
+        "", "URI of the container image", unset="SAGEMAKER_IMAGE", on=[DOCKER, SAGEMAKER], section=ACCOUNT
     )
 
 
@@ -116,7 +118,7 @@ class ImageUriFlags(Flags):
 @dataclass(frozen=True)
 class EncryptionFlags(Flags):
     kms_key: str | None = flag(
-        None, "KMS key that encrypts uploads, outputs and volumes", on=[SAGEMAKER], section=NETWORK
+        None, "KMS key to encrypt uploads, outputs and volumes with", on=[SAGEMAKER], section=NETWORK
     )
 
 
@@ -131,7 +133,7 @@ class VpcFlags(Flags):
 
 @dataclass(frozen=True)
 class JobNetworkFlags(VpcFlags):
-    """The network of a job that may have several machines."""
+    """The network of a job on one or more machines."""
 
     encrypt_traffic: bool = flag(
         False, "Encrypt the traffic between the machines of a job", on=[SAGEMAKER], section=NETWORK
@@ -159,17 +161,17 @@ class MachineFlags(InstanceFlags):
 
 @dataclass(frozen=True)
 class JobMachineFlags(MachineFlags):
-    """The machines of a job, and how long it may use them."""
+    """The machines of a job, and its time limit."""
 
     volume_gb: int = flag(
         30,
-        "Disk of each machine; 0 for the disk that the instance type has",
+        "Disk size of each machine; 0: the instance type's own disk",
         on=[SAGEMAKER],
         unit="GB",
         low=0,
         section=MACHINE,
     )
-    max_run: int = flag(86_400, "Time after which SageMaker stops the job", on=[SAGEMAKER], unit="s", low=1)
+    max_run: int = flag(86_400, "Longest time that the job may run", on=[SAGEMAKER], unit="s", low=1)
 
     def machine(self) -> Machine:
         return replace(super().machine(), volume_gb=self.volume_gb or None)
@@ -184,20 +186,20 @@ class SpotFlags(JobMachineFlags):
 
     spot: bool = flag(
         False,
-        "Use spot capacity; an interrupted training resumes from its checkpoints in S3",
+        "Use cheaper spot capacity; an interrupted training resumes from its checkpoints in S3",
         on=[SAGEMAKER],
         section=MACHINE,
     )
     max_wait: int = flag(
         0,
-        "Longest time that a job on spot capacity waits and runs, together; 0 for twice max_run",
+        "Longest time that a job on spot capacity waits and runs in total; 0: twice max_run",
         on=[SAGEMAKER],
         unit="s",
         low=0,
     )
     attempts: int = flag(
         0,
-        "Number of times that SageMaker restarts the job after an internal error; it resumes from its checkpoint",
+        "Number of restarts after internal errors of SageMaker; the training resumes from its checkpoint",
         on=[SAGEMAKER],
         low=0,
     )
@@ -214,7 +216,7 @@ class SpotFlags(JobMachineFlags):
 class WarmPoolFlags(MachineFlags):
     keep_alive: int = flag(
         0,
-        "Time that the machines are kept for a next job (a warm pool); 0 for none",
+        "Time that machines are kept running for the next job (a warm pool)",
         on=[SAGEMAKER],
         unit="s",
         low=0,
@@ -227,12 +229,10 @@ class WarmPoolFlags(MachineFlags):
 
 @dataclass(frozen=True)
 class ContainerFlags(Flags):
-    """The containers of --on docker."""
+    """Options of the containers of --on docker."""
 
     shm_size: str = flag("2g", "Size of /dev/shm in each container", on=[DOCKER], section=MACHINE)
-    gpus: str = flag(
-        "auto", "Value of docker's --gpus; auto for all GPUs of this machine, none for no GPU", on=[DOCKER]
-    )
+    gpus: str = flag("auto", "Value of docker's --gpus; auto: all GPUs of this machine, none: no GPU", on=[DOCKER])
 
 
 # Run
@@ -240,52 +240,52 @@ class ContainerFlags(Flags):
 
 @dataclass(frozen=True)
 class ResultsFlags(Flags):
-    results: str = flag("results", "Folder on this machine with a subfolder of results for each job", section=RUN)
+    results: str = flag("results", "Local folder with one subfolder of results per job", section=RUN)
 
 
 @dataclass(frozen=True)
 class RunFlags(ResultsFlags):
-    """What is created: its name, its variables, its tags, and whether it is only printed."""
+    """Name, environment variables and tags of a job, and --dry_run."""
 
-    job_name: str = flag("", "Name of the job or resource; if empty, a unique name", section=RUN)
+    job_name: str = flag("", "Name of the job or resource", unset="a unique name", section=RUN)
     dry_run: bool = flag(False, "Print the requests to SageMaker as JSON and send nothing")
-    environment: dict[str, Any] = flag({}, "Environment variables of the container, {NAME: value}")
-    tags: dict[str, Any] = flag({}, "Tags of everything that is created, {team: vision}", on=[SAGEMAKER])
+    environment: dict[str, Any] = flag({}, "Environment variables of the container: {NAME: value}")
+    tags: dict[str, Any] = flag({}, "Tags of all AWS resources that are created: {team: vision}", on=[SAGEMAKER])
 
 
 @dataclass(frozen=True)
 class BackendFlags(RunFlags):
-    """The backend, where there is a choice."""
+    """The choice of the backend."""
 
     on: str = flag(
         HERE,
-        "Where the job runs: here as a process, in a Docker container, or on SageMaker",
+        "Where the job runs; here: as processes of this machine, docker: in containers, sagemaker: on SageMaker",
         choices=BACKENDS,
         section=RUN,
     )
 
     def ignored(self) -> Mapping[str, str]:
-        """The flags of other backends. A dry run prints SageMaker's request with any --on."""
+        """The flags of other backends. A dry run also uses SageMaker's, since it prints SageMaker's request."""
         reasons = {}
         for field in dataclasses.fields(self):
             used = backends_of(field)
             if self.on not in used and not (self.dry_run and SAGEMAKER in used):
-                reasons[field.name] = f"--on {self.on} does not use it, only --on {' or '.join(used)}"
+                reasons[field.name] = f"not used with --on {self.on}, only with --on {' or '.join(used)}"
         return {**super().ignored(), **reasons}
 
 
 @dataclass(frozen=True)
 class SageMakerFlags(Flags):
-    """The backend of what only SageMaker has."""
+    """The backend of subcommands that only SageMaker supports."""
 
-    on: str = flag(SAGEMAKER, "Where it runs: only SageMaker has this", choices=(SAGEMAKER,), section=RUN)
+    on: str = flag(SAGEMAKER, "Where it runs: always on sagemaker", choices=(SAGEMAKER,), section=RUN)
 
 
 @dataclass(frozen=True)
 class WaitFlags(Flags):
     wait: bool = flag(
         False,
-        "Wait until the job on SageMaker has ended, or the endpoint is in service, and fetch its results",
+        "Follow the job on SageMaker to its end and download its results, or wait until an endpoint is in service",
         section=RUN,
     )
 
@@ -293,10 +293,10 @@ class WaitFlags(Flags):
 @dataclass(frozen=True)
 class DeleteFlags(Flags):
     delete: bool = flag(
-        False, "Delete objects in S3 that the uploaded local folder does not have", on=[SAGEMAKER], section=RUN
+        False, "Delete objects in S3 that are not in the uploaded local folder", on=[SAGEMAKER], section=RUN
     )
 
 
 @dataclass(frozen=True)
 class RequestFlags(RunFlags, EncryptionFlags, ImageUriFlags, StorageFlags, RegionFlags):
-    """Flags of every subcommand that creates something on SageMaker."""
+    """Flags of every subcommand that creates a resource on SageMaker."""

@@ -1,4 +1,4 @@
-"""A job's own settings as the text that SageMaker sends, and the local files among them as inputs."""
+"""Converts a job's settings to the text that SageMaker sends, and the local files that they name to inputs."""
 
 from __future__ import annotations
 
@@ -16,32 +16,33 @@ from jobs.spec.inputs import Input, is_remote
 from model.errors import InputError
 from model.settings.fields import Layer, as_dict, build, value_text
 
-OWN_OUTPUT = "a job writes below RESULTS/JOB, on SageMaker below s3://BUCKET/PREFIX/JOB, from where they are fetched"
+OWN_OUTPUT = "a job always writes to RESULTS/JOB (on SageMaker to s3://BUCKET/PREFIX/JOB, and is then downloaded)"
 
 
 def to_text(value: Any) -> str:
-    """A setting as one line of text that model.settings.fields.decode reads back."""
+    """Converts a setting to one line of text that model.settings.fields.decode reads back."""
     if isinstance(value, str) and "\n" not in value and not value.startswith('"') and value == value.strip():
         return value
     return "none" if value is None else json.dumps(value, ensure_ascii=False)
 
 
 def read_settings(job_type: JobType[Any], flags: Sequence[str]) -> Any:
-    """The settings that `python SCRIPT FLAGS` has here: flags over SM_HP_* and .env over the experiment file."""
+    """Reads the settings that `python SCRIPT FLAGS` would have on this machine: flags take precedence over SM_HP_* and
+    .env, and these over the experiment file."""
     return read(job_type, list(flags), job_type.name)[0]
 
 
 @dataclass
 class SplitSettings:
-    """A job's settings, split by what becomes of them.
+    """A job's settings, split by how they reach the job.
 
     Attributes:
         texts: The settings to send, as text.
-        values: The same, as they are.
-        inputs: What some of them name, sent along.
-        not_sent: Names of those that only mean something on this machine.
-        moved: Settings of outputs that named another place than the job's own output folder: what they named, and where
-            that is in the output folder ("" for the folder itself).
+        values: The same settings, as Python values.
+        inputs: The files and folders that settings name, sent as inputs.
+        not_sent: Names of settings that only apply to this machine.
+        moved: Settings that name an output outside the job's output folder: the original path, and the path in the
+            output folder ("" for the folder itself).
     """
 
     texts: dict[str, str]
@@ -57,11 +58,13 @@ def split_settings(
     """Splits the settings of a job that differ from their defaults.
 
     Args:
+        job_type: The type of job.
         settings: An object of the job type's settings class.
-        resolve: The path or S3 URI that a source means, from the source and the input's name: a source may be a job.
+        resolve: Returns the path or S3 URI of a source, which may name a job; called with the source and the input's
+            name.
 
     Raises:
-        InputError: Settings that a launched job has no use for, or whose text would not mean the same in the job.
+        InputError: Settings cannot be used in a launched job, or would have another value when read from text.
     """
     default = job_type.default_settings
     differing = {name: value for name, value in as_dict(settings).items() if value != getattr(default, name)}
@@ -83,7 +86,7 @@ def split_settings(
         elif name in job_type.outputs:
             file = Path(value).name if job_type.outputs[name] == FILE else ""
             if is_remote(value) or file == "..":
-                problems.append(f"{name} {value}: expected a {job_type.outputs[name]} of this machine; {OWN_OUTPUT}")
+                problems.append(f"{name} {value}: expected a local {job_type.outputs[name]}; {OWN_OUTPUT}")
                 continue
             if file:
                 sent[name] = file
@@ -98,24 +101,26 @@ def split_settings(
 
 
 def _as_texts(job_type: JobType[Any], sent: Mapping[str, Any]) -> dict[str, str]:
-    """Settings as text. Raises InputError where that would not mean the same."""
+    """Converts settings to text. Raises InputError if a setting would be read back as another value."""
     texts = {name: to_text(value) for name, value in sent.items()}
     read_back = build(job_type.settings, [Layer("default {}", job_type.defaults), Layer("hyperparameter {}", texts)])
     for name, value in sent.items():
         if getattr(read_back, name) != value:
-            raise InputError(f"--{name} {value!r} cannot be sent: as text it would mean {getattr(read_back, name)!r}")
+            raise InputError(
+                f"--{name} {value!r} cannot be sent: its text would be read as {getattr(read_back, name)!r}"
+            )
     return texts
 
 
 def _send_files(
     job_type: JobType[Any], name: str, value: Any, resolve: Callable[[str, str], str], inputs: list[Input]
 ) -> Any:
-    """Adds what a setting of `files` names to the inputs; returns the setting with its paths in the job."""
-    if isinstance(value, list):  # PATH[:WEIGHT], each an input
+    """Adds the files that a setting names to the inputs; returns the setting with the paths in the job."""
+    if isinstance(value, list):  # PATH[:WEIGHT], one input each
         paths = []
         for number, item in enumerate(value, 1):
             source, weight = split_weight(item)
-            each = Input.of_setting(f"{name}-{number}", resolve(source, job_type.jobs.get(name, name)))
+            each = Input.for_setting(f"{name}-{number}", resolve(source, job_type.jobs.get(name, name)))
             inputs.append(each)
             paths.append(f"{path_in_job(job_type, each)}{weight}")
         return paths
@@ -124,23 +129,24 @@ def _send_files(
         if Path(value).name == value:
             return value
         folder, _, file = value.rpartition("/")
-        each = Input.of_setting(name, f"{folder}/")
+        each = Input.for_setting(name, f"{folder}/")
         inputs.append(each)
         return str(path_in_job(job_type, each) / file)
-    each = Input.of_setting(name, resolve(value, job_type.jobs.get(name, name)))
+    each = Input.for_setting(name, resolve(value, job_type.jobs.get(name, name)))
     inputs.append(each)
     return str(path_in_job(job_type, each))
 
 
 def split_weight(text: str) -> tuple[str, str]:
-    """The path of PATH[:WEIGHT], and :WEIGHT; as model.paths.parse_weighted, with S3 URIs too."""
+    """Splits PATH[:WEIGHT] into PATH and :WEIGHT ("" without one), like model.paths.parse_weighted; PATH may be an S3
+    URI."""
     path, colon, weight = text.rpartition(":")
     is_weighted = colon and not Path(text).exists() and re.fullmatch(r"[0-9.eE+-]+", weight)
     return (path, f":{weight}") if is_weighted else (text, "")
 
 
 def path_in_job(job_type: JobType[Any], file: Input) -> Path:
-    """Where a job finds an input below /opt/ml: a file in the input's folder, or that folder."""
+    """Returns the path of an input in the job, below /opt/ml: a file in the input's folder, or that folder."""
     opt_ml = OptMl()
     folder = opt_ml.channel(file.name) if job_type is TRAIN else opt_ml.processing_input(file.name)
     return folder / Path(file.source).name if file.is_file else folder

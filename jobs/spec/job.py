@@ -1,4 +1,4 @@
-"""The description of a job (type, settings, inputs, machine, limits, account), which every backend takes."""
+"""The description of a job, which every backend takes: type, settings, inputs, machine, limits, account."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from typing import Any
 from container.job_types import TRAIN, JobType
 from jobs.spec.inputs import Input
 
-DEFAULT_PREFIX = "rarebird"  # in the bucket
-NAME_LENGTH = 63  # characters of a job's name (boto3, create_training_job, TrainingJobName)
-PARTS = "parts"  # output of an inference with its finished parts, and the input of the one that resumes it
-UNIQUE_TAIL = r"-\d{8}-\d{6}-[0-9a-f]{4}$"  # of unique_name
+DEFAULT_PREFIX = "rarebird"  # of keys in the bucket
+NAME_LENGTH = 63  # most characters of a job's name (boto3, create_training_job, TrainingJobName)
+PARTS = "parts"  # output of an inference with its finished parts, and input of the inference that resumes it
+UNIQUE_TAIL = r"-\d{8}-\d{6}-[0-9a-f]{4}$"  # end of a name from unique_name
 
 
 @dataclass(frozen=True)
@@ -25,9 +25,9 @@ class Machine:
     Attributes:
         instance: SageMaker's instance type.
         count: Number of machines.
-        volume_gb: Disk of each, None where the instance type brings its own.
-        spot: Spot capacity.
-        keep_alive: Seconds that the machines are kept for a next job (a warm pool).
+        volume_gb: Disk size of each machine, None for the instance type's own disk.
+        spot: Whether to use spot capacity.
+        keep_alive: Seconds that the machines are kept running for the next job (a warm pool).
     """
 
     instance: str = "ml.m5.xlarge"
@@ -42,9 +42,9 @@ class Limits:
     """Limits of a job.
 
     Attributes:
-        max_run: Seconds that it may run.
-        max_wait: Seconds that it may wait for spot capacity and run, together.
-        attempts: Starts after internal errors of SageMaker.
+        max_run: Longest running time, s.
+        max_wait: Longest time of waiting for spot capacity and running in total, s.
+        attempts: Restarts after internal errors of SageMaker.
     """
 
     max_run: int = 86_400
@@ -54,17 +54,17 @@ class Limits:
 
 @dataclass(frozen=True)
 class Account:
-    """What a job uses of an AWS account.
+    """The AWS account of a job: role, image, storage and network.
 
     Attributes:
-        role: ARN of the role that the job gets.
+        role: ARN of the role that the job assumes.
         image: URI of the image in ECR.
-        bucket, prefix: Where data, models and answers are kept: s3://BUCKET/PREFIX.
-        tags: On everything that is created.
-        subnets, security_groups: Of the VPC.
-        kms_key: Encrypts outputs and volumes.
-        isolated: No network in the container.
-        encrypt_traffic: Encrypt the traffic between machines.
+        bucket, prefix: Data, models and predictions are stored below s3://BUCKET/PREFIX.
+        tags: Tags of all resources that are created.
+        subnets, security_groups: Of the VPC that the job runs in.
+        kms_key: KMS key that encrypts outputs and volumes.
+        isolated: Whether the container has no network access.
+        encrypt_traffic: Whether traffic between machines is encrypted.
     """
 
     role: str = ""
@@ -85,16 +85,16 @@ class Account:
 
     @property
     def account_id(self) -> str:
-        """The number of the AWS account, which the role's ARN has; "" without a role."""
+        """The number of the AWS account, read from the role's ARN; "" without a role."""
         arn = re.match(r"arn:[^:]*:iam::(\d{12}):", self.role)
         return arn[1] if arn else ""
 
     def content_uri(self, digest: str, folder: str = "data") -> str:
-        """The S3 URI to upload a local folder or file to: s3://BUCKET/PREFIX/data/ACCOUNT/DIGEST/.
+        """Returns the S3 URI to upload a local folder or file to: s3://BUCKET/PREFIX/data/ACCOUNT/DIGEST/.
 
         Args:
-            digest: Of the content.
-            folder: Below s3://BUCKET/PREFIX.
+            digest: Digest of the content.
+            folder: Folder below s3://BUCKET/PREFIX.
         """
         return "/".join(part for part in (self.root, folder, self.account_id, digest) if part) + "/"
 
@@ -105,14 +105,14 @@ class Job:
 
     Attributes:
         type: train, inference, inference_TTA or evaluation.
-        name: Unique, of the characters that AWS allows.
-        settings: Those that differ from their defaults, as text.
+        name: Unique name, of the characters that AWS allows.
+        settings: Settings that differ from their defaults, as text.
         inputs, machine, limits, account: See their classes.
-        checkpoints: Where training keeps them: an S3 prefix, a folder, or None.
-        compress: Whether SageMaker packs the model as model.tar.gz; else it leaves the files below a prefix.
-        environment: Further variables of the container.
+        checkpoints: S3 prefix or folder of a training's checkpoints, None for none.
+        compress: Whether SageMaker packs the model as model.tar.gz, instead of writing its files below a prefix.
+        environment: Additional environment variables of the container.
         entry: Hyperparameters for AWS's own containers in script mode.
-        live_curves: Whether TensorBoard's files are copied to S3 while a training runs.
+        live_curves: Whether TensorBoard files are copied to S3 while a training runs.
     """
 
     type: JobType[Any]
@@ -134,7 +134,7 @@ class Job:
 
     @property
     def outputs(self) -> list[str]:
-        """Names of the outputs of a processing job, folders in RESULTS/JOB and below /opt/ml/processing."""
+        """The outputs of a processing job: names of folders in RESULTS/JOB and in /opt/ml/processing."""
         return [self.type.output, *([PARTS] if PARTS in self.type.feeds else [])]
 
     @property
@@ -144,11 +144,11 @@ class Job:
 
     @property
     def default_checkpoints(self) -> str:
-        """Where a training keeps its checkpoints in S3 if no flag says otherwise."""
+        """The S3 prefix of a training's checkpoints without --checkpoints."""
         return f"{self.s3_folder}/checkpoints/"
 
     def with_s3_inputs(self, uris: Mapping[str, str]) -> Job:
-        """The job with all inputs in S3, as it is once the uploads are done. uris: of the local inputs, by name."""
+        """Returns the job with S3 URIs instead of local inputs. uris: the S3 URI of each local input by name."""
         inputs = (
             replace(each, source=uris[each.name], content=None) if each.name in uris else each for each in self.inputs
         )
@@ -156,11 +156,11 @@ class Job:
 
 
 def unique_name(stem: str, now: float | None = None) -> str:
-    """STEM-20261121-093000-1a2b: a name that AWS takes, sorted by time, of no other job.
+    """Returns STEM-20261121-093000-1a2b: a unique name that AWS accepts and that sorts by time.
 
     Args:
-        stem: Any text; characters that AWS does not take become dashes.
-        now: Seconds since the epoch, the current time where None.
+        stem: Any text; characters that AWS does not accept become dashes.
+        now: Seconds since the epoch, None for the current time.
     """
     moment = time.strftime("%Y%m%d-%H%M%S", time.gmtime(now))
     tail = f"-{moment}-{secrets.token_hex(2)}"
@@ -168,5 +168,5 @@ def unique_name(stem: str, now: float | None = None) -> str:
 
 
 def name_stem(text: str) -> str:
-    """The letters, digits and single dashes of a text; `job` where nothing is left."""
+    """Returns a text with all other characters than letters and digits replaced by dashes; `job` if none is left."""
     return re.sub(r"[^a-zA-Z0-9]+", "-", text).strip("-") or "job"

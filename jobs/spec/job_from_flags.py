@@ -1,4 +1,4 @@
-"""From a command line to the description of the job."""
+"""Reads a command line and builds the description of the job."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from jobs.spec.job import NAME_LENGTH, Job, unique_name
 from model.errors import InputError
 
 JOB_NAME = rf"[a-zA-Z0-9](-*[a-zA-Z0-9]){{0,{NAME_LENGTH - 1}}}"  # pattern of TrainingJobName
-WANDB_VARIABLES = ("WANDB_MODE", "WANDB_PROJECT", "WANDB_ENTITY")  # sent to SageMaker; the key is not
+WANDB_VARIABLES = ("WANDB_MODE", "WANDB_PROJECT", "WANDB_ENTITY")  # sent to SageMaker, unlike the secret API key
 
 
 @dataclass(frozen=True)
 class JobFromFlags:
-    """What a command line means.
+    """A job and the command line that it was read from.
 
     Attributes:
-        flags: The launcher's.
-        job: The job, with its inputs' sources as they were given.
-        settings: The job's own settings object.
-        not_sent: Names of settings that only mean something on this machine.
-        moved: Settings of outputs that named another place than the job's output folder: see SplitSettings.
+        flags: The launcher's flags.
+        job: The job; its inputs are not uploaded yet.
+        settings: The job's settings object.
+        not_sent: Names of settings that only apply to this machine.
+        moved: Settings that name an output outside the job's output folder: see SplitSettings.
     """
 
     flags: Any
@@ -47,24 +47,26 @@ def read_job(command: str, argv: Sequence[str], usage: str, lookup: Lookup | Non
     """Reads a command line.
 
     Args:
-        command: The subcommand, one of JOB_SETTINGS.
+        command: The subcommand, a key of JOB_SETTINGS.
         argv: The flags of launcher and job.
         usage: The text that --help prints above the flags.
-        lookup: Asks SageMaker for jobs that were started on other machines.
+        lookup: Looks up jobs on SageMaker that were started on other machines.
 
     Raises:
-        InputError: With what is wrong in flags, settings and inputs.
+        InputError: Flags, settings or inputs are invalid.
     """
+    # read the flags of launcher and job, and split the job's settings by how they are sent
     job_type = JOB_SETTINGS[command]
     flags, job_argv = read_flags(command, argv, usage)
     settings = read_settings(job_type, job_argv)
     split = split_settings(job_type, settings, lambda source, name: resolve_source(source, name, flags, lookup))
     problem = isolation_problem(settings) if job_type is TRAIN and getattr(flags, "isolated", False) else None
-    if problem and not getattr(flags, "ranges", None):  # those of a search are checked with what it varies
+    if problem and not getattr(flags, "ranges", None):  # a search checks every combination of its settings later
         raise InputError(problem)
     texts, config = move_long_settings(job_type, split.texts, split.values)
     if config is not None:
         split.inputs.append(config)
+    # complete and check account and inputs
     for_sagemaker = flags.on == SAGEMAKER or flags.dry_run
     if for_sagemaker:
         require(flags, "role", "bucket", "image")
@@ -92,31 +94,49 @@ def read_job(command: str, argv: Sequence[str], usage: str, lookup: Lookup | Non
 
 
 def job_name(job_type: JobType[Any], flags: RunFlags, settings: Any) -> str:
-    """--job_name, else a unique name. Raises InputError where AWS would not take it."""
+    """Returns --job_name, or a unique name if it is empty.
+
+    Args:
+        job_type: The type of job.
+        flags: The launcher's flags.
+        settings: The job's settings; a training's unique name begins with its setting `name`.
+
+    Raises:
+        InputError: AWS would not accept the name.
+    """
     name = flags.job_name or unique_name(settings.name if job_type is TRAIN else job_type.name)
     if not re.fullmatch(JOB_NAME, name):
-        raise InputError(f"--job_name {name!r}: expected letters, digits and single dashes, at most {NAME_LENGTH}")
+        raise InputError(f"--job_name {name!r}: expected at most {NAME_LENGTH} letters, digits and dashes between them")
     return name
 
 
 def complete_inputs(job_type: JobType[Any], flags: Any, inputs: Sequence[Input]) -> list[Input]:
-    """The inputs that settings name, with that of the launcher's flag --data."""
+    """Returns the inputs that settings name, and the input of the launcher's flag --data.
+
+    Args:
+        job_type: The type of job.
+        flags: The launcher's flags.
+        inputs: The inputs that settings name.
+
+    Raises:
+        InputError: A setting and --data set the same input.
+    """
     by_name = {each.name: each for each in inputs}
     data = getattr(flags, "data", "")
     if data:
         name = job_type.data
         if name in by_name:
-            raise InputError(f"--data and --{name}_dir both name the channel {name}; give one of them")
+            raise InputError(f"--data and --{name}_dir both set the channel {name}; use only one of them")
         by_name = {name: Input(name, resolve_source(data, name, flags)), **by_name}
     mode = getattr(flags, "mode", "File")
     return [replace(each, mode=mode if each.name in ("train", "validation") else "File") for each in by_name.values()]
 
 
 def wandb_variables() -> dict[str, str]:
-    """The variables of Weights & Biases that a training on SageMaker gets.
+    """Returns the environment variables of Weights & Biases that are sent to a training on SageMaker.
 
-    The key is not among them, for whoever may see the request could read it. On this machine the job has all of them
-    from its environment.
+    The API key is not sent, since everyone who may see the request could read it. A job on this machine inherits all
+    variables.
     """
     variables = Environment().variables
     return {name: variables[name] for name in WANDB_VARIABLES if variables.get(name)}

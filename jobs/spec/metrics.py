@@ -1,4 +1,4 @@
-"""Regular expressions by which SageMaker, and the launcher's table, read the metrics in training's log lines."""
+"""Regular expressions with which SageMaker and the launcher's table read metrics from training's log lines."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ NUMBER = r"([-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?)"
 
 
 def metric_definitions() -> list[dict[str, str]]:
-    """SageMaker's MetricDefinitions for lines such as `epoch=3 val_f1=0.8123; ...`."""
+    """Returns SageMaker's MetricDefinitions for lines such as `epoch=3 val_f1=0.8123; ...`."""
     return [{"Name": metric.name, "Regex": rf"\b{metric.name}={NUMBER};"} for metric in metrics_of_line()]

@@ -1,4 +1,4 @@
-"""The flags of the subcommands that take or ask a saved model: transform, deploy, register and invoke."""
+"""The flags of the subcommands that use a saved model: transform, deploy, register and invoke."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from jobs.spec.flag_groups import (
     flag,
 )
 
-MOST_MACHINES = 1000  # of --max_instances; AWS's quotas are lower
-SCALING = ("min_instances", "scale_target")  # flags that --max_instances needs
-UPDATING = ("rollback_alarms", "bake")  # flags that --update needs
+MOST_MACHINES = 1000  # upper bound of --max_instances; AWS's quotas are lower
+SCALING = ("min_instances", "scale_target")  # flags that only apply with --max_instances
+UPDATING = ("rollback_alarms", "bake")  # flags that only apply with --update
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class ModelFlags(RequestFlags, InstanceFlags, SageMakerFlags):
     """Flags of every subcommand that takes a saved model."""
 
     model_dir: str = flag(
-        "", "Saved model: a folder, s3://.../model.tar.gz, an s3:// prefix, or the name of a training", section="Model"
+        "", "Saved model: name of a training job, folder, s3://.../model.tar.gz or s3:// prefix", section="Model"
     )
     instance: str = flag("ml.m5.xlarge", "Instance type that serves the model", section=MACHINE)
 
@@ -41,8 +41,8 @@ class HostingFlags(ModelFlags, MachineFlags, VpcFlags, WaitFlags, RoleFlags):
 
     ami_version: str = flag(
         "auto",
-        "AMI of the machines, which has their GPU driver: its name, auto for one that CUDA 13 needs on instance types "
-        "with GPUs, or none for SageMaker's own",
+        "Name of the AMI of the machines; auto: one with a driver for CUDA 13 on GPU instances, none: SageMaker's "
+        "default",
         section=MACHINE,
     )
 
@@ -55,7 +55,7 @@ class TransformFlags(HostingFlags, DeleteFlags):
     accept: str = flag("application/json", "MIME type of the predictions")
     content_type: str = flag("application/x-image", "MIME type of the images")
     max_payload_mb: int = flag(6, "Size of the largest image", unit="MB", low=0, high=100)
-    concurrent: int = flag(0, "Number of simultaneous requests to a machine; 0 for what the server asks for", low=0)
+    concurrent: int = flag(0, "Number of simultaneous requests to a machine; 0: as the server decides", low=0)
 
 
 @dataclass(frozen=True)
@@ -64,81 +64,82 @@ class DeployFlags(HostingFlags):
 
     kind: str = flag(
         "realtime",
-        "Kind of endpoint; multi_model serves every archive below the s3:// prefix of model_dir",
+        "Kind of endpoint: realtime, serverless, async, or multi_model for all archives below an s3:// prefix in "
+        "model_dir",
         choices=("realtime", "serverless", "async", "multi_model"),
         section="Endpoint",
     )
     memory_mb: int = flag(4096, "Memory of a serverless endpoint, a multiple of 1024", unit="MB")
     concurrency: int = flag(5, "Number of simultaneous requests to a serverless endpoint", low=1)
-    startup: int = flag(600, "Time within which the server must answer /ping; not of a serverless endpoint", unit="s")
+    startup: int = flag(600, "Longest time until the server answers /ping; not for serverless endpoints", unit="s")
     update: bool = flag(
-        False, "Put the model behind the running endpoint job_name, which answers all the while; waits until it is done"
+        False, "Replace the model of the running endpoint job_name without downtime, and wait for the end of the update"
     )
-    rollback_alarms: list[str] = flag(
-        [], "CloudWatch alarms that bring the former model back while an update is watched"
-    )
+    rollback_alarms: list[str] = flag([], "CloudWatch alarms that roll an update back to the old model")
     bake: int = flag(
-        600, "Time for which an update is watched with all requests on the new machines", unit="s", low=0, high=3600
+        600, "Time that an update is watched after all requests go to the new machines", unit="s", low=0, high=3600
     )
     capture: int = flag(
-        0, "Percentage of requests and answers kept in the bucket; real-time endpoints", unit="%", low=0, high=100
+        0, "Percentage of requests and answers to store in the bucket; real-time endpoints", unit="%", low=0, high=100
     )
     max_instances: int = flag(
         0,
-        "Scale with the load, up to this number of machines; 0 for no scaling; waits until the endpoint is in service",
+        "Largest number of machines when scaling with the load, set once the endpoint is in service; 0: no scaling",
         low=0,
         high=MOST_MACHINES,
     )
-    min_instances: int = flag(1, "Smallest number of machines; 0, with kind async, while nothing is asked", low=0)
+    min_instances: int = flag(
+        1, "Smallest number of machines when scaling; with kind async 0 is allowed: none runs without requests", low=0
+    )
     scale_target: float = flag(
         0.0,
-        "Load of each machine that scaling aims at: requests per minute, or for kind async requests that wait; 0 for "
-        "120 or 5",
+        "Target load per machine when scaling: requests per minute, with kind async waiting requests; 0: 120, with "
+        "kind async 5",
         low=0,
     )
 
     def contradictions(self) -> Iterator[str]:
-        """Sentences about settings that contradict each other."""
+        """Yields a message for each pair of settings that contradict each other."""
         if self.memory_mb % 1024:
-            yield f"memory_mb is a multiple of 1024, not {self.memory_mb}"
+            yield f"memory_mb {self.memory_mb}: expected a multiple of 1024"
         if self.kind == "serverless" and (self.subnets or self.security_groups):
-            yield "kind serverless with subnets or security_groups: a serverless endpoint cannot be in a VPC"
+            yield "kind serverless and subnets or security_groups: a serverless endpoint cannot be in a VPC"
         if self.kind == "serverless" and self.isolated:
             yield "kind serverless and isolated: a serverless endpoint has no network isolation"
         if self.update and not self.job_name:
-            yield "update: job_name names the endpoint"
+            yield "update: set job_name to the name of the endpoint"
         if self.kind == "async" and self.capture:
-            yield "kind async and capture: requests and answers of an asynchronous endpoint are in the bucket already"
+            yield "kind async and capture: an asynchronous endpoint always stores requests and answers in the bucket"
         if self.kind == "multi_model" and self.model_dir and not is_prefix(self.model_dir):
-            yield f"kind multi_model: model_dir is the s3:// prefix of the archives, not {self.model_dir}"
+            yield f"kind multi_model: model_dir must be the s3:// prefix of the archives, not {self.model_dir}"
         if self.max_instances:
             yield from self._scaling_contradictions()
 
     def _scaling_contradictions(self) -> Iterator[str]:
         low, high = self.min_instances, self.max_instances
         if low == 0 and self.kind != "async":
-            yield f"min_instances 0 and kind {self.kind}: only an endpoint of kind async can have no machine"
+            yield f"min_instances 0 and kind {self.kind}: only an endpoint of kind async can scale down to 0 machines"
         if low > high:
-            yield f"min_instances {low} is more than max_instances {high}"
+            yield f"min_instances {low} is greater than max_instances {high}"
         elif not low <= self.instances <= high and self.instances > 1:
-            yield f"instances {self.instances}, with which it begins, is not between {low} and {high}"
+            yield f"instances {self.instances}: the number to start with must be between {low} and {high}"
 
     def ignored(self) -> Mapping[str, str]:
-        """The flags of other kinds of endpoints, of scaling and of updates."""
+        """The flags of other kinds of endpoints; those of scaling and of updates without them."""
         machines = ("instance", "instances", "startup", "ami_version", "capture", "max_instances", *SCALING)
         others = machines if self.kind == "serverless" else ("memory_mb", "concurrency")
-        reasons = dict.fromkeys(others, f"--kind {self.kind} does not use it")
+        reasons = dict.fromkeys(others, f"not used with --kind {self.kind}")
         if not self.update:
-            reasons |= dict.fromkeys(UPDATING, "only --update uses it")
+            reasons |= dict.fromkeys(UPDATING, "only used with --update")
         elif not self.rollback_alarms:
-            reasons["bake"] = "only --rollback_alarms are watched"
+            reasons["bake"] = "only used with --rollback_alarms"
         if not self.max_instances:
-            reasons = {**dict.fromkeys(SCALING, "only --max_instances uses it"), **reasons}
+            reasons = {**dict.fromkeys(SCALING, "only used with --max_instances"), **reasons}
         return {**super().ignored(), **reasons}
 
 
 def is_prefix(source: str) -> bool:
-    """Whether this is the URI of a folder in S3."""
+    """Whether a source is the URI of a folder in S3."""
     return source.startswith("s3://") and not source.endswith(".tar.gz")
 
 
@@ -156,11 +157,11 @@ class InvokeFlags(RegionFlags):
     """Flags of invoke."""
 
     names: list[str] = flag([], "Name of the endpoint, then image files", section="Endpoint", positional=True)
-    json: bool = flag(False, "Print the endpoint's answers as lines of JSON instead of a table")
-    target_model: str = flag("", "Archive below the prefix of an endpoint of kind multi_model, as faces.tar.gz")
+    json: bool = flag(False, "Print the endpoint's answers as one line of JSON per image, instead of a table")
+    target_model: str = flag("", "Archive to use of an endpoint of kind multi_model, such as faces.tar.gz")
     timeout: int = flag(
         900,
-        "Time to wait for the answers of an asynchronous endpoint; 0 only prints where in S3 they will be",
+        "Time to wait for the answers of an asynchronous endpoint; 0: only print their S3 URIs",
         unit="s",
         low=0,
     )

@@ -1,4 +1,4 @@
-"""The record of each started job, RESULTS/JOB/job.json, and how a job is found by its name."""
+"""Reads, writes and finds the record of each started job, RESULTS/JOB/job.json."""
 
 from __future__ import annotations
 
@@ -16,25 +16,26 @@ from model.errors import ExitCode, InputError, did_you_mean
 RECORD = "job.json"
 LATEST = "latest"
 STOPPED = (ExitCode.INTERRUPTED, ExitCode.TERMINATED)
-JSON_KEYS = {"command": "what", "outputs": "places"}  # in job.json, where they differ from the attributes' names
+JSON_KEYS = {"command": "what", "outputs": "places"}  # attributes that have another name in job.json
 
 
 @dataclass(frozen=True)
 class JobRecord:
-    """What is known of a started job without asking SageMaker.
+    """What this machine stores about a started job.
 
     Attributes:
+        name: Name of the job.
         command: Subcommand that started it: train, deploy, ...
         kind: SageMaker's kind of job: training, processing, transform, tuning, endpoint or pipeline.
         on: here, docker or sagemaker.
-        started: ISO 8601, UTC.
+        started: Start time, ISO 8601, UTC.
         folder: RESULTS/JOB; not in the file.
-        outputs: S3 URIs of `model`, `output`, `evaluation`; the ARN of a pipeline's `run`.
+        outputs: S3 URIs of `model`, `output` and `evaluation`; the ARN of a pipeline's `run`.
         request: The request that was sent.
-        region, profile: AWS's, of a job on SageMaker.
+        region, profile: AWS region and profile of a job on SageMaker.
         code: Exit code of a job on this machine, None while it runs.
-        stopped: Whether a training saved its model and ended with 0 before its last epoch, or an endpoint is deleted.
-        restarted_as: Name of the job that was started instead of one that found no machines.
+        stopped: Whether a training was stopped before its last epoch and saved its model, or an endpoint is deleted.
+        restarted_as: Name of the job that replaced this one, for which no machines were free.
     """
 
     name: str
@@ -53,13 +54,13 @@ class JobRecord:
 
     @classmethod
     def read(cls, path: Path) -> JobRecord:
-        """From job.json. Raises OSError, ValueError or TypeError where the file is no record."""
+        """Reads job.json. Raises OSError, ValueError or TypeError if the file is missing or invalid."""
         content = json.loads(path.read_text(encoding="utf-8"))
         attributes = {key: attribute for attribute, key in JSON_KEYS.items()}
         return cls(**{attributes.get(key, key): value for key, value in content.items()}, folder=path.parent)
 
     def save(self) -> None:
-        """Writes job.json, without secrets in the environment of the request."""
+        """Writes job.json, without the secrets in the request's environment variables."""
         kept = asdict(self) | {"request": without_secrets(self.request)}
         content = {JSON_KEYS.get(name, name): value for name, value in kept.items() if name != "folder"}
         write_json(self.folder / RECORD, content)
@@ -70,14 +71,16 @@ class JobRecord:
 
     @property
     def state(self) -> str:
-        """How a job on this machine stands, in words."""
+        """The state of a job on this machine, for messages."""
         if self.code is None:
             return "not done"
-        return f"failed with {self.code}" if self.failed else "stopped" if self.code or self.stopped else "done"
+        if self.failed:
+            return f"failed with exit code {self.code}"
+        return "stopped" if self.code or self.stopped else "done"
 
 
 def read_record(folder: Path) -> JobRecord | None:
-    """The record in RESULTS/JOB, None where there is none that can be read."""
+    """Reads the record in RESULTS/JOB; returns None if it is missing or invalid."""
     try:
         return JobRecord.read(folder / RECORD)
     except (OSError, ValueError, TypeError, AttributeError):
@@ -85,9 +88,10 @@ def read_record(folder: Path) -> JobRecord | None:
 
 
 def read_records(results: Path, commands: tuple[str, ...] | None = None) -> list[JobRecord]:
-    """The records below a folder of results, the oldest first; files that are no record are skipped.
+    """Reads the records in a results folder, oldest first; invalid ones are skipped.
 
     Args:
+        results: Folder with the results of all jobs.
         commands: Only jobs that these subcommands started; None for all.
     """
     paths = results.glob(f"*/{RECORD}") if results.is_dir() else []
@@ -97,13 +101,19 @@ def read_records(results: Path, commands: tuple[str, ...] | None = None) -> list
 
 
 def find_record(results: Path, name: str, commands: tuple[str, ...] | None = None) -> JobRecord | None:
-    """The record of a job by its name, by a beginning that only it has, or `latest` (also ""); None without one.
+    """Finds the record of a job. For a job that was restarted, returns the record of the job that replaced it.
 
-    A job that was restarted under another name gives the record of the job that replaced it.
+    Args:
+        results: Folder with the results of all jobs.
+        name: The job's name, a start of the name that no other job has, or `latest` (also "").
+        commands: Only jobs that these subcommands started; None for all.
+
+    Returns:
+        The record, None if no job or several jobs match.
     """
     records = read_records(results, commands)
     by_name = {record.name: record for record in records}
-    candidates = records[-1:] if name in ("", LATEST) else beginning_with(name, records)
+    candidates = records[-1:] if name in ("", LATEST) else starting_with(name, records)
     if name in by_name:
         candidates = [by_name[name]]
     if len(candidates) != 1:
@@ -114,28 +124,37 @@ def find_record(results: Path, name: str, commands: tuple[str, ...] | None = Non
     return record
 
 
-def beginning_with(name: str, records: Sequence[JobRecord]) -> list[JobRecord]:
-    """The records whose names begin so, without jobs that were restarted under another name."""
+def starting_with(name: str, records: Sequence[JobRecord]) -> list[JobRecord]:
+    """Returns the records whose names start with `name`, without jobs that were replaced by a restarted one."""
     return [record for record in records if record.name.startswith(name) and not record.restarted_as]
 
 
 def required_record(results: Path, name: str) -> JobRecord:
-    """As find_record; raises InputError where there is none, or several begin with the name."""
+    """Finds the record of a job like find_record; raises InputError if no job or several jobs match."""
     record = find_record(results, name)
     if record is None:
         records = read_records(results)
         refuse_ambiguous(results, name, records)
-        names = [known.name for known in records]
+        names = [each.name for each in records]
         raise InputError(f"no job {name or LATEST!r} in {results}{did_you_mean(name, names)}")
     return record
 
 
 def refuse_ambiguous(results: Path, name: str, records: Sequence[JobRecord]) -> None:
-    """Raises InputError where several of these records begin with the name."""
-    names = [record.name for record in beginning_with(name, records)] if name else []
+    """Raises InputError if a name is ambiguous.
+
+    Args:
+        results: Folder with the results of all jobs, for the message.
+        name: Start of a job's name.
+        records: The records to search.
+    """
+    names = [record.name for record in starting_with(name, records)] if name else []
     if len(names) > 1:
-        raise InputError(f"{len(names)} jobs in {results} begin with {name}: {', '.join(names[:12])}")
+        raise InputError(
+            f"the names of {len(names)} jobs in {results} start with {name}: {', '.join(names[:12])}; use a longer name"
+        )
 
 
 def utc_now() -> str:
+    """Returns the current time as ISO 8601, UTC."""
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")

@@ -1,4 +1,4 @@
-"""Leaves secrets out of a request that is kept: the values of variables whose names look like those of secrets."""
+"""Removes secrets from a request before it is stored: the values of environment variables such as API_KEY."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-SECRET = re.compile(r"key|secret|token|passw|pwd|credential|auth", re.IGNORECASE)  # in the name of a variable
+SECRET = re.compile(r"key|secret|token|passw|pwd|credential|auth", re.IGNORECASE)  # names of secret variables
 NOT_KEPT = "(not kept)"
-ENVIRONMENT, DEFINITION = "Environment", "PipelineDefinition"  # fields of variables; of a pipeline as JSON text
+ENVIRONMENT, DEFINITION = "Environment", "PipelineDefinition"  # request fields: variables; a pipeline as JSON text
 
 
 def without_secrets(request: Any) -> Any:
-    """A request with NOT_KEPT in place of the values of such variables, wherever it has an environment."""
+    """Returns a request with the values of secret environment variables replaced by NOT_KEPT, at any depth."""
     if isinstance(request, Mapping):
         return {name: _field(name, value) for name, value in request.items()}
     return [without_secrets(item) for item in request] if isinstance(request, (list, tuple)) else request

@@ -1,4 +1,4 @@
-"""RESULTS/JOB, the folder of a job's results, which is laid out alike wherever the job ran."""
+"""The layout of RESULTS/JOB, the folder of a job's results, which is the same for all backends."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from pathlib import Path
 from model.artifacts.archive import MODEL_ARCHIVE
 from model.evaluation.files import EVALUATION_JSON, REPORT_HTML
 
-OUTPUT_ARCHIVE = "output.tar.gz"  # SageMaker's, of a training's output folder
+OUTPUT_ARCHIVE = "output.tar.gz"  # SageMaker's archive of a training's output folder
 
 
 @dataclass(frozen=True)
 class ResultsFolder:
-    """The files and folders below RESULTS/JOB; job.json, beside them, is jobs.spec.record's."""
+    """The files and folders in RESULTS/JOB, except job.json (jobs.spec.record)."""
 
     path: Path
 
@@ -24,17 +24,17 @@ class ResultsFolder:
 
     @property
     def model_archive(self) -> Path:
-        """The same, packed as SageMaker packs it."""
+        """The model, packed as SageMaker packs it."""
         return self.path / MODEL_ARCHIVE
 
     @property
     def output(self) -> Path:
-        """A training's output beside its model; the answers of an inference."""
+        """The output directory for everything but the model; the predictions of an inference."""
         return self.path / "output"
 
     @property
     def parts(self) -> Path:
-        """The finished parts of an inference that was stopped."""
+        """The finished parts of a stopped inference."""
         return self.path / "parts"
 
     @property
@@ -55,10 +55,10 @@ class ResultsFolder:
 
     @property
     def log(self) -> Path:
-        """The lines of a job on this machine."""
+        """The log of a job on this machine."""
         return self.path / "log.txt"
 
     @property
     def hosts(self) -> Path:
-        """While a job on this machine runs, and after it failed: a folder a host, laid out as /opt/ml."""
+        """One folder per host, laid out as /opt/ml, while a job runs on this machine and after it failed."""
         return self.path / "ml"

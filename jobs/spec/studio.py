@@ -1,4 +1,4 @@
-"""What SageMaker Studio and notebook instances say of themselves: role, region and the account's default bucket."""
+"""Reads role, region and default bucket from the metadata of SageMaker Studio and notebook instances."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from pathlib import Path
 
 from container.opt_ml import IN_CONTAINER
 
-METADATA = IN_CONTAINER / "metadata" / "resource-metadata.json"  # where the SDK's get_execution_role looks, too
+METADATA = IN_CONTAINER / "metadata" / "resource-metadata.json"  # the SDK's get_execution_role reads it too
 
 
 def studio_defaults(path: Path | None = None) -> Mapping[str, str]:
-    """The flags role, region and bucket of a Studio space or notebook instance, as far as it names them; else {}.
+    """Returns the flags role, region and bucket in a Studio space or notebook instance; {} elsewhere.
 
-    The bucket is that which SageMaker's SDK creates and takes by default, sagemaker-REGION-ACCOUNT.
+    The bucket is the default bucket of SageMaker's SDK, sagemaker-REGION-ACCOUNT.
 
     Args:
-        path: File of metadata; None for METADATA.
+        path: Metadata file; None for METADATA.
     """
     try:
         content = json.loads((path or METADATA).read_text(encoding="utf-8"))

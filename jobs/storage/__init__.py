@@ -1,5 +1,7 @@
-"""Files to and from S3: s3 (URIs, listing, downloads), local_files (of a folder, in S3's order), etag (of a local file,
-as S3 would compute it), content (the hash of a folder, and remembered hashes of its files), upload (of what S3 does not
-have of a folder), planned_uploads (a job's local inputs, at prefixes named by their content), script_mode (the
-project's source for AWS's own containers).
+"""Uploads to S3 and downloads from it.
+
+s3 (URIs, listing, downloads), mirror (local copies of prefixes), local_files (the files of a folder in S3's order),
+etag (the ETag of a local file), content (the hash of a folder, and a cache of its files' hashes), upload (new and
+changed files of a folder), planned_uploads (a job's local inputs, at prefixes named after their content), distribution
+(images on several machines), script_mode (the project's source for AWS's containers).
 """

@@ -1,7 +1,7 @@
-"""The content of a local folder: a hash of its files' names, sizes and contents, by which its prefix in S3 is named.
+"""Hashes a local folder: the names, sizes and contents of its files. Its prefix in S3 is named after the hash.
 
-The hash of each file is remembered in the user's cache folder by name, size and times, so that only new and changed
-files are read again; memory does not grow with the number of files.
+The hash of each file is cached in the user's cache folder by name, size and times, so that only new and changed files
+are read again. Memory does not grow with the number of files.
 """
 
 from __future__ import annotations
@@ -25,8 +25,9 @@ from model.runtime.terminal import progress_bar
 
 THREADS = 8
 BATCH = 256  # files hashed together
-PROGRESS_SECONDS = 10.0  # between two progress lines, where stderr is no terminal
-SETTLED = 2_000_000_000  # ns after its last change, from which on a file's times tell whether it has changed since
+PROGRESS_SECONDS = 10.0  # between two progress lines, if stderr is not a terminal
+# ns: if a file is hashed later than this after its last change, equal times prove that it is unchanged since
+SETTLED = 2_000_000_000
 SCHEMA = """
     CREATE TABLE IF NOT EXISTS files (
         name BLOB PRIMARY KEY, size INTEGER, modified INTEGER, changed INTEGER, hashed INTEGER, etag TEXT, md5 TEXT
@@ -37,7 +38,7 @@ SCHEMA = """
 
 @dataclass(frozen=True)
 class FileHash:
-    """The hashes of a file, as etag_and_md5 returns them. is_current: whether the file is certainly as it was then."""
+    """The hashes of a file from etag_and_md5. is_current: whether the file is certainly unchanged since then."""
 
     etag: str
     md5: str
@@ -45,9 +46,9 @@ class FileHash:
 
 
 class HashCache:
-    """The hashes of the files of one folder, and where its content was uploaded to. For one thread.
+    """Caches the hashes of the files of one folder, and the prefix that it was uploaded to. Not thread-safe.
 
-    A cache that cannot be written lasts as long as the process.
+    If the cache file is not writable, the cache lasts only as long as the process.
     """
 
     def __init__(self, source: Path):
@@ -56,7 +57,7 @@ class HashCache:
             path.parent.mkdir(parents=True, exist_ok=True)
             self.database = self._open(str(path))
         except (OSError, sqlite3.OperationalError):  # not writable, or locked
-            self.database = self._open("")  # a temporary file of SQLite's
+            self.database = self._open("")  # a temporary database
         except sqlite3.DatabaseError:  # damaged
             path.unlink(missing_ok=True)
             self.database = self._open(str(path))
@@ -64,12 +65,12 @@ class HashCache:
     @staticmethod
     def _open(path: str) -> sqlite3.Connection:
         database = sqlite3.connect(path, timeout=60.0)
-        database.execute("PRAGMA synchronous = OFF")  # what is lost is read again
+        database.execute("PRAGMA synchronous = OFF")  # lost entries are only hashed again
         database.executescript(SCHEMA)
         return database
 
     def find(self, file: LocalFile) -> FileHash | None:
-        """The hashes that were remembered last under the file's name; None without any."""
+        """Returns the hashes last cached under the file's name, None if there are none."""
         row = self.database.execute(
             "SELECT size, modified, changed, hashed, etag, md5 FROM files WHERE name = ?", (file.key,)
         ).fetchone()
@@ -80,7 +81,7 @@ class HashCache:
         return FileHash(etag, md5, is_same and changed + SETTLED < hashed)
 
     def hashes(self, files: Iterable[LocalFile]) -> Iterator[tuple[LocalFile, FileHash]]:
-        """Each file with its hashes, in order; those that are not known are read, and remembered.
+        """Yields each file with its hashes, in order. Files without current hashes are read, and their hashes cached.
 
         Raises:
             Failure: A file cannot be read.
@@ -88,32 +89,34 @@ class HashCache:
         remaining, count, printed = iter(files), 0, time.monotonic()
         with progress_bar("read", unit="B") as bar, ThreadPoolExecutor(THREADS, thread_name_prefix="hash") as pool:
             while batch := list(itertools.islice(remaining, BATCH)):
-                known = {file.name: hashed for file in batch if (hashed := self.find(file)) and hashed.is_current}
-                unknown = [file for file in batch if file.name not in known]
+                # hash the files that have no current hash in the cache
+                cached = {file.name: hashed for file in batch if (hashed := self.find(file)) and hashed.is_current}
+                uncached = [file for file in batch if file.name not in cached]
                 now = time.time_ns()
-                new = dict(zip([file.name for file in unknown], pool.map(_hash, unknown), strict=True))
+                new = dict(zip([file.name for file in uncached], pool.map(_hash, uncached), strict=True))
+                # store their hashes
                 self._write(
                     "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?)",
                     [
                         (file.key, file.size, *file.times, now, new[file.name].etag, new[file.name].md5)
-                        for file in unknown
+                        for file in uncached
                     ],
                 )
                 count += len(batch)
                 if bar.disable and time.monotonic() - printed >= PROGRESS_SECONDS:
                     printed = time.monotonic()
-                    print(f"hashes of {count:,} files so far", file=sys.stderr, flush=True)
+                    print(f"hashed {count:,} files so far", file=sys.stderr, flush=True)
                 for file in batch:
                     bar.update(file.size)
-                    yield file, known.get(file.name) or new[file.name]
+                    yield file, cached.get(file.name) or new[file.name]
 
     def earlier_upload(self, root: str) -> str | None:
-        """The prefix below root that the folder was uploaded to last."""
+        """Returns the prefix below root that the folder was last uploaded to, None if there is none."""
         row = self.database.execute("SELECT uri FROM uploads WHERE root = ?", (root,)).fetchone()
         return None if row is None else str(row[0])
 
     def uploaded(self, root: str, uri: str) -> None:
-        """Remembers the prefix below root that the folder was uploaded to."""
+        """Stores the prefix below root that the folder was uploaded to."""
         self._write("INSERT OR REPLACE INTO uploads VALUES (?, ?)", [(root, uri)])
 
     def _write(self, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
@@ -122,17 +125,18 @@ class HashCache:
                 self.database.executemany(statement, rows)
         except sqlite3.Error as error:
             raise Failure(
-                f"{cache_folder()}: hashes cannot be kept there: {error}; XDG_CACHE_HOME names a folder"
+                f"{cache_folder()}: hashes cannot be cached there: {error}; set XDG_CACHE_HOME to another folder"
             ) from None
 
 
 @dataclass(frozen=True)
 class Content:
-    """What a folder, or the files of some endings in it, holds.
+    """The hash of a folder, or of the files in it with certain endings.
 
     Attributes:
-        digest: Hexadecimal BLAKE2b of 16 bytes of the names, sizes and MD5 of all files.
-        files, size: Number of files, and bytes of all.
+        digest: BLAKE2b (16 bytes, hexadecimal) of the names, sizes and MD5 of all files.
+        files: Number of files.
+        size: Bytes of all files.
         cache: The hashes of the files.
     """
 
@@ -143,12 +147,12 @@ class Content:
 
 
 def read_content(source: Path, suffixes: tuple[str, ...] = (), salt: str = "") -> Content:
-    """The content of a folder or a file.
+    """Hashes a folder or a file.
 
     Args:
         source: Folder or file.
-        suffixes: Lower-case endings of the files that count; () for all files.
-        salt: A text that the digest depends on, too.
+        suffixes: Lower-case endings of the files to include; () for all files.
+        salt: A text that also changes the digest.
 
     Raises:
         Failure: A file cannot be read.
@@ -163,7 +167,7 @@ def read_content(source: Path, suffixes: tuple[str, ...] = (), salt: str = "") -
 
 
 def cache_folder() -> Path:
-    """Where hashes are remembered."""
+    """Returns the folder of cached hashes."""
     base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
     return Path(base) / "rarebird" / "uploads"
 

@@ -1,30 +1,31 @@
-"""The ETag that S3 gives an uploaded file, computed from the local file."""
+"""Computes the ETag that S3 assigns to an uploaded file."""
 
 from __future__ import annotations
 
 import hashlib
 from pathlib import Path
 
-PART_BYTES = 16 << 20  # files from this size on are uploaded in parts of it, and their ETag is made of the parts' MD5
-MOST_PARTS = 10_000
+PART_BYTES = 16 << 20  # files of at least this size are uploaded in parts; their ETag is an MD5 of the parts' MD5
+MOST_PARTS = 10_000  # S3's limit
 CHUNK_BYTES = 1 << 20  # read at once
 
 
 def etag_and_md5(path: Path) -> tuple[str, str]:
-    """The ETag of a file that jobs.storage.upload sends without KMS, and the MD5 of its whole content, both as hex."""
+    """Returns the ETag of a file in S3, uploaded by jobs.storage.upload without KMS, and its MD5, both as hex."""
     size = path.stat().st_size
     content_md5 = hashlib.md5(usedforsecurity=False)
     part_digests: list[bytes] = []
     part_bytes = part_size(size)
     with path.open("rb") as file:
         while True:
+            # hash one part, in chunks
             part_md5 = hashlib.md5(usedforsecurity=False)
             left = part_bytes
             while left and (chunk := file.read(min(left, CHUNK_BYTES))):
                 content_md5.update(chunk)
                 part_md5.update(chunk)
                 left -= len(chunk)
-            if left == part_bytes and part_digests:  # the file ended with the part before
+            if left == part_bytes and part_digests:  # the file ended with the previous part
                 break
             part_digests.append(part_md5.digest())
             if left:
@@ -36,8 +37,8 @@ def etag_and_md5(path: Path) -> tuple[str, str]:
 
 
 def part_size(size: int) -> int:
-    """Bytes of the parts of a file of this size, as boto3's transfer chooses them: PART_BYTES, doubled until MOST_PARTS
-    parts hold the file."""
+    """Returns the part size in bytes that boto3 chooses for a file: PART_BYTES, doubled until MOST_PARTS parts are
+    enough."""
     part = PART_BYTES
     while size > part * MOST_PARTS:
         part *= 2

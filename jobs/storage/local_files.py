@@ -1,4 +1,4 @@
-"""The files of a folder to upload, in the order in which S3 lists their keys."""
+"""Lists the files of a folder to upload, in the order in which S3 lists their keys."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ class LocalFile:
 
     Attributes:
         name: Its key below the prefix.
-        path: Where it is.
-        size: Bytes.
-        times: Times of its last modification and of its last change of any kind, ns.
+        path: Its path.
+        size: Its size, bytes.
+        times: Times of its last modification (mtime) and of its last status change (ctime), ns.
     """
 
     name: str
@@ -25,27 +25,28 @@ class LocalFile:
     times: tuple[int, int]
 
     @classmethod
-    def of(cls, name: str, path: Path) -> LocalFile:
+    def from_path(cls, name: str, path: Path) -> LocalFile:
+        """Returns the file with the size and times that it has now."""
         stat = path.stat()
         return cls(name, path, stat.st_size, (stat.st_mtime_ns, stat.st_ctime_ns))
 
     @property
     def key(self) -> bytes:
-        """What files are sorted by."""
+        """The sort key: the bytes of the name, as in S3."""
         return self.name.encode("utf-8", "surrogateescape")
 
 
 def local_files(source: Path, suffixes: tuple[str, ...] = ()) -> Iterator[LocalFile]:
-    """The files below a folder, or the one file.
+    """Yields the files below a folder, or the single file.
 
-    Names that begin with a dot are left out, as channels leave them out; links are followed, as in a local channel.
+    Names that begin with a dot are skipped and symbolic links are followed, as in a channel.
 
     Args:
         source: Folder or file.
-        suffixes: Lower-case endings of the files that count; () for all files.
+        suffixes: Lower-case endings of the files to include; () for all files.
     """
     if source.is_file():
-        yield LocalFile.of(source.name, source)
+        yield LocalFile.from_path(source.name, source)
         return
     for file in _files_below(source, ""):
         if not suffixes or file.name.lower().endswith(suffixes):
@@ -54,6 +55,7 @@ def local_files(source: Path, suffixes: tuple[str, ...] = ()) -> Iterator[LocalF
 
 def _files_below(folder: Path, lead: str) -> Iterator[LocalFile]:
     entries: list[tuple[bytes, os.DirEntry[str]]] = []
+    # a folder sorts with / at the end of its name, as its keys do in S3
     with os.scandir(folder) as scan:
         for entry in scan:
             if not entry.name.startswith("."):
@@ -63,4 +65,4 @@ def _files_below(folder: Path, lead: str) -> Iterator[LocalFile]:
         if key.endswith(b"/"):
             yield from _files_below(Path(entry.path), f"{lead}{entry.name}/")
         elif entry.is_file():
-            yield LocalFile.of(f"{lead}{entry.name}", Path(entry.path))
+            yield LocalFile.from_path(f"{lead}{entry.name}", Path(entry.path))

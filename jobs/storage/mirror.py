@@ -1,4 +1,4 @@
-"""A folder on this machine that is kept as a prefix in S3 is: what is the same already is not downloaded again."""
+"""Mirrors a prefix in S3 to a local folder: only new and changed objects are downloaded."""
 
 from __future__ import annotations
 
@@ -12,32 +12,32 @@ from typing import Any
 from jobs.storage.s3 import THREADS, S3Uri, download_file, objects_by_name
 from model.atomic_write import write_json
 
-INDEX = ".json"  # ending of the file beside the folder: the state of each of its files after its download
+INDEX = ".json"  # suffix of the file next to the folder with the state of each of its files after the download
 
 
 def mirror_path(cache: Path, uri: S3Uri) -> Path:
-    """The folder in a cache for a prefix or an object, readable and of no other URI."""
+    """Returns the folder in a cache for a prefix or an object; its name is readable and unique for the URI."""
     digest = hashlib.blake2b(str(uri).rstrip("/").encode("utf-8", "surrogateescape"), digest_size=6).hexdigest()
     stem = re.sub(r"[^A-Za-z0-9._-]+", "-", (uri.key.rstrip("/") or uri.bucket).rsplit("/", 1)[-1]).strip("-.")
     return cache / f"{stem or 'data'}-{digest}"
 
 
 def mirror_folder(s3: Any, uri: S3Uri, folder: Path) -> tuple[int, int]:
-    """Makes the files of a folder the objects below a prefix, or the one object of that key.
+    """Makes a folder identical to the objects below a prefix, or to a single object.
 
-    A file whose object has the ETag of its download, and which is unchanged since then, is kept; this also knows files
-    whose ETag is no MD5 (encrypted with KMS, or uploaded in parts). Files without an object are removed.
+    A file is kept if it is unchanged since its download and its object still has the same ETag. This also works if the
+    ETag is not an MD5 (objects encrypted with KMS, or uploaded in parts). Files without an object are removed.
 
     Args:
         s3: boto3's client.
         uri: Prefix or object.
-        folder: The folder, of this URI alone.
+        folder: A folder that is used for this URI only.
 
     Returns:
-        The number of objects, and of those that were downloaded.
+        The number of objects, and the number of those that were downloaded.
 
     Raises:
-        InputError: A key leads out of the folder; nothing is downloaded then.
+        InputError: A key points outside the folder; nothing is downloaded.
     """
     objects = objects_by_name(s3, uri)
     index_file = folder.with_name(folder.name + INDEX)
@@ -54,7 +54,7 @@ def mirror_folder(s3: Any, uri: S3Uri, folder: Path) -> tuple[int, int]:
         with ThreadPoolExecutor(THREADS) as pool:
             for _ in pool.map(download, changed):
                 pass
-    finally:  # what an interrupted call has downloaded is known to the next
+    finally:  # so that the call after an interrupted one keeps its downloads
         if folder.is_dir():
             write_json(index_file, {name: entry for name, entry in index.items() if name in objects})
     for path in folder.rglob("*") if folder.is_dir() else []:
@@ -64,7 +64,7 @@ def mirror_folder(s3: Any, uri: S3Uri, folder: Path) -> tuple[int, int]:
 
 
 def _state(path: Path) -> list[int]:
-    """Size and time of change of a file, [] where there is none."""
+    """Returns size and modification time of a file, [] if it does not exist."""
     try:
         stat = path.stat()
     except OSError:

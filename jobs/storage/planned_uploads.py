@@ -1,5 +1,5 @@
-"""The local inputs of a job and where each goes: to a prefix that is named by its content, so that nobody replaces what
-another job reads, and the same content is uploaded once.
+"""Plans the uploads of a job's local inputs. Each goes to a prefix named after its content, so that no job replaces the
+inputs of another, and the same content is uploaded only once.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ class PlannedUpload:
     """A folder or file and the prefix that it is uploaded to.
 
     Attributes:
-        name: The input's, in messages.
-        source: Folder or file; the name of the file where the launcher makes it.
+        name: Name of the input, for messages.
+        source: Folder or file; only a file name if the launcher generates the file.
         uri: s3://BUCKET/PREFIX/data/ACCOUNT/DIGEST/.
-        suffixes: Lower-case endings of the files that count; () for all files.
-        content: What the folder held when its prefix was named; None of a file that the launcher makes.
-        text: That file.
+        suffixes: Lower-case endings of the files to upload; () for all files.
+        content: The hash of the folder after which the prefix is named; None if the launcher generates the file.
+        text: Text of a file that the launcher generates.
     """
 
     name: str
@@ -40,7 +40,14 @@ class PlannedUpload:
     text: str = ""
 
     def send(self, s3: Any, kms_key: str | None, delete: bool, print_line: PrintLine) -> UploadSummary:
-        """Uploads what the prefix does not have yet; prints what and how much."""
+        """Uploads the files that the prefix does not have yet, and prints their number and size.
+
+        Args:
+            s3: boto3's client.
+            kms_key: KMS key to encrypt the objects with, None for none.
+            delete: Whether to delete objects that are not in the folder.
+            print_line: Prints a line of output.
+        """
         print_line(f"{self.name}: {self.source} to {self.uri}")
         with tempfile.TemporaryDirectory(prefix="rarebird-") as folder:
             source = self.source
@@ -64,13 +71,14 @@ class PlannedUpload:
 def plan_upload(
     name: str, source: str, account: Account, folder: str = "data", suffixes: tuple[str, ...] = ()
 ) -> PlannedUpload:
-    """Reads a local folder or file, as far as its hashes are not known, and names its prefix.
+    """Hashes a local folder or file, and returns its upload.
 
     Args:
-        name: The input's, in messages.
+        name: Name of the input, for messages.
         source: Path on this machine.
-        folder: Below s3://BUCKET/PREFIX.
-        suffixes: Lower-case endings of the files that count; () for all files.
+        account: The account to upload to.
+        folder: Folder below s3://BUCKET/PREFIX.
+        suffixes: Lower-case endings of the files to upload; () for all files.
 
     Raises:
         Failure: A file cannot be read.
@@ -80,7 +88,7 @@ def plan_upload(
 
 
 def plan_uploads(inputs: Iterable[Input], account: Account) -> list[PlannedUpload]:
-    """The uploads of a job's local inputs, and of files that the launcher makes."""
+    """Returns the uploads of a job's local inputs, and of files that the launcher generates."""
     uploads = []
     for each in inputs:
         if each.content is not None:

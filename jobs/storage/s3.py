@@ -20,14 +20,14 @@ THREADS = 16
 
 @dataclass(frozen=True)
 class S3Uri:
-    """s3://BUCKET/KEY. key: "" for the bucket's root, ends in / for a folder."""
+    """s3://BUCKET/KEY. key: "" for the root of the bucket; ends with / for a folder."""
 
     bucket: str
     key: str
 
     @classmethod
     def parse(cls, text: str) -> S3Uri:
-        """From s3://BUCKET/KEY. Raises InputError for any other text."""
+        """Parses s3://BUCKET/KEY. Raises InputError for any other text."""
         if not text.startswith("s3://") or not text[5:].partition("/")[0]:
             raise InputError(f"{text!r}: expected s3://BUCKET/PREFIX")
         bucket, _, key = text[5:].partition("/")
@@ -38,13 +38,13 @@ class S3Uri:
 
     @property
     def folder(self) -> S3Uri:
-        """The same with / at the end of the key."""
+        """The same URI with / at the end of the key."""
         return self if not self.key or self.key.endswith("/") else S3Uri(self.bucket, f"{self.key}/")
 
 
 @dataclass(frozen=True)
 class S3Object:
-    """An object of a listing. size: bytes; etag: without quotes."""
+    """An object in a listing. size: in bytes; etag: without quotes."""
 
     key: str
     size: int
@@ -52,7 +52,7 @@ class S3Object:
 
 
 def list_objects(s3: Any, prefix: S3Uri) -> Iterator[S3Object]:
-    """The objects whose keys begin with the prefix, sorted by the UTF-8 bytes of their keys; asked for page by page."""
+    """Yields the objects whose keys begin with the prefix, sorted by the UTF-8 bytes of their keys."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
@@ -61,16 +61,17 @@ def list_objects(s3: Any, prefix: S3Uri) -> Iterator[S3Object]:
                 yield S3Object(item["Key"], item["Size"], item["ETag"].strip('"'))
     except (ClientError, BotoCoreError) as error:
         if error_code(error) == "NoSuchBucket":
-            raise InputError(f"{prefix}: there is no bucket {prefix.bucket}") from None
+            raise InputError(f"{prefix}: no bucket {prefix.bucket}") from None
         raise user_error(error, str(prefix)) from error
 
 
 def object_exists(s3: Any, uri: S3Uri) -> bool:
+    """Whether there is an object with exactly this key."""
     return any(item.key == uri.key for item in list_objects(s3, uri))
 
 
 def download_file(s3: Any, uri: S3Uri, path: Path) -> None:
-    """Downloads one object; path is written whole or not at all. Raises InputError where there is no such object."""
+    """Downloads one object; the file is written completely or not at all. Raises InputError if there is no object."""
     from boto3.exceptions import Boto3Error
     from botocore.exceptions import BotoCoreError, ClientError
 
@@ -79,15 +80,15 @@ def download_file(s3: Any, uri: S3Uri, path: Path) -> None:
             s3.download_file(uri.bucket, uri.key, str(unfinished))
     except (ClientError, BotoCoreError, Boto3Error) as error:
         if error_code(error) in ("404", "NoSuchKey", "NoSuchBucket"):
-            raise InputError(f"{uri}: there is no such object") from None
+            raise InputError(f"{uri}: no such object") from None
         raise user_error(error, str(uri)) from error
 
 
 def objects_by_name(s3: Any, uri: S3Uri) -> dict[str, S3Object]:
-    """The objects below a prefix by their keys relative to it, or the one object of that key by its last part.
+    """Returns the objects below a prefix by their keys relative to it, or a single object by the last part of its key.
 
     Raises:
-        InputError: A key leads out of a folder.
+        InputError: A key points outside the prefix, such as ../a.jpg.
     """
     prefix = uri.folder
     items = list(list_objects(s3, prefix))
@@ -96,21 +97,26 @@ def objects_by_name(s3: Any, uri: S3Uri) -> dict[str, S3Object]:
     items_by_name = {item.key.removeprefix(prefix.key): item for item in items if not item.key.endswith("/")}
     outside = [name for name in items_by_name if leaves_folder(name, strict=True)]
     if outside:
-        raise InputError(f"{prefix}: keys that lead out of a folder; nothing is fetched: {listing(outside)}")
+        raise InputError(f"{prefix}: keys point outside the folder; nothing was downloaded: {listing(outside)}")
     return items_by_name
 
 
 def download_folder(s3: Any, uri: S3Uri, folder: Path) -> int:
-    """Downloads the objects below a prefix, or the one object of that key.
+    """Downloads the objects below a prefix, or a single object.
 
-    A local file with the object's size and ETag is kept. The ETag does not show that they are the same where the object
-    is encrypted with KMS or was uploaded in other parts: such an object is downloaded again.
+    A local file with the object's size and ETag is kept. If the object is encrypted with KMS or was uploaded in parts
+    of another size, the ETags differ and it is always downloaded.
+
+    Args:
+        s3: boto3's client.
+        uri: Prefix or object.
+        folder: Folder to download to.
 
     Returns:
         The number of objects.
 
     Raises:
-        InputError: A key leads out of the folder; nothing is downloaded then.
+        InputError: A key points outside the folder; nothing is downloaded.
     """
     items_by_name = objects_by_name(s3, uri)
 

@@ -1,8 +1,8 @@
-"""Script mode: the project as the source_dir of one of AWS's own PyTorch containers, whose toolkit unpacks it, installs
-its requirements.txt and runs train.py (SageMaker Training Toolkit, "Create an entry point script").
+"""Script mode: packs the project as the source_dir of an AWS PyTorch container, whose toolkit unpacks it, installs its
+requirements.txt and runs train.py (SageMaker Training Toolkit, "Create an entry point script").
 
-The container brings torch and torchvision, which are never installed again. The other packages are required by ranges,
-so that pip keeps the versions that are installed where they fit.
+The container contains torch and torchvision, which are not installed again. Other packages are required by ranges, so
+that pip keeps installed versions that fit.
 """
 
 from __future__ import annotations
@@ -28,18 +28,25 @@ LOG_LEVEL = 20  # of Python's logging: INFO
 
 
 def requirements(project: Path) -> list[str]:
-    """The dependencies of pyproject.toml without those that the container brings."""
+    """Returns the dependencies in pyproject.toml without those that the container contains."""
     with (project / "pyproject.toml").open("rb") as file:
         dependencies: list[str] = tomllib.load(file)["project"]["dependencies"]
     return [each for each in dependencies if re.split(r"[<>=!~\[; ]", each)[0].lower() not in IN_AWS_CONTAINER]
 
 
 def pack_source(archive: Path, project: Path | None = None) -> list[str]:
-    """Writes sourcedir.tar.gz and returns the requirements in it. Raises InputError where this is no folder of the
-    project."""
+    """Writes sourcedir.tar.gz and returns the requirements in it.
+
+    Args:
+        archive: File to write.
+        project: Folder of the project, None for that of this code.
+
+    Raises:
+        InputError: The folder contains no pyproject.toml.
+    """
     project = project or PROJECT_ROOT
     if not (project / "pyproject.toml").is_file():
-        raise InputError(f"{project}: script mode needs the project's folder, with pyproject.toml")
+        raise InputError(f"{project}: contains no pyproject.toml; script mode requires a checkout of the project")
     required = requirements(project)
     with tempfile.TemporaryDirectory(prefix="rarebird-") as temporary:
         source = Path(temporary) / "source"
@@ -54,11 +61,12 @@ def pack_source(archive: Path, project: Path | None = None) -> list[str]:
 
 
 def toolkit_hyperparameters(job: Job, source: str, region: str) -> Mapping[str, str]:
-    """The hyperparameters by which AWS's toolkit finds the source, JSON-encoded as its clients send them.
+    """Returns the hyperparameters with which AWS's toolkit finds the source, JSON-encoded as AWS's SDK sends them.
 
     Args:
+        job: The training job.
         source: S3 URI of sourcedir.tar.gz.
-        region: "" leaves it out.
+        region: AWS region, "" to omit it.
     """
     values = {
         "sagemaker_program": "train.py",

@@ -1,5 +1,5 @@
-"""Uploads a folder to S3: in parallel, only files that S3 does not have yet, so that a second run resumes an
-interrupted one; memory does not grow with the number of files."""
+"""Uploads a folder to S3 in parallel. Files that S3 already has are skipped, so that a second run resumes an
+interrupted one. Memory does not grow with the number of files."""
 
 from __future__ import annotations
 
@@ -23,15 +23,22 @@ from model.errors import Failure, InputError, listing
 from model.runtime.terminal import progress_bar
 
 THREADS = 16
-MOST_PENDING = 4 * THREADS  # files submitted and not yet done
+MOST_PENDING = 4 * THREADS  # files submitted to the threads and not yet uploaded
 PROGRESS_SECONDS = 10.0  # between two progress lines
-MD5 = "md5"  # key in an object's metadata: where the bucket encrypts with KMS, the ETag is no MD5
-DELETE_BATCH = 1000  # objects of one call, S3's limit
+MD5 = "md5"  # key in an object's metadata: the ETag of an object encrypted with KMS is not an MD5
+DELETE_BATCH = 1000  # objects per call, S3's limit
 
 
 @dataclass
 class UploadSummary:
-    """Files and bytes uploaded, files that S3 had already at the prefix or at another one, objects deleted."""
+    """Counts of an upload.
+
+    Attributes:
+        files, size: Uploaded files, and their bytes.
+        same: Files that the prefix already had.
+        copied: Files that were copied from another prefix.
+        deleted: Deleted objects.
+    """
 
     files: int = 0
     size: int = 0
@@ -41,29 +48,30 @@ class UploadSummary:
 
     @property
     def count(self) -> int:
-        """Number of the folder's files."""
+        """Number of files in the folder."""
         return self.files + self.same + self.copied
 
     def __str__(self) -> str:
         copied = f", {self.copied:,} copied in S3" if self.copied else ""
-        deleted = f", {self.deleted:,} removed" if self.deleted else ""
-        return f"{self.files:,} files sent ({self.size / 1e6:,.1f} MB), {self.same:,} there already{copied}{deleted}"
+        deleted = f", {self.deleted:,} deleted" if self.deleted else ""
+        return f"{self.files:,} files uploaded ({self.size / 1e6:,.1f} MB), {self.same:,} unchanged{copied}{deleted}"
 
 
 def pair_by_name(
     source: Path, items: Iterator[S3Object], prefix: str, suffixes: tuple[str, ...] = ()
 ) -> Iterator[tuple[LocalFile | None, S3Object | None]]:
-    """Merges local files and objects, both sorted, into pairs of the same name; None where one has no counterpart.
+    """Merges local files and objects, both sorted, into pairs of the same name, with None for a missing counterpart.
 
     Args:
         source: Folder or file.
         items: Objects below prefix, in S3's order.
         prefix: Key of the folder in S3.
-        suffixes: Lower-case endings of the files that count; () for all files.
+        suffixes: Lower-case endings of the files to include; () for all files.
     """
     files = local_files(source, suffixes)
     file, item = next(files, None), next(items, None)
     while file is not None or item is not None:
+        # yield the smaller of the two names, or both if they are equal
         file_name = file.key if file else None
         item_name = item.key.removeprefix(prefix).encode() if item else None
         if item_name is None or (file_name is not None and file_name < item_name):
@@ -88,57 +96,36 @@ def upload_folder(
     content: Content | None = None,
     print_line: PrintLine = print,
 ) -> UploadSummary:
-    """Makes the objects below a prefix those of a folder, or of one file.
+    """Makes the objects below a prefix identical to a folder, or to a single file.
 
     Args:
         s3: boto3's client.
         source: Folder or file.
-        uri: Prefix.
-        delete: Delete objects that the folder does not have. Without it they are an error, for a job would read them.
-        kms_key: Key to encrypt the objects with.
+        uri: Prefix to upload to.
+        delete: Delete objects that are not in the folder. Otherwise they are an error, since a job would read them.
+        kms_key: KMS key to encrypt the objects with.
         suffixes: Lower-case endings of the files to upload; () for all files.
-        content: The folder's content where the prefix is named by it; what a file had then is sent, or nothing. A file
-            that an earlier prefix of the folder has is copied in S3.
-        print_line: Prints progress where stderr is no terminal.
+        content: The hash of the folder after which the prefix is named, None for other prefixes. Files must be
+            unchanged since they were hashed. Files that an earlier prefix of the folder contains are copied in S3.
+        print_line: Prints progress if stderr is not a terminal.
 
     Raises:
-        InputError: The folder is empty, or there are objects that it does not have.
-        Failure: Files could not be uploaded or objects not deleted; the same call resumes with the rest. Or the folder
-            has changed since its content was read.
+        InputError: The folder is empty, or the prefix has objects that are not in the folder.
+        Failure: Files could not be uploaded or objects not deleted; the same call resumes. Or the folder has changed
+            since it was hashed.
     """
     prefix = uri.folder
     uploader = _Uploader(s3, prefix, kms_key, print_line)
-    earlier = _EarlierObjects(s3, prefix, content)
-    extra_keys: list[str] = []
-    pending: set[Future[None]] = set()
-    with uploader.bar, ThreadPoolExecutor(THREADS, thread_name_prefix="send") as pool:
-        try:
-            for file, item in pair_by_name(source, list_objects(s3, prefix), prefix.key, suffixes):
-                if file is None:
-                    assert item is not None
-                    if not item.key.endswith("/"):
-                        extra_keys.append(item.key)
-                    continue
-                known = content.cache.find(file) if content else None
-                if content and known is None:
-                    raise _changed(file)
-                pending.add(pool.submit(uploader.upload, file, item, known, earlier.find(file)))
-                if len(pending) >= MOST_PENDING:
-                    done, pending = wait(pending, return_when=FIRST_COMPLETED)
-                    uploader.raise_error(done)
-            uploader.raise_error(wait(pending).done)
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
+    extra_keys = _upload_files(uploader, source, suffixes, content)
     summary = uploader.summary
     if not summary.count:
-        raise InputError(f"{source}: there is nothing in it to send")
+        raise InputError(f"{source}: contains no files to upload")
     if content and summary.count != content.files:
-        raise Failure(f"{source}: files were removed while it was uploaded; start the same command again")
+        raise Failure(f"{source}: files were removed during the upload; run the same command again")
     if extra_keys and not delete:
         names = listing([key.removeprefix(prefix.key) for key in extra_keys], 5)
         raise InputError(
-            f"{prefix}: {len(extra_keys):,} objects are not in {source}: {names}; --delete removes them there"
+            f"{prefix}: {len(extra_keys):,} objects are not in {source}: {names}; delete them with --delete"
         )
     delete_objects(s3, prefix, extra_keys)
     summary.deleted = len(extra_keys)
@@ -147,18 +134,51 @@ def upload_folder(
     return summary
 
 
+def _upload_files(uploader: _Uploader, source: Path, suffixes: tuple[str, ...], content: Content | None) -> list[str]:
+    """Uploads the files of a folder in threads; returns the keys of objects that are not in the folder."""
+    s3, prefix = uploader.s3, uploader.prefix
+    earlier = _EarlierObjects(s3, prefix, content)
+    extra_keys: list[str] = []
+    pending: set[Future[None]] = set()
+    with uploader.bar, ThreadPoolExecutor(THREADS, thread_name_prefix="send") as pool:
+        try:
+            for file, item in pair_by_name(source, list_objects(s3, prefix), prefix.key, suffixes):
+                # an object without a file
+                if file is None:
+                    assert item is not None
+                    if not item.key.endswith("/"):
+                        extra_keys.append(item.key)
+                    continue
+                # upload the file in a thread, unless the object is the same
+                hashed = content.cache.find(file) if content else None
+                if content and hashed is None:
+                    raise _changed(file)
+                pending.add(pool.submit(uploader.upload, file, item, hashed, earlier.find(file)))
+                # wait while too many files are pending, so that memory does not grow
+                if len(pending) >= MOST_PENDING:
+                    done, pending = wait(pending, return_when=FIRST_COMPLETED)
+                    uploader.raise_error(done)
+            uploader.raise_error(wait(pending).done)
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+    return extra_keys
+
+
 def _root(prefix: S3Uri) -> str:
-    """The prefix above one that is named by a folder's content."""
+    """Returns the parent of a prefix that is named after a folder's content."""
     return str(prefix).rstrip("/").rpartition("/")[0]
 
 
 def _changed(file: LocalFile) -> Failure:
-    return Failure(f"{file.path}: has changed while it was uploaded; start the same command again")
+    return Failure(f"{file.path}: the file has changed during the upload; run the same command again")
 
 
 class _EarlierObjects:
-    """The objects of a folder's earlier content, from which a file can be copied. The prefix was listed for another
-    content of the folder, most of whose files are the same."""
+    """The objects of a folder's previous upload, from which files can be copied in S3.
+
+    The folder has changed since, but usually most of its files are the same.
+    """
 
     def __init__(self, s3: Any, prefix: S3Uri, content: Content | None):
         uri = content.cache.earlier_upload(_root(prefix)) if content else None
@@ -167,7 +187,7 @@ class _EarlierObjects:
         self.item: S3Object | None = None
 
     def find(self, file: LocalFile) -> S3Object | None:
-        """The object of a file's name, None without one. Names must rise from call to call."""
+        """Returns the object with a file's name, None without one. Names must be in ascending order over all calls."""
         assert self.prefix is not None or self.item is None
         while self.prefix is not None and (self.item is None or self._name < file.key):
             self.item = next(self.items, None)
@@ -182,7 +202,16 @@ class _EarlierObjects:
 
 
 def delete_objects(s3: Any, prefix: S3Uri, keys: Sequence[str]) -> None:
-    """Deletes objects. Raises Failure with the first of those that could not be deleted and their number."""
+    """Deletes objects in batches.
+
+    Args:
+        s3: boto3's client.
+        prefix: Prefix of the objects, for messages.
+        keys: Their keys.
+
+    Raises:
+        InputError, Failure: AWS refuses, or objects could not be deleted.
+    """
     from botocore.exceptions import BotoCoreError, ClientError
 
     errors: list[str] = []
@@ -195,13 +224,13 @@ def delete_objects(s3: Any, prefix: S3Uri, keys: Sequence[str]) -> None:
                 for error in answer.get("Errors", [])
             ]
     except (ClientError, BotoCoreError) as error:
-        raise user_error(error, f"{prefix}: what is not in the folder cannot be removed") from error
+        raise user_error(error, f"{prefix}: objects cannot be deleted") from error
     if errors:
-        raise Failure(f"{prefix}: {len(errors):,} of {len(keys):,} objects could not be removed: {listing(errors, 5)}")
+        raise Failure(f"{prefix}: {len(errors):,} of {len(keys):,} objects could not be deleted: {listing(errors, 5)}")
 
 
 class _Uploader:
-    """Uploads single files from several threads and counts them."""
+    """Uploads single files from several threads, and counts them."""
 
     def __init__(self, s3: Any, prefix: S3Uri, kms_key: str | None, print_line: PrintLine):
         from boto3.s3.transfer import TransferConfig
@@ -214,15 +243,19 @@ class _Uploader:
         self.started = self.printed = time.monotonic()
         self.bar = progress_bar("sent", unit="B")
 
-    def upload(self, file: LocalFile, item: S3Object | None, known: FileHash | None, earlier: S3Object | None) -> None:
-        """Uploads a file unless the object of its name, None where there is none, has the same content.
+    def upload(
+        self, file: LocalFile, item: S3Object | None, expected: FileHash | None, earlier: S3Object | None
+    ) -> None:
+        """Uploads a file, unless the object of its name has the same content.
 
         Args:
-            known: The hashes that the file must have, None for any.
-            earlier: An object that may have the same content.
+            file: The file.
+            item: The object of its name, None if there is none.
+            expected: The hashes that the file must have, None for any.
+            earlier: An object of a previous upload that may have the same content.
         """
-        hashed = known if known and known.is_current else FileHash(*etag_and_md5(file.path))
-        if known and hashed.md5 != known.md5:
+        hashed = expected if expected and expected.is_current else FileHash(*etag_and_md5(file.path))
+        if expected and hashed.md5 != expected.md5:
             raise _changed(file)
         if item is not None and self._is_same(item, file, hashed):
             with self.lock:
@@ -233,7 +266,7 @@ class _Uploader:
             with self.lock:
                 self.summary.copied += 1
             return
-        self._send(file, key, hashed, bool(known))
+        self._send(file, key, hashed, bool(expected))
         with self.lock:
             self.summary.files += 1
             self.summary.size += file.size
@@ -244,7 +277,7 @@ class _Uploader:
                 self.print_line(f"{self.summary} so far, {rate:.1f} MB/s")
 
     def _send(self, file: LocalFile, key: str, hashed: FileHash, is_checked: bool) -> None:
-        """Sends a file. is_checked: whether a content that is not the hashed one is a Failure."""
+        """Sends a file. is_checked: whether to raise Failure if its content does not match the hash."""
         extra = {**self.extra, "Metadata": {MD5: hashed.md5}}
         if file.size < PART_BYTES:
             content = file.path.read_bytes()
@@ -255,11 +288,11 @@ class _Uploader:
             self.s3.put_object(Bucket=self.prefix.bucket, Key=key, Body=content, ContentMD5=checksum, **extra)
             return
         self.s3.upload_file(str(file.path), self.prefix.bucket, key, ExtraArgs=extra, Config=self.config)
-        if is_checked and LocalFile.of(file.name, file.path) != file:
+        if is_checked and LocalFile.from_path(file.name, file.path) != file:
             raise _changed(file)
 
     def _copy(self, item: S3Object, key: str) -> bool:
-        """Copies an object within S3; False where that is not possible."""
+        """Copies an object within S3; returns False if that is not possible."""
         from boto3.exceptions import Boto3Error
         from botocore.exceptions import ClientError
 
@@ -278,13 +311,13 @@ class _Uploader:
         return item.size == file.size and (item.etag == hashed.etag or self._has_md5(item, hashed.md5))
 
     def _has_md5(self, item: S3Object, md5: str) -> bool:
-        """Whether the metadata of an object whose ETag is no MD5 (encrypted with KMS, or uploaded in other parts) hold
-        this MD5."""
+        """Whether an object has this MD5 in its metadata. Needed if the ETag is not comparable: for objects encrypted
+        with KMS, or uploaded in parts of another size."""
         head = self.s3.head_object(Bucket=self.prefix.bucket, Key=item.key)
         return bool(head.get("Metadata", {}).get(MD5) == md5)
 
     def raise_error(self, done: set[Future[None]]) -> None:
-        """Raises the first error of the uploads that ended, as one for the user."""
+        """Raises the first error of the uploads that have ended, with a message for the user."""
         from boto3.exceptions import Boto3Error
         from botocore.exceptions import BotoCoreError, ClientError
 
@@ -292,7 +325,7 @@ class _Uploader:
             error = future.exception()
             if isinstance(error, (ClientError, BotoCoreError, Boto3Error)):
                 if error_code(error) == "NoSuchBucket":
-                    raise InputError(f"{self.prefix}: there is no bucket {self.prefix.bucket}") from None
+                    raise InputError(f"{self.prefix}: no bucket {self.prefix.bucket}") from None
                 raise user_error(error, f"{self.prefix}, after {self.summary}") from error
             if isinstance(error, OSError):
                 raise Failure(f"{error.filename}: cannot be read: {error.strerror}") from None

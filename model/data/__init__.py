@@ -1,10 +1,14 @@
-"""From a channel to batches: reads the images and labels of a channel of any layout, checks, splits and loads them.
+"""From a channel to batches: reads, checks, splits and loads the images and labels of a channel of any layout.
 
-readers/ reads the layouts; channel makes a labelled Table of them (with label_forms, label_pattern, default_scheme and
-label_columns; groups, split_column, split_folders and duplicates say which rows belong together), checked_tables reads
-and checks the channels of a training, prediction_input the rows to predict, input_parts their parts; image_locations
-holds where the images lie.
-content_index has the hash of every image, integrity reads each once, leaks finds the same one on two sides, pixel_range
-how images of more than 8 bits are scaled; splits, split_report and datasets decide what is trained and validated on;
-sampling orders an epoch; image_dataset decodes the images of a batch, in threads or, by loader, in worker processes.
+Reading:
+    readers/ reads the layouts. channel turns their rows into a labelled Table, with label_forms, label_pattern,
+    default_scheme and label_columns for the labels, and groups, split_column, split_folders and duplicates for rows
+    that belong together. checked_tables reads and checks the channels of a training run. prediction_input reads the
+    rows to predict, input_parts divides them. image_locations has the location of every image.
+Checking:
+    content_index has a hash of every image, integrity decodes each image once, leaks finds images that are in both
+    train and validation, pixel_range chooses how images of more than 8 bits are scaled.
+Splitting and loading:
+    splits, split_report and datasets choose the images to train and validate on. sampling orders an epoch.
+    image_dataset decodes batches in threads; loader does so in worker processes.
 """

@@ -1,4 +1,4 @@
-"""read_channel: reads a labelled channel of any layout into a Table."""
+"""read_channel reads a labelled channel of any layout into a Table."""
 
 from __future__ import annotations
 
@@ -38,24 +38,27 @@ log = logging.getLogger("rarebird")
 
 @dataclass(frozen=True)
 class ChannelOptions:
-    """How a channel is read; the settings of training that have these names.
+    """How a channel is read. Each attribute is the training setting of the same name.
 
     Attributes:
         layout: auto, csv, profiles, classes, lst, manifest, list or files.
         table: Path of the annotation file in the channel.
         picture_column: Column of image names.
         group_column: Column of the groups that no split may divide.
-        metadata_columns: Columns to keep as metadata; none means all that are nothing else.
+        metadata_columns: Columns to keep as metadata; empty: all columns that have no other use.
         attributes: Label scheme as in an experiment file.
-        age_cuts: Years at which the mask scheme cuts the age.
-        num_classes: Classes that whole numbers are counted by, from 0, although some do not occur; 0: those that occur.
+        age_cuts: Ages in years at which the mask scheme starts a new band.
+        num_classes: If labels are whole numbers, the classes are 0 to num_classes - 1, even if some do not occur; 0:
+            the classes are the numbers that occur.
         encoding: Encoding of annotation files without a byte-order mark.
-        missing: What a row without an image is: `error`, or `skip`, which leaves it out.
-        split_column: Column whose values name the split that a row belongs to.
-        group_pattern: Regular expression whose group `group`, else the first, is the group of an image by its path.
-        folder_levels: A column for each level of class folders.
+        missing: `error` if a row without an image is an error; `skip` to skip such rows.
+        split_column: Column with the split of each row.
+        group_pattern: Regular expression that is searched in the path of an image. Its group named `group` (default:
+            its first group) is the group of the image.
+        folder_levels: Name of the column for each level of class folders.
         follow_links: Whether links that lead out of the channel are followed.
-        duplicates: What rows that name one image are: `error`, or `skip`, which resolves them by their labels.
+        duplicates: `error` if rows with the same image are an error; `skip` to keep one of them if their labels agree
+            and none if they differ.
     """
 
     layout: str = "auto"
@@ -87,7 +90,7 @@ class ChannelOptions:
 
     @classmethod
     def from_settings(cls, settings: TrainSettings) -> ChannelOptions:
-        """The options in the settings of a training."""
+        """The options from the settings of a training run."""
         return cls(
             settings.layout,
             settings.table,
@@ -116,11 +119,12 @@ def read_channel(
         root: Folder of the channel.
         problems: Collects everything that is wrong; the caller raises it once the images have been checked too.
         options: How the channel is read.
-        scheme: Label scheme of the training channel, which a validation channel must share.
+        scheme: Label scheme of the training channel, used to read the validation channel; None to derive the scheme
+            from the options or the channel.
 
     Returns:
-        The table, its invalid rows set aside; None where nothing can be read at all. If its scheme is_large, the joint
-        classes are the combinations that occur in it.
+        The table; images of invalid rows are in `set_aside`. None if nothing can be read. If its scheme is_large, the
+        joint classes are the combinations that occur in it.
     """
     options = options or ChannelOptions()
     files = ChannelFiles(Path(root), options.follow_links)
@@ -128,21 +132,17 @@ def read_channel(
         return None
     rows = None
     try:
+        # Read the rows as text
         forms = forms_from_config(options.attributes or {})
         attributes = scheme.attributes if scheme else forms
-        levels = _folder_levels(options, attributes)
-        named = [one.pattern.column if one.pattern else one.column for one in attributes]
-        table_options = replace(options.table_options, label_columns=[name for name in named if name])
-        rows = read_rows(files, options.layout, table_options, problems, levels)
-        report_outside_links(files, problems)
-        for path, reason in files.unreadable.items():
-            problems.add("file or folder that cannot be read", f"{path}: {reason}")
-        if rows is None or (files.outside_links and not (rows.paths or rows.set_aside)):
+        rows = _read_rows(files, options, attributes, problems)
+        if rows is None:
             return None
-        rows = rows if options.duplicates == "skip" else refuse_duplicates(rows, problems)
         add_pattern_columns(rows, attributes, problems)
         if not (rows.paths or rows.set_aside or problems):
-            problems.add("channel without images", f"{root}: {rows.source}")
+            problems.add("channel without images", f"{root}: no images in {rows.source}")
+
+        # Find the columns of splits, groups and metadata
         split = find_column(rows, options.split_column, "split column", problems) if options.split_column else None
         rows = rows_of_splits(rows, split, problems) if split else rows
         group = find_column(rows, options.group_column, "group column", problems) if options.group_column else None
@@ -151,6 +151,8 @@ def read_channel(
         group = group_by_pattern(rows, options.group_pattern, problems) if options.group_pattern else group
         log_groups(rows, group, options.group_pattern)
         metadata = [find_column(rows, name, "metadata column", problems) for name in options.metadata_columns]
+
+        # Derive the label scheme
         if scheme is None and forms:
             scheme = scheme_from_forms(forms, rows, problems)
         elif scheme is None:
@@ -162,11 +164,13 @@ def read_channel(
         return None
     if scheme is None:
         return _unlabelled_table(files, rows)
+
+    # Parse the labels
     roles = _Roles(group, split, [column for column in metadata if column], forms)
     table = _labelled_table(files, rows, scheme, roles, problems)
     if not len(table) and not len(table.set_aside):
         if not problems:
-            problems.add("no image is left to learn from", f"{rows.source}: none of {len(rows.paths):,} rows is used")
+            problems.add("no images to train on", f"{rows.source}: none of its {len(rows.paths):,} rows is used")
         return None
     if split:
         sides = sides_by_path(rows, split)
@@ -176,28 +180,50 @@ def read_channel(
     absent = [scheme.class_names[code] for code in np.flatnonzero(table.class_counts() == 0)]
     if absent and not problems:
         log.warning(
-            "%s: no image of %d of %d classes: %s", files.root, len(absent), scheme.num_classes, listing(absent)
+            "%s: %d of %d classes have no image: %s", files.root, len(absent), scheme.num_classes, listing(absent)
         )
     return table
 
 
-def _folder_levels(options: ChannelOptions, attributes: Sequence[Attribute | AttributeForm]) -> FolderLevels:
-    """How class folders become labels. InputError where no level is a label.
+def _read_rows(
+    files: ChannelFiles,
+    options: ChannelOptions,
+    attributes: Sequence[Attribute | AttributeForm],
+    problems: Problems,
+) -> Rows | None:
+    """Reads the rows of a channel as text; None, and a problem, if nothing can be read.
 
-    attributes: Those of the scheme or of the settings, as far as they are known before the folders are read.
+    attributes: Attributes of the scheme or of the settings; empty if they are only known after reading the rows.
     """
+    levels = _folder_levels(options, attributes)
+    named = [one.pattern.column if one.pattern else one.column for one in attributes]
+    table_options = replace(options.table_options, label_columns=[name for name in named if name])
+    rows = read_rows(files, options.layout, table_options, problems, levels)
+    report_outside_links(files, problems)
+    for path, reason in files.unreadable.items():
+        problems.add("unreadable file or folder", f"{path}: {reason}")
+    if rows is None or (files.outside_links and not (rows.paths or rows.set_aside)):
+        return None
+    return rows if options.duplicates == "skip" else refuse_duplicates(rows, problems)
+
+
+def _folder_levels(options: ChannelOptions, attributes: Sequence[Attribute | AttributeForm]) -> FolderLevels:
+    """Returns how class folders become labels (arguments: see _read_rows). Raises InputError if no level is a label."""
     groups = (options.group_column, options.split_column, *GROUP_COLUMNS, *options.metadata_columns)
     no_labels = [name for name in options.folder_levels if name in groups]
     named = [(*attribute.values, *attribute.rules.names()) for attribute in attributes if attribute.values]
     classes = named[0] if len(attributes) == len(named) == 1 else ()
     levels = FolderLevels(options.folder_levels, no_labels, classes)
     if levels.names and not levels.attributes:
-        raise InputError(f"folder_levels {' '.join(levels.names)}: none of them is a label, as in {NO_LEVEL} label")
+        raise InputError(
+            f"folder_levels {' '.join(levels.names)}: at least one level must be a label, as in "
+            f"--folder_levels {NO_LEVEL} label"
+        )
     return levels
 
 
 def _unlabelled_table(files: ChannelFiles, rows: Rows) -> Table:
-    """A table without rows, every image set aside: without a label scheme only the images can be checked."""
+    """A table without rows and with every image in `set_aside`: without a label scheme only images can be checked."""
     empty = pd.DataFrame(index=pd.RangeIndex(0))
     return Table(
         root=files.root,
@@ -215,8 +241,14 @@ def _unlabelled_table(files: ChannelFiles, rows: Rows) -> Table:
 
 @dataclass(frozen=True)
 class _Roles:
-    """What the settings say of the columns. group: Column of the groups; split: of the splits; metadata: columns to
-    keep, none means every column that is nothing else; forms: of the setting `attributes`."""
+    """Columns with a special role.
+
+    Attributes:
+        group: Column of the groups.
+        split: Column of the splits.
+        metadata: Columns to keep as metadata; empty: every column that has no other use.
+        forms: The parsed setting `attributes`.
+    """
 
     group: str | None
     split: str | None
@@ -225,8 +257,11 @@ class _Roles:
 
 
 def _labelled_table(files: ChannelFiles, rows: Rows, scheme: Scheme, roles: _Roles, problems: Problems) -> Table:
-    """The table of the rows whose labels all fit the scheme; each of the others is a problem and set aside, but those
-    that the rules of an attribute leave out."""
+    """The table of the rows whose labels all fit the scheme.
+
+    A row with an invalid label is a problem, and its image is in `set_aside`. Rows that the rules of an attribute drop
+    are skipped.
+    """
     group, metadata = roles.group, roles.metadata
     # Parse the labels, each attribute from its column
     valid = np.ones(len(rows.paths), dtype=bool)
@@ -246,10 +281,10 @@ def _labelled_table(files: ChannelFiles, rows: Rows, scheme: Scheme, roles: _Rol
         used = {group, roles.split, *columns, *(column_named(rows.columns, name) for name in LABEL_COLUMNS)}
         metadata = [column for column in rows.columns if column not in used]
 
-    # Keep the valid rows, of those whose attributes are optional the ones that have any label, and one of each image
+    # Keep valid rows that have at least one label, and one row per image
     unlabelled = valid & ~labelled
     if unlabelled.any():
-        log.warning("%s: %s rows without any label left out", rows.source, f"{unlabelled.sum():,}")
+        log.warning("%s: skipped %s rows without any label", rows.source, f"{unlabelled.sum():,}")
     kept = np.flatnonzero(valid & labelled & unambiguous_rows(rows.paths, labels))
     index = pd.RangeIndex(len(kept))
 

@@ -1,4 +1,4 @@
-"""read_tables: the labelled channels of a training, read and checked whole: labels, images, leaks between them."""
+"""read_tables reads the labelled channels of a training run and checks their labels and images."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from model.settings.choices import SEPARATE
 from model.settings.nested import own_names, under_own_names
 from model.settings.train import TrainSettings
 
-UNREADABLE_CSV = "unreadable.csv"  # beside split.csv
-SKIP = "skip"  # of the setting `unreadable`
+UNREADABLE_CSV = "unreadable.csv"  # next to split.csv
+SKIP = "skip"  # value of the setting `unreadable`
 
 log = logging.getLogger("rarebird")
 
@@ -36,18 +36,18 @@ def read_tables(
 
     Args:
         settings: How channels are read and checked.
-        train_dir: Channel to train on, or a folder with a folder for each split in it.
-        validation_dir: Channel to validate on, if there is one.
-        checked: File that remembers which images were decoded without error; with check_only it is only read.
+        train_dir: Channel to train on, or a folder that contains a folder for each split.
+        validation_dir: Channel to validate on, if any.
+        checked: Cache of the images that were decoded without error; with check_only it is not written.
 
     Returns:
-        The tables, with the contents of their images; without the unreadable ones, if the settings say so.
+        The tables with the contents of their images. Unreadable images are removed if `unreadable` is `skip`.
 
     Raises:
-        InputError: One error that lists the problems of both channels, those of unreadable images included.
+        InputError: Lists all problems of both channels, including unreadable images.
     """
     if settings.split_column and validation_dir is not None:
-        raise InputError("split_column and a validation channel both name who is chosen by; give one of them")
+        raise InputError("split_column and a validation channel both define the validation images; set only one")
     options = ChannelOptions.from_settings(settings)
     has_own_split = bool(settings.folds or settings.validation_groups or settings.split_column)
     train_dir, validation_dir = split_channels(train_dir, validation_dir, options, has_own_split)
@@ -74,10 +74,12 @@ def read_tables(
 
 
 def _checked(settings: TrainSettings, table: Table, problems: Problems, checked: Path) -> Table:
-    """The table with the contents of its images, after the integrity check. Unreadable images are problems, or left
-    out, as the setting `unreadable` says."""
+    """Runs the integrity check and returns the table with the contents of its images.
+
+    Unreadable images are problems, or removed from the table if the setting `unreadable` is `skip`.
+    """
     skips = settings.unreadable == SKIP
-    found = check_images(
+    check = check_images(
         table,
         Problems("") if skips else problems,
         settings.check,
@@ -85,26 +87,28 @@ def _checked(settings: TrainSettings, table: Table, problems: Problems, checked:
         workers=cpu_count(),
         remember=not settings.check_only,
     )
-    table = replace(table, contents=found.contents)
-    if not (skips and found.unreadable):
+    table = replace(table, contents=check.contents)
+    if not (skips and check.unreadable):
         return table
-    reasons = Counter(reason.partition(":")[0] for reason in found.unreadable.values())
+    reasons = Counter(reason.partition(":")[0] for reason in check.unreadable.values())
     counts = listing(f"{count:,} {reason}" for reason, count in reasons.most_common())
-    left_out = tuple((table.locations[row].path, reason) for row, reason in found.unreadable.items())
-    where = listing((path for path, _ in left_out), 5) if settings.check_only else f"{UNREADABLE_CSV} lists them"
+    skipped = tuple((table.locations[row].path, reason) for row, reason in check.unreadable.items())
+    details = listing((path for path, _ in skipped), 5) if settings.check_only else f"{UNREADABLE_CSV} lists them"
     log.warning(
-        "%s: %s of %s images cannot be read and are left out: %s; %s",
-        *(table.root, f"{len(found.unreadable):,}", f"{len(table):,}", counts, where),
+        "%s: skipped %s of %s images, which cannot be read: %s; %s",
+        *(table.root, f"{len(check.unreadable):,}", f"{len(table):,}", counts, details),
     )
-    if len(left_out) == len(table):
-        problems.add("no image can be read", counts)
-    rows = np.setdiff1d(np.arange(len(table)), list(found.unreadable))
-    return replace(table.take(rows), left_out=left_out)
+    if len(skipped) == len(table):
+        problems.add("no readable image", counts)
+    rows = np.setdiff1d(np.arange(len(table)), list(check.unreadable))
+    return replace(table.take(rows), skipped=skipped)
 
 
 def _check_attribute_names(settings: TrainSettings, scheme: Scheme) -> None:
-    """Checks that the settings `target`, `heads` and `separate` name attributes of the channel, before all images are
-    decoded."""
+    """Checks that the settings `target`, `heads` and `separate` name attributes of the channel.
+
+    Called before all images are decoded, which can take long.
+    """
     if settings.target != SEPARATE:
         target_scheme(scheme, settings.target)
     under_own_names("heads", settings.heads, scheme.names)
@@ -120,12 +124,12 @@ def _check_attribute_names(settings: TrainSettings, scheme: Scheme) -> None:
 
 
 def _share_combinations(train: Table, validation: Table | None) -> tuple[Table, Table | None]:
-    """Both tables with one scheme: if it is_large, the joint classes are the combinations that occur in either."""
+    """Gives both tables the same scheme: if it is_large, the joint classes are the combinations in either table."""
     if not train.scheme.is_large:
         return train, validation
     scheme = train.scheme.occurring(*(table.codes() for table in (train, validation) if table is not None))
     log.info(
-        "%s of %s combinations of %s occur; these are the joint classes",
+        "%s of the %s combinations of %s occur in the data; these are the joint classes",
         f"{scheme.num_classes:,}",
         f"{scheme.num_combinations:,}",
         listing(scheme.names),
@@ -133,5 +137,5 @@ def _share_combinations(train: Table, validation: Table | None) -> tuple[Table, 
     log.info("a score is %s", SCORE_OF_MANY)
     only_validation = scheme.num_classes - train.scheme.num_classes
     if only_validation:
-        log.warning("%s of them occur in the validation channel only", f"{only_validation:,}")
+        log.warning("%s of them occur only in the validation channel", f"{only_validation:,}")
     return replace(train, scheme=scheme), validation and replace(validation, scheme=scheme)

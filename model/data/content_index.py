@@ -1,7 +1,7 @@
-"""The content index of a channel: a hash of each image's bytes, and whether it has more than 8 bits a channel.
+"""The content index of a channel: a hash of each image's bytes, and whether it has more than 8 bits per channel.
 
-The integrity check, the leak check, the range of pixel values and the record of what a model learnt from share it. What
-was read once is remembered by path, size and modification time, beside the memory of the integrity check.
+The integrity check, the leak check, the pixel range and the record of the images that a model learned from share it.
+It is cached by path, size and modification time, in a file next to the cache of the integrity check.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ from model.atomic_write import write_beside
 from model.data.image_locations import ImageLocations
 from model.images.image_location import ImageLocation
 
-CACHE = ".contents"  # beside the file of the integrity check
-END = 4096  # bytes at the end of an image that are compared before all of it
-COLUMNS = 4  # of the cache: fingerprint, the two halves of the hash, whether the image is deep
+CACHE = ".contents"  # next to the cache of the integrity check
+END = 4096  # bytes at the end of an image that are compared before the whole file
+COLUMNS = 4  # of the cache: fingerprint, both halves of the hash, whether the image has more than 8 bits per channel
 
 log = logging.getLogger("rarebird")
 
 
 @dataclass(frozen=True)
 class ContentIndex:
-    """What is known of the contents of n images, aligned with a table's rows.
+    """Contents of n images, aligned with the rows of a table.
 
     Attributes:
-        hashes: uint64 (n, 2), BLAKE2b of 16 bytes of each image's bytes; zeros where it is not known.
-        is_deep: bool (n,), whether an image has more than 8 bits a channel.
-        pixels: float32 (n, 1 + quantiles), of deep images: whether the pixels are floats, and their quantiles
-            (model.images.pixel_range); NaN for images that were not sampled. None where no image is deep.
+        hashes: uint64 (n, 2), 16-byte BLAKE2b hash of each file; zeros if the image was not hashed.
+        is_deep: bool (n,), whether an image has more than 8 bits per channel.
+        pixels: float32 (n, 1 + quantiles), for deep images: whether the pixels are floats, and their quantiles
+            (model.images.pixel_range); NaN for images that were not sampled. None if no image is deep.
     """
 
     hashes: NDArray[np.uint64]
@@ -44,8 +44,10 @@ class ContentIndex:
 
     @property
     def keys(self) -> NDArray[np.uint64]:
-        """The first half of each hash, uint64 (n,): among a million images two contents share one with a chance of
-        3e-8. 0 where it is not known."""
+        """The first half of each hash, uint64 (n,); 0 if the image was not hashed.
+
+        The probability that two different contents among a million images have the same key is 3e-8.
+        """
         return self.hashes[:, 0]
 
     def take(self, rows: NDArray[np.int64]) -> ContentIndex:
@@ -55,7 +57,7 @@ class ContentIndex:
 
 
 def content_hash(content: bytes) -> tuple[int, int]:
-    """BLAKE2b of 16 bytes, as two numbers of 64 bits."""
+    """The 16-byte BLAKE2b hash as two 64-bit integers."""
     digest = hashlib.blake2b(content, digest_size=16).digest()
     return int.from_bytes(digest[:8], "little"), int.from_bytes(digest[8:], "little")
 
@@ -66,10 +68,17 @@ def content_key(content: bytes) -> int:
 
 
 def fingerprints(root: Path, locations: Iterable[ImageLocation], count: int) -> NDArray[np.uint64]:
-    """What images are remembered by, uint64 (count,): a hash of absolute path, size and modification time of the file,
-    and of the byte range in it; 0 where there is no such file."""
+    """Cache keys of images, uint64 (count,); 0 if the file does not exist.
+
+    A key is a hash of the file's absolute path, size and modification time, and of the byte range in it.
+
+    Args:
+        root: Folder of the channel.
+        locations: Locations of the images.
+        count: Number of images.
+    """
     absolute = os.path.realpath(root)
-    found = np.zeros(count, dtype=np.uint64)
+    keys = np.zeros(count, dtype=np.uint64)
     for row, location in enumerate(locations):
         file = os.path.join(absolute, location.file)
         try:
@@ -78,12 +87,20 @@ def fingerprints(root: Path, locations: Iterable[ImageLocation], count: int) -> 
             continue
         text = f"{file}\0{stat.st_size}\0{stat.st_mtime_ns}\0{location.offset}\0{location.size}"
         digest = hashlib.blake2b(text.encode("utf-8", "surrogateescape"), digest_size=8).digest()
-        found[row] = int.from_bytes(digest, "little")
-    return found
+        keys[row] = int.from_bytes(digest, "little")
+    return keys
 
 
 def read_array(path: Path | None, columns: int = 1) -> NDArray[np.uint64]:
-    """The array of a cache, uint64 (m,) or (m, columns); an empty one where there is no valid file."""
+    """Reads the array of a cache, uint64 (m,) or (m, columns).
+
+    Args:
+        path: File of the cache; None for an empty cache.
+        columns: Number of columns; 1 for a one-dimensional array.
+
+    Returns:
+        The array; empty if there is no valid file.
+    """
     shape = (0,) if columns == 1 else (0, columns)
     empty = np.empty(shape, dtype=np.uint64)
     if path is None:
@@ -98,31 +115,45 @@ def read_array(path: Path | None, columns: int = 1) -> NDArray[np.uint64]:
 
 
 def write_array(path: Path, array: NDArray[np.uint64]) -> None:
-    """Writes the array of a cache; a folder that cannot be written is logged."""
+    """Writes the array of a cache. If the folder is not writable, logs that and continues."""
     try:
         with write_beside(path) as partial, partial.open("wb") as file:
             np.lib.format.write_array(file, array, allow_pickle=False)
     except OSError as error:
-        log.info("which images are good is not remembered: %s: %s", path, error.strerror)
+        log.info("cannot write the cache of checked images: %s: %s", path, error.strerror)
 
 
-def known_contents(cache: NDArray[np.uint64], found: NDArray[np.uint64]) -> tuple[ContentIndex, NDArray[np.bool_]]:
-    """The index of images whose fingerprints are in a cache, as read_array returns it, and which of them are, bool
-    (n,)."""
-    positions = np.searchsorted(cache[:, 0], found)
+def known_contents(cache: NDArray[np.uint64], keys: NDArray[np.uint64]) -> tuple[ContentIndex, NDArray[np.bool_]]:
+    """Looks up images in a cache.
+
+    Args:
+        cache: The cache, as read_array returns it.
+        keys: uint64 (n,), the fingerprints of the images.
+
+    Returns:
+        The contents of the images, and whether each is in the cache, bool (n,).
+    """
+    positions = np.searchsorted(cache[:, 0], keys)
     positions[positions == len(cache)] = 0
-    is_known = (cache[positions, 0] == found) & (found != 0) if len(cache) else np.zeros(len(found), dtype=bool)
-    entries = cache[positions] if len(cache) else np.zeros((len(found), COLUMNS), np.uint64)
+    is_known = (cache[positions, 0] == keys) & (keys != 0) if len(cache) else np.zeros(len(keys), dtype=bool)
+    entries = cache[positions] if len(cache) else np.zeros((len(keys), COLUMNS), np.uint64)
     entries[~is_known] = 0
     return ContentIndex(entries[:, 1:3].copy(), entries[:, 3].astype(bool)), is_known
 
 
 def with_contents(
-    cache: NDArray[np.uint64], found: NDArray[np.uint64], index: ContentIndex, rows: NDArray[np.int64]
+    cache: NDArray[np.uint64], keys: NDArray[np.uint64], index: ContentIndex, rows: NDArray[np.int64]
 ) -> NDArray[np.uint64]:
-    """A cache with the contents of these rows, sorted by fingerprint."""
-    rows = rows[(found[rows] != 0) & (index.hashes[rows, 0] != 0)]
-    new = np.column_stack([found[rows], index.hashes[rows], index.is_deep[rows].astype(np.uint64)])
+    """A cache to which the contents of some images are added, sorted by fingerprint.
+
+    Args:
+        cache: The cache, as read_array returns it.
+        keys: uint64 (n,), the fingerprints of the images.
+        index: The contents of the images.
+        rows: int64, the images to add.
+    """
+    rows = rows[(keys[rows] != 0) & (index.hashes[rows, 0] != 0)]
+    new = np.column_stack([keys[rows], index.hashes[rows], index.is_deep[rows].astype(np.uint64)])
     merged = np.concatenate([new, cache])
     _, first = np.unique(merged[:, 0], return_index=True)
     return np.asarray(merged[first])
@@ -131,10 +162,10 @@ def with_contents(
 def hash_equal_files(
     channels: Sequence[tuple[Path, ImageLocations, ContentIndex]],
 ) -> None:
-    """Fills in the hashes of images that may have the same content as another image of these channels.
+    """Hashes the images that may have the same content as another image of these channels.
 
-    For a check of headers, which does not read whole files: images are compared by size, those of equal size by their
-    last bytes, and only those that are equal in these are read.
+    Used after a check of headers, which does not read whole files. Images are compared by size, then by their last
+    bytes, and only those that are equal in both are read and hashed.
 
     Args:
         channels: Folder, images and contents of each; the hashes are changed in place.
@@ -143,7 +174,7 @@ def hash_equal_files(
     ends = np.zeros((len(sizes), 2), np.uint64)
     starts = np.cumsum([0, *(len(locations) for _, locations, _ in channels)])
     for only_end in (True, False):
-        # of images that are alike so far: the hash of the end, then of the whole
+        # For images that are equal so far, hash the end, then the whole file
         alike = _occurs_again(np.column_stack([sizes.astype(np.uint64), ends[:, 0]])) & (sizes > 0)
         for (root, locations, index), start in zip(channels, starts):
             unknown = alike[start : start + len(locations)] & (index.keys == 0)
@@ -156,7 +187,7 @@ def hash_equal_files(
 
 
 def _sizes(root: Path, locations: ImageLocations) -> NDArray[np.int64]:
-    """Bytes of each image, int64 (n,); 0 where there is no such file."""
+    """Size of each image in bytes, int64 (n,); 0 if the file does not exist."""
     sizes = locations.sizes.copy()
     for row in np.flatnonzero(sizes < 0).tolist():
         try:
@@ -167,7 +198,7 @@ def _sizes(root: Path, locations: ImageLocations) -> NDArray[np.int64]:
 
 
 def _bytes(root: Path, location: ImageLocation, end: int | None) -> bytes:
-    """The bytes of an image, or only the last of them."""
+    """The bytes of an image. end: number of bytes at its end to read; None for all."""
     with open(os.path.join(root, location.file), "rb") as file:
         size = os.fstat(file.fileno()).st_size if location.shard is None else location.size
         first = 0 if end is None else max(0, size - end)

@@ -1,4 +1,4 @@
-"""Datasets of a run: the tables it trains on and validates on, from its channels, a split or lists of groups."""
+"""Datasets of a run: the tables to train and validate on, made from its channels, a split or lists of groups."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from model.data.checked_tables import UNREADABLE_CSV
 from model.data.leaks import check_channels, warn_of_duplicates
 from model.data.pixel_range import find_range
 from model.data.readers.split_names import TRAIN, VALIDATION
-from model.data.split_report import SplitReport, report_split
+from model.data.split_report import MAX_CLASSES, SplitReport, report_split
 from model.data.splits import split
 from model.data.table import SIDE, Table
 from model.errors import InputError, Problems, did_you_mean, listing
@@ -24,19 +24,19 @@ from model.labels import HEADS, JOINT, normal_text, target_scheme
 from model.settings.train import TrainSettings
 
 LABEL_VALUES = "label values"
-ADDED_DATA = (LABEL_VALUES,)  # of the identity, what checkpoints of earlier versions lack
+ADDED_DATA = (LABEL_VALUES,)  # entries of the identity that checkpoints of earlier versions do not have
 
 log = logging.getLogger("rarebird")
 
 
 @dataclass(frozen=True)
 class Datasets:
-    """The tables of a run, with the labels of its target only.
+    """The tables of a run with the labels of its target.
 
     Attributes:
         train: Images to train on.
         validation: Images to validate on, if any.
-        report: What is on the two sides; None without validation.
+        report: Counts of both sides; None without validation.
     """
 
     train: Table
@@ -44,7 +44,7 @@ class Datasets:
     report: SplitReport | None = None
 
     def identity(self) -> dict[str, Any]:
-        """What must be the same, beside the settings, for a run to be resumed."""
+        """What must be equal, in addition to the settings, for a run to be resumed."""
         identity = {
             "training data": self.train.fingerprint(),
             "training pictures": len(self.train),
@@ -60,9 +60,9 @@ class Datasets:
         return identity
 
     def summary(self) -> dict[str, Any]:
-        """What metrics.json and the model card record."""
+        """The description of the data for metrics.json and the model card."""
         return {
-            "name": "/".join(self.train.root.absolute().parts[-2:]),  # `train` alone would say nothing
+            "name": "/".join(self.train.root.absolute().parts[-2:]),  # the folder's own name is often just `train`
             "source": self.train.source,
             "grouped_by": self.train.grouped_by,
             "train": _counts(self.train),
@@ -71,25 +71,32 @@ class Datasets:
         }
 
     def save_split(self, folder: Path) -> None:
-        """Logs the split; writes split.csv (each image with its group, labels and side) and split.json, and the
-        images that were left out because they cannot be read."""
-        save_left_out(folder, [table for table in (self.train, self.validation) if table is not None])
+        """Logs the split and writes it to a folder.
+
+        Writes split.csv (each image with its group, labels and side), split.json and, if unreadable images were
+        skipped, unreadable.csv.
+        """
+        save_skipped(folder, [table for table in (self.train, self.validation) if table is not None])
         if self.report is None or self.validation is None:
             return
         sides = [self.train.frame().assign(**{SIDE: "train"}), self.validation.frame().assign(**{SIDE: "validation"})]
         write_split(folder, self.report, pd.concat(sides))
 
     def narrowed(self, target: str) -> Datasets:
-        """The same images with the labels of one target only."""
-
+        """The images that have a label of this target, with its labels only."""
         validation = self.validation and labelled_for(self.validation, target)
         return replace(self, train=labelled_for(self.train, target), validation=validation)
 
 
 def labelled_for(table: Table, target: str) -> Table:
-    """The rows that a target can learn from, with its labels only. Target heads learns from rows with any label.
+    """The rows that a target can train on, with its labels only. Target heads trains on rows with at least one label.
 
-    InputError where target joint lacks the label of an optional attribute.
+    Args:
+        table: The images of a channel.
+        target: joint, heads or the name of an attribute.
+
+    Raises:
+        InputError: The target is joint and a label is missing.
     """
     table = replace(table, scheme=target_scheme(table.scheme, target))
     is_labelled = table.has_all_labels()
@@ -99,25 +106,28 @@ def labelled_for(table: Table, target: str) -> Table:
         counts = (table.labels[list(table.scheme.names)] < 0).sum()
         missing = listing(f"{name} {count:,}" for name, count in counts.items() if count)
         raise InputError(
-            f"{table.source}: target joint needs every label of an image, and {(~is_labelled).sum():,} lack some "
-            f"({missing}); --target heads learns from the labels that there are"
+            f"{table.source}: target joint requires every label of an image, and {(~is_labelled).sum():,} images have "
+            f"missing labels ({missing}); --target heads trains on images with missing labels too"
         )
-    log.info("%s images without a label of %s left out", f"{(~is_labelled).sum():,}", target)
+    log.info("skipped %s images without a label of %s", f"{(~is_labelled).sum():,}", target)
     return table.take(np.flatnonzero(is_labelled))
 
 
-def save_left_out(folder: Path, tables: Sequence[Table]) -> None:
-    """Writes the images that were left out of the tables because they cannot be read, if there are any."""
-    # two tables have those of the channel that both were split from
-    left_out = dict.fromkeys((str(table.root), *image) for table in tables for image in table.left_out)
-    if left_out:
-        write_frame(folder / UNREADABLE_CSV, pd.DataFrame(list(left_out), columns=["channel", "path", "error"]))
+def save_skipped(folder: Path, tables: Sequence[Table]) -> None:
+    """Writes unreadable.csv, the images that were skipped because they cannot be read, if there are any."""
+    # Tables that were split from one channel both list its unreadable images
+    skipped = dict.fromkeys((str(table.root), *image) for table in tables for image in table.skipped)
+    if skipped:
+        write_frame(folder / UNREADABLE_CSV, pd.DataFrame(list(skipped), columns=["channel", "path", "error"]))
 
 
 def write_split(folder: Path, report: SplitReport, images: pd.DataFrame) -> None:
     """Logs a report and writes it as split.json, and the images with their sides as split.csv."""
     log.info("%s", report.text())
-    write_json(folder / "split.json", report.to_dict())
+    split_json = folder / "split.json"
+    write_json(split_json, report.to_dict())
+    if len(report.class_names) > MAX_CLASSES:
+        log.info("all %s classes: %s", f"{len(report.class_names):,}", split_json)
     write_frame(folder / "split.csv", images)
 
 
@@ -130,15 +140,22 @@ def _counts(table: Table) -> dict[str, Any]:
 
 
 def make_datasets(settings: TrainSettings, train: Table, validation: Table | None) -> Datasets:
-    """Narrows the tables to the target and, without a validation channel, splits a validation off train if one is set.
+    """Selects the labels of the target and, without a validation channel, splits train as the settings say.
+
+    Args:
+        settings: Target, split column, lists of groups, or share of validation.
+        train: Table of the training channel.
+        validation: Table of the validation channel, if any.
 
     Raises:
-        InputError: Lists of groups do not fit the tables or each other.
+        InputError: Lists of groups do not match the tables or each other, or the channels overlap.
     """
     train = labelled_for(train, settings.target)
     if validation is not None:
         if settings.validation_groups:
-            raise InputError("validation_groups and a validation channel both name who is chosen by; give one of them")
+            raise InputError(
+                "validation_groups and a validation channel both define the validation images; set only one"
+            )
         train = train.take(_listed_rows(train, settings.train_groups)) if settings.train_groups else train
         check_channels(train, validation, settings.allow_overlap)
         validation = labelled_for(validation, settings.target)
@@ -151,26 +168,26 @@ def make_datasets(settings: TrainSettings, train: Table, validation: Table | Non
         return Datasets(train, None)
     _, validation_rows = split(train.groups, train.strata().rows, settings.validation, settings.seed)
     if not len(validation_rows):
-        log.warning("every image is of group %s, which cannot be parted: there is no validation", train.groups[0])
+        log.warning("all images are in group %s, which no split may divide, so there is no validation", train.groups[0])
         return Datasets(train, None)
     return _hold_out_and_compare(train, validation_rows, settings.validation)
 
 
 def _split_by_column(settings: TrainSettings, table: Table, sides: np.ndarray) -> Datasets:
-    """Splits a table as its column says; without a row of validation, that is split off the others.
+    """Splits a table by its split column. If no row is for validation, the rows of train are split.
 
     sides: The side of each row, str (n,).
     """
     column = settings.split_column
     train_rows, validation_rows = np.flatnonzero(sides == TRAIN), np.flatnonzero(sides == VALIDATION)
     if not len(train_rows):
-        raise InputError(f"split_column {column}: no image is of {TRAIN}")
+        raise InputError(f"split_column {column}: no image has the split {TRAIN}")
     if not len(validation_rows):
-        log.info("split_column %s: no image is of %s", column, VALIDATION)
+        log.info("split_column %s: no image has the split %s", column, VALIDATION)
         return make_datasets(replace(settings, split_column=None), replace(table, sides=None), None)
     if not settings.allow_overlap:
         both_sides = f"{TRAIN} and {VALIDATION} of split_column {column}"
-        way_out = "; --allow_overlap true takes them as they are"
+        way_out = "; --allow_overlap true trains anyway"
         _refuse_shared_groups(table, train_rows, validation_rows, both_sides, way_out)
     return _hold_out_and_compare(table, validation_rows, len(validation_rows) / len(table))
 
@@ -178,13 +195,14 @@ def _split_by_column(settings: TrainSettings, table: Table, sides: np.ndarray) -
 def _refuse_shared_groups(
     table: Table, train_rows: np.ndarray, validation_rows: np.ndarray, both_sides: str, way_out: str = ""
 ) -> None:
-    """InputError where a group is on both sides.
+    """Raises InputError if a group is on both sides.
 
-    both_sides: What names the sides, for the message; way_out: its end.
+    both_sides: Names of the two sides for the message; way_out: end of the message.
     """
     shared = sorted(set(table.groups[train_rows]) & set(table.groups[validation_rows]))
     if shared:
-        raise InputError(f"{both_sides} both hold {len(shared):,} groups: {listing(shared)}{way_out}")
+        groups = "1 group" if len(shared) == 1 else f"{len(shared):,} groups"
+        raise InputError(f"{both_sides} share {groups}: {listing(shared)}{way_out}")
 
 
 def _split_by_lists(settings: TrainSettings, table: Table) -> Datasets:
@@ -194,7 +212,8 @@ def _split_by_lists(settings: TrainSettings, table: Table) -> Datasets:
     """
     if not settings.validation_groups:
         train_rows = _listed_rows(table, settings.train_groups)
-        log.info("%s images are of no group in %s", f"{len(table) - len(train_rows):,}", settings.train_groups)
+        skipped = len(table) - len(train_rows)
+        log.info("skipped %s images whose group is not in %s", f"{skipped:,}", settings.train_groups)
         return make_datasets(replace(settings, train_groups=None), table.take(train_rows), None)
     validation_rows = _listed_rows(table, settings.validation_groups)
     if settings.train_groups:
@@ -204,18 +223,19 @@ def _split_by_lists(settings: TrainSettings, table: Table) -> Datasets:
     both_sides = f"{settings.train_groups} and {settings.validation_groups}"
     _refuse_shared_groups(table, train_rows, validation_rows, both_sides)
     if not len(train_rows):
-        raise InputError(f"{settings.validation_groups} names every group; none is left to learn from")
-    left_out = len(table) - len(train_rows) - len(validation_rows)
-    if left_out:
-        log.info("%s images are of no group in the lists", f"{left_out:,}")
+        raise InputError(f"{settings.validation_groups} lists every group; none is left to train on")
+    skipped = len(table) - len(train_rows) - len(validation_rows)
+    if skipped:
+        log.info("skipped %s images whose group is in neither list", f"{skipped:,}")
     kept = table.take(np.concatenate([train_rows, validation_rows]))
     return _hold_out_and_compare(kept, np.arange(len(train_rows), len(kept)), None)
 
 
 def _listed_rows(table: Table, path: str | None) -> np.ndarray:
-    """Rows, int64 ascending, of the groups that a file lists, one per line, by name or by the folder of their images.
+    """Rows, int64 ascending, of the groups that a file lists.
 
-    InputError where the file cannot be read, names no group or one that the table does not have.
+    The file has one group per line, by name or by the folder of its images. Raises InputError if the file cannot be
+    read, is empty, or lists a group that the table does not have.
     """
     problems = Problems(f"list of groups {path}")
     try:
@@ -235,12 +255,12 @@ def _listed_rows(table: Table, path: str | None) -> np.ndarray:
             listed.append(rows_by_name[name])
     problems.raise_if_any()
     if not listed:
-        raise InputError(f"list of groups {path}: it names none")
+        raise InputError(f"list of groups {path}: the file lists no group")
     return np.unique(np.concatenate(listed))
 
 
 def _hold_out_and_compare(table: Table, validation_rows: np.ndarray, share: float | None) -> Datasets:
-    """As hold_out, with a warning where the sides hold the same image."""
+    """Calls hold_out, and warns if copies of an image are on both sides."""
     warn_of_duplicates(table, np.isin(np.arange(len(table)), validation_rows).astype(np.int64))
     return hold_out(table, validation_rows, share)
 
@@ -251,7 +271,7 @@ def hold_out(table: Table, validation_rows: Sequence[int] | np.ndarray, share: f
     Args:
         table: The table.
         validation_rows: Rows to validate on; the others are to train on.
-        share: The share of validation that was asked for, for the report; None where its groups were listed.
+        share: The requested share of validation, for the report; None if its groups were listed.
     """
     sides = np.zeros(len(table), np.int64)
     sides[validation_rows] = 1
@@ -269,7 +289,7 @@ def hold_out(table: Table, validation_rows: Sequence[int] | np.ndarray, share: f
 
 
 def _report_channels(train: Table, validation: Table) -> SplitReport:
-    """What is on the two sides where each is a channel of its own."""
+    """The report of two channels."""
     grouped = train.grouped_by and validation.grouped_by
     return report_split(
         np.concatenate([train.groups, validation.groups]) if grouped else np.arange(len(train) + len(validation)),

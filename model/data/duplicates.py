@@ -1,4 +1,4 @@
-"""Rows of a channel that name the same image: an error, or resolved by their labels."""
+"""Rows of a channel with the same image: an error, or resolved by their labels."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ log = logging.getLogger("rarebird")
 
 
 def refuse_duplicates(rows: Rows, problems: Problems) -> Rows:
-    """The rows without those that name an image again; each of them is a problem."""
+    """The first row of each image; every further row of an image is a problem."""
     first_rows: dict[str, int] = {}
     kept = []
     for row, path in enumerate(rows.paths):
@@ -23,14 +23,14 @@ def refuse_duplicates(rows: Rows, problems: Problems) -> Rows:
         if first == row:
             kept.append(row)
         else:
-            problems.add("duplicate image", f"{rows.origins[row]}: {path} is named in {rows.origins[first]} already")
+            problems.add("duplicate image", f"{rows.origins[row]}: {path} is already in {rows.origins[first]}")
     return rows if len(kept) == len(rows.paths) else rows.take(kept)
 
 
 def unambiguous_rows(paths: Sequence[str], labels: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Which rows remain if rows of one image are resolved, bool (n,); logs what is left out.
+    """Which rows to keep if an image has more than one row, bool (n,); logs which are skipped.
 
-    Of rows with equal labels the first remains; of rows with different labels none does.
+    If the labels of an image's rows are equal, its first row is kept, otherwise none.
 
     Args:
         paths: The image of each row.
@@ -41,9 +41,10 @@ def unambiguous_rows(paths: Sequence[str], labels: Mapping[str, np.ndarray]) -> 
     differs = frame.path.isin(frame.path[~is_repeated][frame.path[~is_repeated].duplicated()])
     equal = is_repeated & ~differs
     if equal.any():
-        log.info("rows left out that name an image again with the same labels: %s", f"{equal.sum():,}")
+        count = "1 duplicate row" if equal.sum() == 1 else f"{equal.sum():,} duplicate rows"
+        log.info("skipped %s with equal labels", count)
     if differs.any():
         images = frame.path[differs].unique()
-        text = "images left out whose rows differ in the labels: %s (%s)"
-        log.warning(text, f"{len(images):,}", listing(images, 5))
+        count = "1 image" if len(images) == 1 else f"{len(images):,} images"
+        log.warning("skipped %s whose rows have different labels: %s", count, listing(images, 5))
     return ~(is_repeated | differs).to_numpy()

@@ -1,4 +1,4 @@
-"""Images of a channel as a dataset of inputs, and batches of them by threads. Imports no torch."""
+"""ImageDataset: decoded and transformed images of a channel, loaded in batches by threads. Imports no torch."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from model.images.inputs import Inputs
 
 PREFETCHED = 4  # batches per worker
 
-Item = tuple[int, int]  # a row, and the draw that seeds its random changes
-# A row, its inputs or the reason why it cannot be read, and the key of its content, 0 where it was not asked for
+Item = tuple[int, int]  # a row, and the number that seeds its random augmentation (the draw)
+# A row, its inputs or the reason why it is unreadable, and the key of its content (0 if keys are not computed)
 Sample = tuple[int, Inputs | str, int]
 
 
@@ -31,21 +31,21 @@ class Transform(Protocol):
 
     @property
     def channels(self) -> int:
-        """Channels that images are decoded to: 3 for RGB, 1 for grey."""
+        """Number of channels to decode images to: 3 for RGB, 1 for grey."""
         ...
 
     @property
     def draft(self) -> tuple[int, int]:
-        """Width and height that a JPEG must at least be decoded at."""
+        """Minimum width and height at which a JPEG must be decoded."""
         ...
 
     @property
     def pixel_range(self) -> tuple[float, ...]:
-        """Values that become 0 and 255 in images of more than 8 bits a channel."""
+        """Pixel values that become 0 and 255 in images of more than 8 bits per channel."""
         ...
 
     def __call__(self, image: Image.Image, draw: int, /) -> Inputs:
-        """The inputs of one image, (views, ...). draw: seeds what is random."""
+        """The inputs of one image, (views, ...). draw: seed of random augmentation."""
         ...
 
 
@@ -55,9 +55,9 @@ class Batch:
 
     Attributes:
         rows: int64 (N,), the readable images of the batch.
-        inputs: Their inputs, (N, views, ...); None where no image of the batch can be read.
-        unreadable: Reason by row for the images that cannot be read.
-        keys: uint64 (N,), keys of the images' contents (model.data.content_index), zeros where none were asked for.
+        inputs: Their inputs, (N, views, ...); None if no image of the batch is readable.
+        unreadable: Reason by row for unreadable images.
+        keys: uint64 (N,), keys of the images' contents (model.data.content_index); zeros if they are not computed.
     """
 
     rows: NDArray[np.int64]
@@ -67,11 +67,11 @@ class Batch:
 
 
 class ImageDataset:
-    """Reads and decodes images and applies a transform; an unreadable image gives its reason instead of inputs.
+    """Reads and decodes images and applies a transform. For an unreadable image it returns the reason, not inputs.
 
     Args:
         root: Folder of the channel.
-        locations: Where each row's image lies.
+        locations: Location of each row's image.
         transform: Makes the inputs of each image.
         with_keys: Whether the key of each image's content is computed.
     """
@@ -104,11 +104,13 @@ def collate(samples: Sequence[Sample]) -> Batch:
 
 
 def thread_batches(dataset: ImageDataset, items: Iterable[list[Item]], workers: int) -> Iterator[Batch]:
-    """Loads batches by threads. For transforms that draw from no global generator: those of prediction.
+    """Loads batches in threads.
+
+    Only for transforms that use no global random generator, such as those of prediction.
 
     Args:
         dataset: Images.
-        items: The items of each batch; the batches come back in this order.
+        items: The items of each batch; batches are returned in this order.
         workers: Number of threads, each of which reads whole batches; 0 reads in the calling thread.
     """
 
@@ -132,14 +134,14 @@ def thread_batches(dataset: ImageDataset, items: Iterable[list[Item]], workers: 
 
 
 def unreadable_images(dataset: ImageDataset, reasons: Mapping[int, str]) -> Failure:
-    """The error to raise where images that the integrity check could read cannot be read later. reasons: by row."""
+    """The error to raise if images become unreadable after the integrity check. reasons: by row."""
     details = [f"{dataset.locations[row].path}: {reason}" for row, reason in reasons.items()]
-    return Failure(f"images in {dataset.root} cannot be read: {listing(details, 5)}; --check decode finds them first")
+    advice = "--check decode finds them before training"
+    return Failure(f"unreadable images in {dataset.root}: {listing(details, 5)}; {advice}")
 
 
 def in_order(rows: int, batch_size: int, draws: NDArray[np.int64] | None = None) -> Iterator[list[Item]]:
-    """The items of rows 0 ... rows - 1 in batches. draws: int64 (rows,), seeds of their random changes; None for the
-    rows themselves."""
+    """The items of rows 0 to rows - 1 in batches. draws: int64 (rows,), seeds of random views; default: the rows."""
     for first in range(0, rows, batch_size):
         numbers = range(first, min(first + batch_size, rows))
         yield [(row, row if draws is None else int(draws[row])) for row in numbers]

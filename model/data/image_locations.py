@@ -1,4 +1,4 @@
-"""ImageLocations: where all images of a channel lie, compact and cheap to send to loader workers."""
+"""ImageLocations: the locations of all images of a channel, compact and cheap to send to loader workers."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from numpy.typing import NDArray
 
 from model.images.image_location import ImageLocation
 
-ENCODING, ERRORS = "utf-8", "surrogatepass"  # every str survives, one that is not valid Unicode too
+ENCODING, ERRORS = "utf-8", "surrogatepass"  # keeps every str, even one that is not valid Unicode
 
 
 class ImageLocations:
     """A read-only sequence of ImageLocation, indexed by row.
 
-    It holds no Python object per image: the paths are one block of UTF-8, everything else is in arrays. A million
-    images pickle at the speed of memory, and forked workers share the pages, which a list of strings would make each
-    of them copy, by its reference counts.
+    It has no Python object per image: the paths are one block of UTF-8, everything else is in arrays. A million
+    locations thus pickle as fast as memory is copied. Forked workers share the memory; from a list of strings each
+    worker would copy it, since reading an object changes its reference count.
 
     Args:
         locations: The locations, in the order of the rows.
@@ -34,10 +34,10 @@ class ImageLocations:
             codes.append(code_of_shard.setdefault(location.shard, len(code_of_shard) - 1))
             offsets.append(location.offset)
             sizes.append(location.size)
-        # All paths, and the first byte of each image's path and of what follows it, int64 (n,)
+        # All paths, and the byte at which each path starts and ends, int64 (n,)
         self._text = bytes(text)
         self._starts, self._ends = np.array(ends[:-1], np.int64), np.array(ends[1:], np.int64)
-        # Each image's index into the names of the shards, int32 (n,); -1: a file of its own
+        # Each image's index into the names of the shards, int32 (n,); -1 if the image is not in a shard
         self._shard_names = [name for name in code_of_shard if name is not None]
         self._shard_codes = np.array(codes, np.int32)
         # Byte ranges in the shards, int64 (n,), as in ImageLocation
@@ -65,11 +65,11 @@ class ImageLocations:
 
     @property
     def shards(self) -> list[str | None]:
-        """The shard of each image, None where it is a file of its own."""
+        """The shard of each image; None if it is not in a shard."""
         return [None if code < 0 else self._shard_names[code] for code in self._shard_codes.tolist()]
 
     def rows_by_shard(self) -> dict[str | None, NDArray[np.int64]]:
-        """The rows of the images in each shard, ascending; None for those that are files of their own."""
+        """The rows of the images in each shard, ascending. The key None has the images that are not in a shard."""
         ordered = np.argsort(self._shard_codes, kind="stable")
         codes, first = np.unique(self._shard_codes[ordered], return_index=True)
         names = [None if code < 0 else self._shard_names[code] for code in codes.tolist()]
@@ -77,10 +77,10 @@ class ImageLocations:
 
     def take(self, rows: Sequence[int] | np.ndarray) -> ImageLocations:
         """The locations of these rows, in this order. They share the block of paths with this object."""
-        at = np.asarray(rows, dtype=np.int64)
+        positions = np.asarray(rows, dtype=np.int64)
         taken = ImageLocations()
         taken._text, taken._shard_names = self._text, self._shard_names
-        taken._starts, taken._ends = self._starts[at], self._ends[at]
-        taken._shard_codes = self._shard_codes[at]
-        taken.offsets, taken.sizes = self.offsets[at], self.sizes[at]
+        taken._starts, taken._ends = self._starts[positions], self._ends[positions]
+        taken._shard_codes = self._shard_codes[positions]
+        taken.offsets, taken.sizes = self.offsets[positions], self.sizes[positions]
         return taken

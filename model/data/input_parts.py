@@ -1,4 +1,4 @@
-"""Parts of the input of inference: the rows that are answered and kept together, and the digest of what they hold."""
+"""Parts of the input of inference: rows that are predicted and saved together, and a digest of their contents."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from model.data.image_locations import ImageLocations
 from model.data.prediction_input import PredictionInput
 from model.images.decode import UnreadableImage, image_source, read_content
 
-NO_SHARD = "no-shard"  # name of the part of the images that are in no shard
+NO_SHARD = "no-shard"  # name of the part with the images that are not in a shard
 DIGEST_BYTES = 16
 
 
@@ -24,7 +24,7 @@ class InputPart:
     """Some rows of an input.
 
     Attributes:
-        name: That of the shard, or of the first row; a valid file name that no other part of the input has.
+        name: Name of the shard or number of the first row; a valid file name, unique in the input.
         rows: int64 (n,), ascending.
     """
 
@@ -33,15 +33,15 @@ class InputPart:
 
 
 def divide(locations: ImageLocations, part_size: int, batch: int, hosts: int, processes: int) -> list[InputPart]:
-    """The parts of an input; none where it is answered in one go.
+    """Divides an input into parts; empty if it is predicted as a whole.
 
     Args:
-        locations: Where the images lie.
-        part_size: Rows of a part, rounded up to whole batches, so that all batches are those of an input that is not
-            divided; 0: a part a shard, if the shards are enough for all processes.
-        batch: Images of a batch.
-        hosts: Number of hosts that divide the input.
-        processes: Number of processes of each host.
+        locations: Locations of the images.
+        part_size: Rows per part, rounded up to whole batches, so that the batches are those of an undivided input; 0:
+            one part per shard if there are at least as many shards as processes, otherwise one part per process.
+        batch: Images per batch.
+        hosts: Number of hosts that share the input.
+        processes: Number of processes per host.
     """
     by_shard = [] if part_size else divide_by_shard(locations)
     if len(by_shard) >= hosts * processes:
@@ -53,13 +53,13 @@ def divide(locations: ImageLocations, part_size: int, batch: int, hosts: int, pr
 
 
 def divide_rows(rows: int, part_size: int) -> list[InputPart]:
-    """Parts of part_size rows, in order."""
+    """Consecutive parts of part_size rows."""
     starts = range(0, rows, part_size)
     return [InputPart(f"rows-{first:09d}", np.arange(first, min(first + part_size, rows))) for first in starts]
 
 
 def divide_by_shard(locations: ImageLocations) -> list[InputPart]:
-    """A part for each shard, sorted by first row; images in no shard are a part too. Empty where there is no shard."""
+    """One part per shard, sorted by first row, and one for the images that are not in a shard. Empty without shards."""
     by_shard = locations.rows_by_shard()
     if not by_shard.keys() - {None}:
         return []
@@ -71,10 +71,15 @@ def divide_by_shard(locations: ImageLocations) -> list[InputPart]:
 
 
 def share_of(parts: Sequence[InputPart], index: int, count: int) -> tuple[list[InputPart], NDArray[np.int64]]:
-    """The parts of one host of several: every count-th, from `index` on.
+    """The parts of one host: every count-th part, starting with part `index`.
+
+    Args:
+        parts: All parts of the input.
+        index: Number of the host, from 0.
+        count: Number of hosts.
 
     Returns:
-        The parts, with their rows as numbers among the host's own rows; and these, int64 (n,), ascending.
+        The parts, whose rows are positions among the host's rows; and the host's rows, int64 (n,), ascending.
     """
     own = parts[index::count]
     rows = np.sort(np.concatenate([part.rows for part in own])) if own else np.empty(0, np.int64)
@@ -82,13 +87,12 @@ def share_of(parts: Sequence[InputPart], index: int, count: int) -> tuple[list[I
 
 
 def content_digest(root: Path, inputs: PredictionInput, draws: NDArray[np.int64] | None = None) -> str:
-    """A hash of everything that the answers of some rows depend on, model and settings apart: the table's values, and
-    the bytes of the images.
+    """A hash of the data that the predictions of some rows depend on: the values of the table and the images' bytes.
 
     Args:
         root: Folder of the channel.
         inputs: The rows.
-        draws: int64 (n,), seeds of random views; None where views are not random.
+        draws: int64 (n,), seeds of random views; None if views are not random.
     """
     digest = hashlib.blake2b(digest_size=DIGEST_BYTES)
 

@@ -1,5 +1,7 @@
-"""Integrity check: reads every image of a channel before training, so that all unreadable ones are reported at once,
-and indexes the contents of the others."""
+"""Integrity check: reads every image of a channel before training and indexes the contents of the readable ones.
+
+All unreadable images are reported at once.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,7 @@ from model.images.image_location import ImageLocation
 from model.runtime.division import team
 
 CHUNK = 64  # images per task of a thread
-ROUND = 8192  # images of each process between two exchanges of results, where several check
+ROUND = 8192  # images per process between two exchanges of results, if more than one process checks
 PROGRESS_SECONDS = 10.0
 
 log = logging.getLogger("rarebird")
@@ -40,11 +42,11 @@ log = logging.getLogger("rarebird")
 
 @dataclass(frozen=True)
 class CheckedImages:
-    """What an integrity check found.
+    """The result of an integrity check.
 
     Attributes:
-        read: The number of images that were checked; the others were known from an earlier check.
-        unreadable: Reason by row for the images of the table that cannot be read.
+        read: Number of images that were checked; the others were in the cache.
+        unreadable: Reason by row for unreadable images of the table.
         contents: The contents of the table's images.
     """
 
@@ -58,7 +60,13 @@ _Job = Callable[[int], tuple[ImageLocation, bool]]  # an image's location, and w
 
 @dataclass(frozen=True)
 class _Facts:
-    """What reading an image shows: why it cannot be read, if so, its hash if its bytes were read, and its depth."""
+    """The result of reading one image.
+
+    Attributes:
+        error: Why it is unreadable; None if it is readable.
+        hash: Hash of its bytes; zeros if only its header was read.
+        is_deep: Whether it has more than 8 bits per channel.
+    """
 
     error: str | None = None
     hash: tuple[int, int] = (0, 0)
@@ -73,32 +81,33 @@ def check_images(
     workers: int = 1,
     remember: bool = True,
 ) -> CheckedImages:
-    """Reads every image of a table, those set aside included, and adds each that cannot be read to problems.
+    """Reads every image of a table, including those in `set_aside`, and adds unreadable images to problems.
 
     Within `distributed.on_rank_zero` the images are divided among the processes of all hosts; results and messages are
-    those of one process.
+    the same as with one process.
 
     Args:
         table: Images to check.
         problems: Collects the unreadable images, by reason.
-        how: `decode` decodes each image whole; `headers` reads only its header and hashes no contents.
-        cache: File with the fingerprints of images that an earlier check decoded without error. They are not decoded
-            again, and not read again where their contents are remembered, in a file beside it. If a file cannot be
-            read or written, every image is checked and nothing is remembered.
+        how: `decode` decodes every image; `headers` reads only headers and computes no hashes.
+        cache: File with the fingerprints of images that an earlier check decoded without error. These images are not
+            decoded again; if a second file next to it has their hashes, they are not even read. If the files cannot be
+            read or written, every image is checked and nothing is cached.
         workers: Number of threads.
-        remember: Whether what is read is added to the cache; False only uses what is in it.
+        remember: Whether to add new results to the cache; False only reads it.
     """
     count = len(table.locations) + len(table.set_aside)
-    found = fingerprints(table.root, chain(table.locations, table.set_aside), count)
+    keys = fingerprints(table.root, chain(table.locations, table.set_aside), count)
+    # Skip images that are in both caches: decoded without error, and hashed
     checked, contents_file = read_array(cache), None if cache is None else cache.with_name(CACHE)
     remembered = read_array(contents_file, COLUMNS)
-    index, is_indexed = known_contents(remembered, found)
-    is_new = ~np.isin(found, checked) | (found == 0)
+    index, is_indexed = known_contents(remembered, keys)
+    is_new = ~np.isin(keys, checked) | (keys == 0)
     rows = np.flatnonzero(is_new | ~is_indexed)
 
     def job(row: int) -> tuple[ImageLocation, bool]:
-        at = len(table.locations)
-        return table.locations[row] if row < at else table.set_aside[row - at], bool(is_new[row])
+        in_table = len(table.locations)
+        return table.locations[row] if row < in_table else table.set_aside[row - in_table], bool(is_new[row])
 
     readable: list[int] = []
     unreadable: dict[int, str] = {}
@@ -111,7 +120,7 @@ def check_images(
             else:
                 kind, _, detail = facts.error.partition(": ")
                 path = (table.locations[row] if row < len(table) else table.set_aside[row - len(table)]).path
-                advice = "--unreadable skip leaves out the images that cannot be read"
+                advice = "to skip unreadable images: --unreadable skip"
                 problems.add(f"unreadable image, {kind}", f"{path}: {detail}" if detail else path, advice)
                 if row < len(table):
                     unreadable[row] = facts.error
@@ -119,16 +128,16 @@ def check_images(
                 logged = time.monotonic()
                 rate = number / (logged - started)
                 log.info("checked %s of %s images, %.0f/s", f"{number:,}", f"{len(rows):,}", rate)
-    finally:  # an interrupted check remembers what it has done
+    finally:  # an interrupted check saves its results too
         if remember and how == "decode" and readable and cache is not None and contents_file is not None:
-            new = found[readable]
+            new = keys[readable]
             write_array(cache, np.union1d(checked, new[new != 0]))
-            write_array(contents_file, with_contents(remembered, found, index, np.array(readable)))
+            write_array(contents_file, with_contents(remembered, keys, index, np.array(readable)))
     return CheckedImages(int(is_new.sum()), unreadable, index.take(np.arange(len(table))))
 
 
 def _read_all(root: Path, how: str, rows: NDArray[np.int64], job: _Job, workers: int) -> Iterator[_Facts]:
-    """Yields what reading the image of each row shows, in the order of rows. job: by row, what is to be read."""
+    """Yields the result of reading the image of each row, in order. job: returns what to read for a row."""
     shared, parts = team(), team().parts
     if parts == 1:
         yield from _read_images(root, how, rows, job, workers)
@@ -143,13 +152,13 @@ def _read_all(root: Path, how: str, rows: NDArray[np.int64], job: _Job, workers:
 def _read_part(
     root: Path, how: str, jobs: Sequence[tuple[ImageLocation, bool]], workers: int, part: int, parts: int
 ) -> list[_Facts]:
-    """What reading the images of one of so many consecutive parts shows."""
+    """Reads the images of part number `part` of `parts` consecutive parts."""
     rows = np.arange(len(jobs) * part // parts, len(jobs) * (part + 1) // parts)
     return list(_read_images(root, how, rows, jobs.__getitem__, workers))
 
 
 def _read_images(root: Path, how: str, rows: NDArray[np.int64], job: _Job, workers: int) -> Iterator[_Facts]:
-    """Yields what reading the image of each row shows, in order. workers: number of threads."""
+    """Yields the result of reading the image of each row, in order. workers: number of threads."""
 
     def read_chunk(chunk: Sequence[int]) -> list[_Facts]:
         return [_read(root, *job(row), how) for row in chunk]
@@ -164,7 +173,7 @@ def _read_images(root: Path, how: str, rows: NDArray[np.int64], job: _Job, worke
 
 
 def _read(root: Path, location: ImageLocation, is_new: bool, how: str) -> _Facts:
-    """Reads an image. is_new: whether it is still to be decoded, where `how` says so."""
+    """Reads an image. is_new: whether it must be decoded if `how` is decode; otherwise it is only hashed."""
     try:
         source = image_source(root, location)
         if how != "decode":

@@ -1,5 +1,4 @@
-"""The label columns of a channel: which column each attribute is read from, the scheme that the settings describe, and
-the classes of the rows."""
+"""The label columns of a channel: the column of each attribute, the scheme from the settings, the classes of rows."""
 
 from __future__ import annotations
 
@@ -19,7 +18,7 @@ from model.errors import InputError, Problems, did_you_mean, listing
 from model.label_values import INDICES, NAMES, equal_numbers, similar_names, whole_number
 from model.labels import Scheme, mask_scheme
 
-SHOWN_ROWS = 5  # rows of an unknown label that a message names
+SHOWN_ROWS = 5  # rows with an unknown label that a message lists
 
 log = logging.getLogger("rarebird")
 
@@ -35,21 +34,36 @@ class Named(Protocol):
 
 
 def find_column(rows: Rows, name: str, role: str, problems: Problems) -> str | None:
-    """The column that a setting names, as the table spells it; None, and a problem, where there is none."""
+    """Finds the column that a setting names.
+
+    Args:
+        rows: The rows of the channel.
+        name: Name of the column in the settings.
+        role: Name of the column's purpose for messages, such as `group column`.
+        problems: Collects a missing column.
+
+    Returns:
+        The column as the table spells it; None, and a problem, if there is no such column.
+    """
     column = column_named(rows.columns, name)
     if column is None:
-        columns = listing(rows.columns) or "none"
+        columns = f"its columns are {listing(rows.columns)}" if rows.columns else "it has no columns"
         near = did_you_mean(name, rows.columns)
-        problems.add(f"missing {role}", f"{rows.source} has no column {name!r}; there are {columns}{near}")
+        problems.add(f"missing {role}", f"{rows.source} has no column {name!r}; {columns}{near}")
     return column
 
 
 def label_columns(rows: Rows, attributes: Sequence[Named], problems: Problems) -> list[str | None]:
-    """The column of each attribute, None where it has none.
+    """The column of each attribute; None, and a problem, if it has none.
 
-    A layout that defines its label columns gives them in the order of the attributes, if those whose columns are there
-    by name are in that order. If the scheme comes from another table, its only attribute `label` is read from the usual
-    label columns.
+    Columns are found by name. If the layout itself defines the label columns, and as many as there are attributes,
+    they are assigned in order, unless a column of the same name is at another position. An only attribute `label`,
+    as in a scheme of another table, is also read from any of LABEL_COLUMNS.
+
+    Args:
+        rows: The rows of the channel.
+        attributes: Attributes or forms, with the names of their columns.
+        problems: Collects missing columns.
     """
     if len(rows.label_columns) == len(attributes):
         by_name = [column_named(rows.columns, attribute.column) for attribute in attributes]
@@ -65,12 +79,17 @@ def label_columns(rows: Rows, attributes: Sequence[Named], problems: Problems) -
 
 
 def scheme_from_forms(forms: Sequence[AttributeForm], rows: Rows, problems: Problems) -> Scheme | None:
-    """The scheme that the setting `attributes` describes, with the values that occur where it lists none.
+    """The scheme that the setting `attributes` describes. If it lists no values, they are the values in the column.
 
-    None, and problems, where a column is missing or has fewer than two values. Without a row, which is a problem of the
-    table, nothing is said of the values.
+    Args:
+        forms: The parsed setting.
+        rows: The rows of the channel.
+        problems: Collects missing columns and columns with fewer than two values.
+
+    Returns:
+        The scheme; None if there are problems. Without rows, columns with too few values are not reported.
     """
-    # A missing column is reported here if its values are the classes, else when the labels are read
+    # Report a missing column here if its values are needed, otherwise when the labels are read
     columns = label_columns(rows, forms, Problems("columns"))
     if any(form.finds_values and column is None for form, column in zip(forms, columns)):
         label_columns(rows, forms, problems)
@@ -93,13 +112,13 @@ def scheme_from_forms(forms: Sequence[AttributeForm], rows: Rows, problems: Prob
 
 
 def log_spellings(name: str, column: str, labels: Sequence[str], attribute: Attribute) -> None:
-    """Logs which labels of a column whose values are its classes are one class, and which look as if they were.
+    """Logs which spellings of labels are one class, and which classes differ so little that they may be one.
 
     Args:
         name: Name of the attribute.
         column: Its column.
         labels: The labels as they are written.
-        attribute: Its classes.
+        attribute: The attribute, whose classes are the values in the column.
     """
     as_written: dict[str, set[str]] = {}
     for label in dict.fromkeys(labels):
@@ -108,7 +127,9 @@ def log_spellings(name: str, column: str, labels: Sequence[str], attribute: Attr
     padded = [listing(sorted(map(repr, as_written[label]))) for label in kept if len(as_written[label]) > 1]
     if padded:
         log.warning(
-            "%s: labels that differ in white space around them only are one class: %s", column, "; ".join(padded)
+            "%s: labels that differ only in leading or trailing white space are one class: %s",
+            column,
+            "; ".join(padded),
         )
     spelled = [
         f"{listing(group)} as {attribute.values[code]}"
@@ -120,11 +141,11 @@ def log_spellings(name: str, column: str, labels: Sequence[str], attribute: Attr
     indices = {str(code) for code in range(len(attribute.values))}
     if attribute.lookup.are_numbers and {whole_number(value) for value in attribute.values} != indices:
         order = listing(f"{code} is {value}" for code, value in enumerate(attribute.values))
-        log.info("%s: the classes are the numbers that occur; `ans` of output.csv is their index: %s", column, order)
+        log.info("%s: the classes are the numbers in the column; `ans` in output.csv is their index: %s", column, order)
     similar = [] if attribute.rules.fold_case else similar_names(attribute.values)
     if similar:
         log.warning(
-            "%s: classes that differ in letter case or white space only: %s; `fold_case: true` makes them one "
+            "%s: these classes differ only in letter case or white space: %s; `fold_case: true` merges them "
             "(attributes: {%s: {column: %s, fold_case: true}})",
             column,
             "; ".join(listing(group) for group in similar[:SHOWN_ROWS]),
@@ -134,15 +155,15 @@ def log_spellings(name: str, column: str, labels: Sequence[str], attribute: Attr
 
 
 def takes_indices(attribute: Attribute, forms: Sequence[AttributeForm]) -> bool:
-    """Whether a table may hold the indices of an attribute's classes in place of their names.
+    """Whether a table may contain the indices of an attribute's classes instead of their names.
 
-    Only where somebody has put the names in order: they are listed under `attributes`, or the scheme is that of the
-    mask competition, whose tables write 0, 1, 2 for worn, incorrect, none. Names that were found in a channel have no
-    indices that a table could mean.
+    This requires a known order of the names: they are listed in `attributes`, or the scheme is that of the mask
+    competition, whose tables have 0, 1, 2 for worn, incorrect, none. Names that were collected from a channel have no
+    order that a table could refer to.
 
     Args:
-        attribute: Of the scheme that a channel is read by.
-        forms: Of the setting `attributes`; empty where it is not set.
+        attribute: An attribute of the scheme.
+        forms: The parsed setting `attributes`; empty if it is not set.
     """
     if forms:
         return any(form.name == attribute.name and form.values == attribute.values for form in forms)
@@ -151,8 +172,12 @@ def takes_indices(attribute: Attribute, forms: Sequence[AttributeForm]) -> bool:
 
 @dataclass(frozen=True)
 class LabelColumn:
-    """The classes of a column: codes, int64 (n,), or MISSING, DROPPED or UNKNOWN; numbers, float64 (n,), behind the
-    classes of an attribute in bands, else NaN."""
+    """The classes of a column.
+
+    Attributes:
+        codes: int64 (n,), the class of each row; MISSING, DROPPED or UNKNOWN if it has none.
+        numbers: float64 (n,), the number of each row if the attribute has bands, otherwise NaN.
+    """
 
     codes: np.ndarray
     numbers: np.ndarray
@@ -161,62 +186,63 @@ class LabelColumn:
 def read_label_column(
     attribute: Attribute, rows: Rows, column: str | None, indices: bool, problems: Problems
 ) -> LabelColumn:
-    """Reads one attribute of all rows. An unknown label is a problem, reported once with its rows.
+    """Reads one attribute of all rows. Each unknown label is one problem that lists its rows.
 
     Args:
         attribute: The attribute.
         rows: The rows.
-        column: Its column; None where it has none.
-        indices: Whether the column may hold indices of the classes. Names of folders never are indices.
+        column: Its column; None if it is missing, which makes every label unknown.
+        indices: Whether the column may contain class indices. Names of folders are never read as indices.
         problems: Collects unknown labels.
     """
     if column is None:
         return LabelColumn(np.full(len(rows.paths), UNKNOWN), np.full(len(rows.paths), np.nan))
     # Read each distinct label once
-    at, distinct = pd.factorize(np.array(rows.columns[column], dtype=object))
+    text_of_row, distinct = pd.factorize(np.array(rows.columns[column], dtype=object))
     texts = [normal_text(text) for text in distinct]
     kept_labels = [text for text in texts if text or attribute.rules.drops(text)]
     read = attribute.read(kept_labels, (NAMES, INDICES) if indices and not rows.named_by_folder else (NAMES,))
 
     absent = {"": MISSING} if attribute.optional else {}
-    codes = np.array([read.codes.get(text, absent.get(text, UNKNOWN)) for text in texts], np.int64)[at]
-    numbers = np.array([read.numbers.get(text, np.nan) for text in texts], np.float64)[at]
-    _log_reading(attribute, column, read, [texts[i] for i in at[codes == DROPPED]])
-    _report_unknown(attribute, rows, np.array(texts, dtype=object)[at], codes, read, problems)
+    codes = np.array([read.codes.get(text, absent.get(text, UNKNOWN)) for text in texts], np.int64)[text_of_row]
+    numbers = np.array([read.numbers.get(text, np.nan) for text in texts], np.float64)[text_of_row]
+    _log_reading(attribute, column, read, [texts[i] for i in text_of_row[codes == DROPPED]])
+    _report_unknown(attribute, rows, np.array(texts, dtype=object)[text_of_row], codes, read, problems)
     return LabelColumn(codes, numbers)
 
 
 def _log_reading(attribute: Attribute, column: str, read: ReadLabels, dropped: Sequence[str]) -> None:
     if read.reading == INDICES:
         order = listing(f"{code} {value}" for code, value in enumerate(attribute.values))
-        log.info("%s holds the indices of classes: %s", column, order)
+        log.info("%s contains class indices: %s", column, order)
     if dropped:
         counts = pd.Series(dropped).value_counts()
         texts = listing(f"{label or 'no label'} ({count:,})" for label, count in counts.items())
-        log.info("%s: %s rows left out by `drop`: %s", column, f"{len(dropped):,}", texts)
+        rows = "1 row" if len(dropped) == 1 else f"{len(dropped):,} rows"
+        log.info("%s: `drop` skipped %s: %s", column, rows, texts)
 
 
 def _report_unknown(
     attribute: Attribute, rows: Rows, texts: np.ndarray, codes: np.ndarray, read: ReadLabels, problems: Problems
 ) -> None:
-    """A problem for each label that is unknown, with the rows that have it, most frequent first."""
+    """Adds a problem for each unknown label, with the rows that have it, most frequent first."""
     positions_by_text: dict[str, list[int]] = {}
     for row in np.flatnonzero(codes == UNKNOWN).tolist():
         positions_by_text.setdefault(texts[row], []).append(row)
     for text, positions in sorted(positions_by_text.items(), key=lambda item: (-len(item[1]), item[0])):
-        kind = "unparsable number" if attribute.cuts else "unknown label"
+        kind = "invalid number" if attribute.cuts else "unknown label"
         if text:
             sentence = read.unknown[text]
         else:
-            ways_out = 'under the attribute, `drop: [""]` leaves the rows out, `optional: true` lets them have no label'
-            kind, sentence = "empty label", f"{attribute.expected('', (NAMES,))}; {ways_out}"
+            advice = 'in `attributes`, `drop: [""]` skips such rows and `optional: true` keeps them without a label'
+            kind, sentence = "empty label", f"{attribute.expected('', (NAMES,))}; {advice}"
         origins = list(dict.fromkeys(rows.origins[row] for row in positions))
-        count = f" ({len(origins):,} in all)" if len(origins) > SHOWN_ROWS else ""
+        count = f" ({len(origins):,} in total)" if len(origins) > SHOWN_ROWS else ""
         problems.add(kind, f"{origins_text(origins)}{count}: {sentence}")
 
 
 def origins_text(origins: Sequence[str]) -> str:
-    """`train.csv row 8`, `train.csv rows 8, 33`, or folders: at most five, and the number of the others."""
+    """`train.csv row 8`, `train.csv rows 8, 33`, or folders: at most SHOWN_ROWS, and how many more there are."""
     parts = [origin.rpartition(" row ") for origin in origins]
     if len(origins) > 1 and len({(file, bool(word)) for file, word, _ in parts}) == 1 and parts[0][1]:
         return f"{parts[0][0]} rows {listing((row for _, _, row in parts), SHOWN_ROWS)}"

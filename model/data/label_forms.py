@@ -1,4 +1,4 @@
-"""The forms of the setting `attributes`: a label scheme as an experiment file writes it, before any label is read."""
+"""Parses the setting `attributes`, the label scheme of an experiment file."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ class AttributeForm:
 
     Attributes:
         name: Name of the attribute.
-        column: The column of a table that holds it.
-        values: Names of the classes in their order; empty where they are those that occur in the column.
-        cuts: Lower bounds of the bands of a number.
-        band_names: Names of the bands; empty where they are named after the cuts.
-        rules: Labels that are left out, renamed or equal in any letter case.
-        optional: Whether rows may have no label of it.
-        pattern: If its labels are parts of a text; `column` is then the one that model.data.label_pattern adds.
+        column: Column of the table with its labels.
+        values: Names of the classes in order; empty: the values in the column.
+        cuts: If the labels are numbers, the lower bounds of the bands.
+        band_names: Names of the bands; empty: named after the cuts.
+        rules: Labels that are dropped, renamed or equal in any letter case.
+        optional: Whether rows may have no label of this attribute.
+        pattern: Finds the label in a longer text; `column` is then the one that model.data.label_pattern adds.
     """
 
     name: str
@@ -39,53 +39,58 @@ class AttributeForm:
 
     @property
     def finds_values(self) -> bool:
-        """Whether the classes are the values that occur."""
+        """Whether the classes are the values in the column."""
         return not (self.values or self.cuts)
 
     def attribute(self, labels: Sequence[str]) -> Attribute:
-        """The attribute, with the values that occur where none are listed.
+        """The attribute. If the setting lists no values, they are the distinct labels.
 
         Args:
-            labels: The column, in normal form.
+            labels: The labels of all rows, in normal form.
 
         Raises:
-            InputError: Fewer than two values occur.
+            InputError: There are fewer than two distinct labels.
         """
         if self.cuts:
             bands = banded(self.name, self.cuts, self.band_names, self.column)
             return replace(bands, rules=self.rules, optional=self.optional, pattern=self.pattern)
         values = self.values or found_names((self.rules.apply(label) or "" for label in labels), self.rules.fold_case)
         if len(values) < 2:
-            raise InputError(f"attribute {self.name!r}: column {self.column} holds {listing(values) or 'nothing'} only")
+            content = listing(values) or "empty values"
+            raise InputError(f"attribute {self.name!r}: column {self.column} contains only {content}")
         return Attribute(self.name, values, (), self.column, self.rules, self.optional, self.pattern)
 
     def unused_rules(self, labels: Sequence[str]) -> list[str]:
-        """A sentence for each label that drop or merge names and the column does not have."""
+        """A sentence for each label that is in drop or merge but not in the column."""
         occurring = list(dict.fromkeys(label for label in labels if label))
-        found = Names(occurring, self.rules.fold_case)
+        names = Names(occurring, self.rules.fold_case)
         return [
             f"attribute {self.name!r}: {label!r} is in drop or merge, but not in column {self.column}"
             f"{did_you_mean(label, occurring)}"
             for label in self.rules.names()
-            if found.code(label) is None
+            if names.code(label) is None
         ]
 
 
 def forms_from_config(attributes: Mapping[str, Any]) -> list[AttributeForm]:
-    """Parses the setting `attributes`. The forms of an attribute:
+    """Parses the setting `attributes`. An attribute can be written as:
 
-        mask: [worn, incorrect, none]                  names in the order of their classes
-        age: {cuts: [30, 60]}                          a number in bands; `names` names them
-        kind: {column: label, values: [top, bottom]}   `column` where its column has another name
-        fine: {column: fine}                           the values that occur; {} where its column has its name
+        mask: [worn, incorrect, none]                  names of the classes in order
+        age: {cuts: [30, 60]}                          a number in bands; `names` sets the names of the bands
+        kind: {column: label, values: [top, bottom]}   `column` if the column has another name
+        fine: {column: fine}                           the values in the column; {} if the column has the same name
 
-    A mapping may have `drop: [Skip, ""]`, labels whose rows are left out; `merge: {Shirt: [Polo, Tee]}`, labels that
-    get another name; `fold_case: true`, which makes names equal that differ in letter case or white space only;
-    `optional: true`, by which rows may have no label; `pattern: 'A([0-9]+)'`, a regular expression whose first group is
-    the label, in the path of the image or, with `column`, in that column.
+    A mapping may also have:
+
+        drop: [Skip, ""]               labels whose rows are skipped
+        merge: {Shirt: [Polo, Tee]}    labels that get another name
+        fold_case: true                names that differ only in letter case or white space are equal
+        optional: true                 rows may have no label
+        pattern: 'A([0-9]+)'           a regular expression whose first group is the label, searched in the path of the
+                                       image or, with `column`, in that column
 
     Raises:
-        InputError: Lists every attribute that has none of these forms.
+        InputError: Lists every invalid attribute.
     """
     parsed, errors = [], []
     for name, form in attributes.items():
@@ -99,7 +104,7 @@ def forms_from_config(attributes: Mapping[str, Any]) -> list[AttributeForm]:
 
 
 def _form(name: str, form: Any) -> AttributeForm:
-    """One attribute; form: a list of values, or a mapping."""
+    """Parses one attribute. form: a list of values, or a mapping."""
     keys = form if isinstance(form, Mapping) else {"values": form}
     for key in keys:
         if key not in KEYS:
@@ -107,11 +112,14 @@ def _form(name: str, form: Any) -> AttributeForm:
                 f"attribute {name!r}: unknown key {key!r}, expected {listing(KEYS)}{did_you_mean(str(key), KEYS)}"
             )
     if ("cuts" in keys and "values" in keys) or ("names" in keys and "cuts" not in keys):
-        raise InputError(f"attribute {name!r}: expected either values, or cuts and perhaps names of their bands")
+        raise InputError(f"attribute {name!r}: expected either values, or cuts with optional names")
     column = normal_text(keys.get("column") or "") or name
     rules, optional = _rules(name, keys), _is_true(name, "optional", keys)
     if optional and rules.drops(""):
-        raise InputError(f"attribute {name!r}: rows without a label are either dropped or, with optional, kept")
+        raise InputError(
+            f'attribute {name!r}: set either `drop: [""]`, which skips rows without a label, or `optional: true`, '
+            f"which keeps them"
+        )
     if "cuts" in keys:
         try:
             cuts = tuple(float(cut) for cut in keys["cuts"])
@@ -123,14 +131,14 @@ def _form(name: str, form: Any) -> AttributeForm:
     values = _texts(name, keys["values"]) if "values" in keys else ()
     if "values" in keys:
         if len(values) < 2:
-            raise InputError(f"attribute {name!r}: at least two values are needed, got {keys['values']!r}")
+            raise InputError(f"attribute {name!r}: expected at least two values, not {keys['values']!r}")
         Attribute(name, values, (), column)  # checks them
         _check_values(name, values, rules)
     return AttributeForm(name, column, values, (), (), rules, optional)
 
 
 def _with_pattern(form: AttributeForm, keys: Any) -> AttributeForm:
-    """The form with the key `pattern`, if there is one, which is searched in the key `column` or the image's path."""
+    """Adds the pattern of the key `pattern`, if any, which is searched in the key `column` or in the image's path."""
     if not isinstance(keys, Mapping) or "pattern" not in keys:
         return form
     try:
@@ -141,11 +149,11 @@ def _with_pattern(form: AttributeForm, keys: Any) -> AttributeForm:
 
 
 def _rules(name: str, keys: Mapping[str, Any]) -> LabelRules:
-    """drop, merge and fold_case of an attribute."""
+    """Parses drop, merge and fold_case of an attribute."""
     fold_case = _is_true(name, "fold_case", keys)
     merge = keys.get("merge") or {}
     if not isinstance(merge, Mapping):
-        raise InputError(f"attribute {name!r}: merge is a mapping, {{new: [old, old]}}, not {merge!r}")
+        raise InputError(f"attribute {name!r}: merge must be a mapping such as {{new: [old, old]}}, not {merge!r}")
     pairs = []
     for new, olds in merge.items():
         (target,) = _texts(name, [new])
@@ -155,31 +163,33 @@ def _rules(name: str, keys: Mapping[str, Any]) -> LabelRules:
     renamed = [old for old, _ in pairs]
     duplicate = next((old for old in renamed if renamed.count(old) > 1 or old in dropped), None)
     if duplicate is not None:
-        raise InputError(f"attribute {name!r}: {duplicate!r} is named twice in drop and merge")
+        raise InputError(f"attribute {name!r}: {duplicate!r} is a duplicate in drop and merge")
     return LabelRules(dropped, tuple(pairs), fold_case)
 
 
 def _is_true(name: str, key: str, keys: Mapping[str, Any]) -> bool:
     value = keys.get(key, False)
     if not isinstance(value, bool):
-        raise InputError(f"attribute {name!r}: {key} is true or false, not {value!r}")
+        raise InputError(f"attribute {name!r}: {key} must be true or false, not {value!r}")
     return value
 
 
 def _check_values(name: str, values: Sequence[str], rules: LabelRules) -> None:
-    """InputError if no label can ever have one of the values, because the rules drop, rename or fold it."""
+    """Raises InputError if the rules drop, rename or merge one of the values, so that no row could have it."""
     for value in values:
         if rules.apply(value) != value:
-            raise InputError(f"attribute {name!r}: the value {value!r} is dropped or renamed; list the new names")
+            raise InputError(
+                f"attribute {name!r}: the value {value!r} is dropped or renamed by drop or merge; list the new names"
+            )
     equal = similar_names(values) if rules.fold_case else []
     if equal:
-        raise InputError(f"attribute {name!r}: with fold_case the values {listing(equal[0])} are one")
+        raise InputError(f"attribute {name!r}: with fold_case the values {listing(equal[0])} are equal; list one")
 
 
 def _texts(name: str, values: Any) -> tuple[str, ...]:
-    """Names or labels as text. InputError if YAML has turned one into a boolean or null."""
+    """Converts names or labels to text. Raises InputError if YAML has turned one into a boolean or null."""
     if not isinstance(values, Sequence) or isinstance(values, str):
-        raise InputError(f"attribute {name!r}: a list of names is expected, not {values!r}")
+        raise InputError(f"attribute {name!r}: expected a list of names, not {values!r}")
     for value in values:
         if value is None or isinstance(value, bool):
             raise InputError(f"attribute {name!r}: YAML reads a value as {value!r}; write it in quotes")

@@ -1,4 +1,4 @@
-"""Data loader: batches of an ImageDataset by torch's DataLoader and its worker processes."""
+"""Data loader: loads batches of an ImageDataset with torch's DataLoader and its worker processes."""
 
 from __future__ import annotations
 
@@ -22,18 +22,17 @@ from model.images.inputs import Inputs
 log = logging.getLogger("rarebird")
 
 SHARED_MEMORY = "/dev/shm"
-BATCHES_IN_SHARED_MEMORY = 4  # per worker: with less space than that left, batches take the pipe
+BATCHES_IN_SHARED_MEMORY = 4  # per worker; if less space is free, batches are sent through pipes
 
 
 @dataclass
 class TransportedBatch:
-    """A batch on its way from a worker process. torch sends tensors through shared memory, numpy arrays through the
-    worker's pipe.
+    """A batch that a worker process sends: tensors through shared memory, numpy arrays through the worker's pipe.
 
     Attributes:
         rows: As in Batch.
-        tensors: The arrays of the inputs as tensors; None where they are piped or there are none.
-        piped: The arrays of the inputs, where they go through the pipe.
+        tensors: The arrays of the inputs as tensors; None if they are piped or the batch has no readable image.
+        piped: The arrays of the inputs if they are sent through the pipe, otherwise None.
         unreadable: As in Batch.
         keys: As in Batch.
     """
@@ -45,7 +44,7 @@ class TransportedBatch:
     keys: NDArray[np.uint64] | None = None
 
     def pin_memory(self) -> TransportedBatch:
-        """Called by DataLoader: puts the tensors into page-locked memory."""
+        """Copies the tensors to page-locked memory. Called by DataLoader."""
         self._receive()
         if self.tensors is not None:
             self.tensors = {name: tensor.pin_memory() for name, tensor in self.tensors.items()}
@@ -60,7 +59,7 @@ class TransportedBatch:
         return Batch(self.rows, inputs, self.unreadable, self.keys)
 
     def _receive(self) -> None:
-        """Moves piped arrays to `tensors`."""
+        """Converts piped arrays to tensors."""
         if self.piped is not None:
             self.tensors = {name: torch.from_numpy(array) for name, array in self.piped.items()}
             self.piped = None
@@ -70,13 +69,13 @@ class TransportedBatch:
 def batches(
     dataset: ImageDataset, items: Iterable[list[Item]], workers: int, pin_memory: bool = False
 ) -> Iterator[Batch]:
-    """Loads batches.
+    """Loads batches in worker processes.
 
     Args:
         dataset: Images.
-        items: The items of each batch; the batches come back in this order.
-        workers: Number of worker processes, which start at once; 0 reads in this process.
-        pin_memory: Whether inputs are put into page-locked memory, for faster copies to a GPU.
+        items: The items of each batch; batches are returned in this order.
+        workers: Number of worker processes, which are started immediately; 0 reads in this process.
+        pin_memory: Whether to copy inputs to page-locked memory, for faster copies to a GPU.
     """
     loader: Iterable[TransportedBatch] = DataLoader(
         dataset,  # type: ignore[arg-type]  # only __getitem__ is used, with items of the batch sampler
@@ -97,7 +96,7 @@ def _collate(samples: list[Sample]) -> TransportedBatch:
     if batch.inputs is None:
         return TransportedBatch(batch.rows, None, None, batch.unreadable, batch.keys)
     worker = get_worker_info()
-    # Other processes write to shared memory at the same time, so leave space for several batches of each worker.
+    # Other processes write to shared memory at the same time, so leave space for more batches of each worker
     if worker is not None and (
         shared_memory_left() < BATCHES_IN_SHARED_MEMORY * worker.num_workers * batch.inputs.nbytes
     ):
@@ -107,9 +106,9 @@ def _collate(samples: list[Sample]) -> TransportedBatch:
 
 
 def shared_memory_left() -> float:
-    """Free bytes of /dev/shm, which torch's workers send tensors through; infinite where there is none.
+    """Free bytes of /dev/shm, through which torch's workers send tensors; infinite if it does not exist.
 
-    A process that writes beyond its end is killed (shm_overview(7)), and docker gives a container 64 MB.
+    A process that writes beyond its end is killed (shm_overview(7)); in a docker container it has 64 MB by default.
     """
     try:
         stat = os.statvfs(SHARED_MEMORY)
@@ -120,17 +119,17 @@ def shared_memory_left() -> float:
 
 @functools.cache
 def warn_of_small_shared_memory() -> None:
-    """Logs a warning, once per process."""
+    """Logs, once per process, that batches are sent through pipes."""
     log.warning(
-        "%s is too small for the batches of all workers (%.0f MB are left): they go through pipes, which is slower; "
-        "docker run --shm-size 2g gives more",
+        "%s is too small for the batches of all workers (%.0f MB free), so they are sent through pipes, which is "
+        "slower; docker run --shm-size 2g makes it larger",
         SHARED_MEMORY,
         shared_memory_left() / 1e6,
     )
 
 
 class _SinglePass:
-    """A batch sampler that is iterated once; DataLoader asks for an object, not an iterator."""
+    """A batch sampler that is iterated once: DataLoader requires an iterable object, not an iterator."""
 
     def __init__(self, items: Iterable[list[Item]]):
         self.items = items

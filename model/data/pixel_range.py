@@ -1,5 +1,7 @@
-"""The range of pixel values of a data set whose images have more than 8 bits a channel: sampled from its images, and
-the warnings where the range does not fit them."""
+"""The pixel range of a data set whose images have more than 8 bits per channel, estimated from a sample of images.
+
+Warns if images do not fit the range.
+"""
 
 from __future__ import annotations
 
@@ -24,15 +26,22 @@ from model.images.pixel_range import (
     share_beyond,
 )
 
-SAMPLE = 1000  # images of a channel that are read
-MUCH_CLIPPED = 0.01  # share of an image's pixels beyond the range that is visible
+SAMPLE = 1000  # maximum number of images to read per channel
+MUCH_CLIPPED = 0.01  # share of clipped pixels from which on clipping is visible in an image
 
 log = logging.getLogger("rarebird")
 
 
 def sample_pixels(table: Table, seed: int, workers: int = 1) -> Table:
-    """The table with the pixel quantiles of up to SAMPLE of its deep images, drawn by the seed. A table without deep
-    images is returned as it is, and none of its images is read."""
+    """Adds the pixel quantiles of at most SAMPLE deep images, chosen at random, to the contents of a table.
+
+    A table without deep images is returned unchanged, without reading any image.
+
+    Args:
+        table: The table, whose images have been checked.
+        seed: Seed of the random choice.
+        workers: Number of threads.
+    """
     contents = table.contents
     if contents is None or not contents.is_deep.any():
         return table
@@ -56,7 +65,7 @@ def sample_pixels(table: Table, seed: int, workers: int = 1) -> Table:
 
 
 def find_range(table: Table) -> PixelRange | None:
-    """The range of the sampled images of a table; None where none was sampled, as of 8-bit data."""
+    """The pixel range of the sampled images of a table; None if none was sampled, as for 8-bit data."""
     rows = _sampled_rows(table)
     if not len(rows):
         return None
@@ -72,19 +81,19 @@ def _sampled_rows(table: Table) -> np.ndarray:
 
 
 def log_range(table: Table, pixel_range: PixelRange) -> None:
-    """Logs the range by which the deep images of a table are scaled, with warnings where images do not fit it."""
+    """Logs the range by which the deep images of a table are scaled, and warns if images do not fit it."""
     rows = _sampled_rows(table)
     if len(rows):
         low, high = pixel_range
         deep = int(table.contents.is_deep.sum()) if table.contents else 0
-        pictures = "1 image" if deep == 1 else f"{deep:,} images"
-        log.info("pixel values %.6g to %.6g become 0 to 255 in %s of more than 8 bits", low, high, pictures)
+        images = "1 image" if deep == 1 else f"{deep:,} images"
+        log.info("%s of more than 8 bits per channel: pixel values %.6g to %.6g become 0 to 255", images, low, high)
         for warning in range_warnings(table, pixel_range):
             log.warning("%s", warning)
 
 
 def range_warnings(table: Table, pixel_range: PixelRange) -> Iterator[str]:
-    """Sentences about sampled images that clip visibly, and about those that use a small part of the range."""
+    """Yields a warning if images are visibly clipped, and one if the images use only a small part of the range."""
     rows = _sampled_rows(table)
     assert table.contents is not None and table.contents.pixels is not None
     quantiles = table.contents.pixels[rows, 1:]
@@ -94,15 +103,16 @@ def range_warnings(table: Table, pixel_range: PixelRange) -> Iterator[str]:
     if len(clipped):
         examples = listing((_described(table, rows, beyond, row) for row in clipped[np.argsort(-beyond[clipped])]), 3)
         yield (
-            f"pixel values beyond {low:.6g} to {high:.6g} are clipped: more than {MUCH_CLIPPED:.0%} of the pixels of "
-            f"{len(clipped):,} of {len(rows):,} sampled images: {examples}; --pixel_range LOW HIGH sets another range"
+            f"pixel values outside {low:.6g} to {high:.6g} are clipped; in {len(clipped):,} of {len(rows):,} sampled "
+            f"images that is more than {MUCH_CLIPPED:.0%} of the pixels: {examples}; --pixel_range LOW HIGH sets "
+            "another range"
         )
     used = float(np.median(np.minimum(quantiles[:, HIGH], high) - np.maximum(quantiles[:, LOW], low)))
     if used < SMALL_PART * (high - low):
         lows, highs = np.median(quantiles[:, LOW]), np.median(quantiles[:, HIGH])
         yield (
-            f"the images use a small part of the pixel values {low:.6g} to {high:.6g}, mostly {lows:.6g} to "
-            f"{highs:.6g}: few grey levels are left; --pixel_range LOW HIGH sets another range"
+            f"the images use only a small part of the pixel range {low:.6g} to {high:.6g}, mostly {lows:.6g} to "
+            f"{highs:.6g}, which leaves few grey levels; --pixel_range LOW HIGH sets another range"
         )
 
 

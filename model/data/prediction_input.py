@@ -1,6 +1,4 @@
-"""Input of inference: the rows of info.csv, all images of a folder, or single files, with where each row's image lies;
-a host of several takes its part of the rows.
-"""
+"""Input of inference: the rows of info.csv, all images of a folder, or single files, with the images' locations."""
 
 from __future__ import annotations
 
@@ -17,7 +15,7 @@ import pandas as pd
 from model.attributes import normal_text
 from model.data.image_locations import ImageLocations
 from model.data.readers.channel_checks import OUTSIDE_LINKS, has_content, outside_links_text
-from model.data.readers.channel_files import ChannelFiles, Found
+from model.data.readers.channel_files import ChannelFiles, NameMatch
 from model.data.readers.columns import SURE_PICTURE_COLUMNS
 from model.data.readers.csv_table import has_picture_column, picture_column_of
 from model.data.readers.detect import FILE_LAYOUTS, choose_table, layout_of_table
@@ -43,7 +41,7 @@ class PredictionInput:
     Attributes:
         rows: The table as text, all columns, in the order of the file; a RangeIndex.
         name_column: Column that names the images.
-        locations: Where each row's image lies.
+        locations: Location of each row's image.
     """
 
     rows: pd.DataFrame
@@ -55,30 +53,31 @@ class PredictionInput:
 
     def take(self, rows: Sequence[int] | np.ndarray) -> PredictionInput:
         """These rows alone, in this order."""
-        at = np.asarray(rows, dtype=np.int64)
-        return PredictionInput(self.rows.iloc[at].reset_index(drop=True), self.name_column, self.locations.take(at))
+        positions = np.asarray(rows, dtype=np.int64)
+        frame = self.rows.iloc[positions].reset_index(drop=True)
+        return PredictionInput(frame, self.name_column, self.locations.take(positions))
 
     def part(self, index: int, count: int) -> PredictionInput:
-        """The rows of one host of several: every count-th, from `index` on."""
+        """The rows of host number `index` of `count` hosts: every count-th row, starting with row `index`."""
         return self.take(range(index, len(self), count))
 
 
 def read_info(root: Path, options: TableOptions | None = None, follow_links: bool = False) -> PredictionInput:
-    """Reads what is to be predicted in the channel at root.
+    """Reads the images to predict from the channel at root.
 
-    Every row is kept, duplicates too. A row whose image does not exist has the path at which it was expected, one
-    outside the channel a path that leaves it, an empty name the path "": reading such an image raises
-    UnreadableImage with the reason.
+    Every row is kept, including duplicates. The location of a missing image is the path at which it was expected, that
+    of an image outside the channel is a path that leaves it, and that of an empty name is "". Reading these images
+    raises UnreadableImage with the reason.
 
     Args:
         root: Folder of the channel.
-        options: How the table is read. By default it is info.csv, else the only table that names images. In a folder
-            without one, every image below root is a row, sorted, in a column ImageID.
+        options: How the table is read. By default the table is info.csv or the only table with a column of image names.
+            In a folder without a table, every image below root is a row, sorted, in a column ImageID.
         follow_links: Whether links that lead out of the channel are followed.
 
     Raises:
-        InputError: There is no such channel, nothing in it, no image but behind links that lead out of it, no column of
-            image names, the table is damaged, or not one of its images is there.
+        InputError: The channel is missing or empty, all images are behind links that leave it, the table is invalid or
+            has no column of image names, or none of its images exists.
     """
     root, options = Path(root), options or TableOptions()
     problems = Problems(str(root))
@@ -97,7 +96,7 @@ def read_info(root: Path, options: TableOptions | None = None, follow_links: boo
     header = table.header
     duplicates = sorted({name for name in header if name and header.count(name) > 1})
     if duplicates:
-        raise InputError(f"{root / table.name}: several columns are called {listing(map(repr, duplicates))}")
+        raise InputError(f"{root / table.name}: duplicate columns: {listing(map(repr, duplicates))}")
     paths = _find_images(files, table, table.column(column), problems)
     problems.raise_if_any()
     frame = pd.DataFrame(table.rows, columns=header, dtype="str")
@@ -105,10 +104,10 @@ def read_info(root: Path, options: TableOptions | None = None, follow_links: boo
 
 
 def _table_name(files: ChannelFiles, options: TableOptions, problems: Problems) -> str | None:
-    """Path of the table below the channel; None where every image of the channel is to be predicted.
+    """Path of the table below the channel; None if every image of the channel is to be predicted.
 
-    A table without a column of image names is left out where there are images, unless it is info.csv or a setting names
-    its column.
+    If there are images, a table without a column of image names is ignored, unless it is info.csv or picture_column is
+    set.
     """
     if options.table is not None:
         return choose_table(files, options.table, [], (), problems)
@@ -118,7 +117,8 @@ def _table_name(files: ChannelFiles, options: TableOptions, problems: Problems) 
         candidates = tables
     if not candidates and tables and any(is_image(path) for _, path in files.below("")):
         named = f"; --table {tables[0]} reads it" if len(tables) == 1 else ""
-        log.warning("%s not read, without a column %s%s", listing(tables), " or ".join(SURE_PICTURE_COLUMNS), named)
+        columns = " or ".join(SURE_PICTURE_COLUMNS)
+        log.warning("%s not read: there is no column %s%s", listing(tables), columns, named)
         tables = []
     candidates = candidates or tables
     return choose_table(files, None, candidates, (INFO,), problems) if candidates else None
@@ -127,7 +127,10 @@ def _table_name(files: ChannelFiles, options: TableOptions, problems: Problems) 
 def _read_table(
     files: ChannelFiles, name: str, options: TableOptions, problems: Problems
 ) -> tuple[TextTable | None, str | None]:
-    """The table of that path and its column of image names; None, and problems, where they cannot be read."""
+    """Reads a table and finds its column of image names; None, and problems, for what cannot be read.
+
+    name: Path of the table below the channel.
+    """
     path = files.root / name
     reader = FILE_LAYOUTS[layout_of_table(name)].read_table
     if reader is not None:
@@ -141,31 +144,34 @@ def _read_table(
 
 
 def _find_images(files: ChannelFiles, table: TextTable, texts: list[str], problems: Problems) -> list[str]:
-    """The path of each row's image, or what stands for one that is not there; a problem where not one is there."""
-    beside = posixpath.dirname(table.name)
+    """The path of each row's image: see read_info for missing images. If none exists, that is a problem.
+
+    texts: The image names of the table.
+    """
+    folder = posixpath.dirname(table.name)
     paths: list[str] = []
     missing: list[str] = []
     respelled: list[str] = []
-    files.locate_images(texts, beside)
+    files.locate_images(texts, folder)
     for row, text in enumerate(texts):
         name = normal_text(text)
-        found = files.find_spelling(name, beside) if name else Found("missing", "")
-        paths.append(found.path)
-        if found.is_respelled:
-            respelled.append(f"{table.origin(row)}: {name!r} is {found.path}")
-        elif found.kind == "several":
-            detail = f"{table.origin(row)}: {name!r} fits {found.path}; write the name as it is on disk"
+        match = files.find_spelling(name, folder) if name else NameMatch("missing", "")
+        paths.append(match.path)
+        if match.is_respelled:
+            respelled.append(f"{table.origin(row)}: {name!r} is {match.path}")
+        elif match.kind == "ambiguous":
+            detail = f"{table.origin(row)}: {name!r} matches {match.path}; write the exact file name"
             problems.add("ambiguous image name", detail)
-        elif found.kind == "outside" and not leaves_folder(name):
-            files.outside_links[f"{table.origin(row)}: {name}"] = found.path
-        elif found.kind in ("missing", "outside"):
-            expected = f"{found.path}{files.similar(found.path)}" if name else "it names no image"
+        elif match.kind == "outside" and not leaves_folder(name):
+            files.outside_links[f"{table.origin(row)}: {name}"] = match.path
+        elif match.kind in ("missing", "outside"):
+            expected = f"{match.path}{files.similar(match.path)}" if name else "the image name is empty"
             missing.append(f"{table.origin(row)}: {expected}")
     if respelled:
-        count = f"{len(respelled):,} image name{'s' if len(respelled) != 1 else ''}"
-        log.info("%s: %s spelled in another way than the files, such as %s", table.name, count, respelled[0])
+        count = f"{len(respelled):,} image name{'s are' if len(respelled) != 1 else ' is'}"
+        log.info("%s: %s spelled differently from the files, such as %s", table.name, count, respelled[0])
     if missing and len(missing) == len(paths):
-        problems.add("no image of the table is there", f"{len(missing):,} rows, such as {missing[0]}")
+        problems.add("no image of the table exists", f"{len(missing):,} rows, such as {missing[0]}")
     _report_links(files, len(paths) - len(missing))
     if missing:
         log.warning("%s: no image for %d of %d rows: %s", table.name, len(missing), len(paths), listing(missing, 3))
@@ -173,26 +179,28 @@ def _find_images(files: ChannelFiles, table: TextTable, texts: list[str], proble
 
 
 def has_images(root: Path) -> bool:
-    """Whether there is an image or a shard, or a table that may name some, at any depth; no file is opened."""
+    """Whether a folder contains an image, a shard or a table at any depth. No file is opened."""
     endings = (SHARD_SUFFIX, *CSV_SUFFIXES)
     names = (name.lower() for _, _, files in os.walk(root) for name in files)
     return any(is_image(name) or name.endswith(endings) for name in names)
 
 
 def single_files(names: Sequence[str]) -> PredictionInput:
-    """Image files by their paths, in this order, in a column ImageID. Their locations are relative to the root `/`.
+    """The input for single image files: one row per file, in this order, with its path in a column ImageID.
+
+    Locations are relative to the root `/`.
 
     Raises:
-        InputError: Lists what is no file, with the nearest name in its folder.
+        InputError: Lists paths that are not files, with the nearest name in the folder.
     """
-    problems = Problems("pictures")
+    problems = Problems("images")
     for name in names:
         path = Path(name)
         if path.is_dir():
-            problems.add("folders", f"{name}: a folder is named by a flag, as in --eval_dir {name}")
+            problems.add("folders", f"{name}: pass a folder with --eval_dir {name}")
         elif not path.exists():
-            beside = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
-            problems.add("missing files", f"{name}: there is no such file{did_you_mean(path.name, beside)}")
+            others = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
+            problems.add("missing files", f"{name}: no such file{did_you_mean(path.name, others)}")
         elif name != name.encode("utf-8", "backslashreplace").decode():
             problems.add("names", f"{name.encode('utf-8', 'backslashreplace').decode()}: its name is not UTF-8")
     problems.raise_if_any()
@@ -204,17 +212,18 @@ def _all_images(files: ChannelFiles) -> PredictionInput:
     below = sorted((path, kind) for kind, path in files.below(""))
     images = [(path, kind) for path, kind in below if is_image(path)]
     for path, kind in below:
-        if kind == "outside":  # an image, or a folder of which nothing more is known
+        if kind == "outside":  # an image, or a folder whose content is unknown
             files.add_outside_link(path)
     if files.unreadable:
-        refused = "; ".join(f"{path}: {reason}" for path, reason in files.unreadable.items())
-        raise InputError(f"{files.root}: {refused}")
+        reasons = "; ".join(f"{path}: {reason}" for path, reason in files.unreadable.items())
+        raise InputError(f"{files.root}: {reasons}")
     _report_links(files, sum(kind == "outside" or is_image(path) for path, kind in below))
     others = [path for path, kind in below if kind == "file" and not is_image(path)]
-    others = [path for path in others if "/" in path or not path.lower().endswith(CSV_SUFFIXES)]  # named already
+    # Tables in the root have been logged already
+    others = [path for path in others if "/" in path or not path.lower().endswith(CSV_SUFFIXES)]
     if not images:
-        found = f"; there are {count_by_suffix(others)}" if others else ""
-        raise InputError(f"{files.root}: neither a CSV nor an image in it{found}")
+        content = f"; its files are {count_by_suffix(others)}" if others else ""
+        raise InputError(f"{files.root}: the folder contains neither a CSV nor an image{content}")
     warn_skipped(others)
     paths = (path if kind == "file" else files.find(path)[1] for path, kind in images)
     names = pd.DataFrame({"ImageID": [path for path, _ in images]}, dtype="str")
@@ -222,7 +231,10 @@ def _all_images(files: ChannelFiles) -> PredictionInput:
 
 
 def _report_links(files: ChannelFiles, count: int) -> None:
-    """Warns of links that lead out of the channel, whose images get no answer. InputError where all `count` do."""
+    """Warns about links that leave the channel, whose images get no prediction.
+
+    Raises InputError if all `count` images are behind such links.
+    """
     if files.outside_links:
         text = f"{files.root}: {OUTSIDE_LINKS}: {outside_links_text(files)}"
         if len(files.outside_links) >= count:

@@ -1,5 +1,4 @@
-"""Samplers: which images an epoch reads and in what order. EpochSampler: that order in batches, divided among
-processes."""
+"""Samplers choose the images of an epoch and their order; EpochSampler divides them into batches and processes."""
 
 from __future__ import annotations
 
@@ -18,25 +17,27 @@ from model.settings.train import TrainSettings
 
 
 class Sampler(Protocol):
-    """Draws the rows of each epoch: the same in every process, a function of seed and epoch only."""
+    """Draws the rows of each epoch. They depend only on seed and epoch, and are the same in every process."""
 
     @property
     def corrects(self) -> float:
-        """Share of the class prior that the sampler corrects: 0 draws classes as they come, 1 all equally often."""
+        """How far the sampler balances the classes: 0 draws them as often as they occur, 1 draws all equally often."""
 
     def __len__(self) -> int:
-        """Rows of an epoch."""
+        """Number of rows per epoch."""
 
     def order(self, epoch: int) -> NDArray[np.int64]:
         """The rows of an epoch, int64 (len(self),)."""
 
     def class_shares(self, num_classes: int) -> NDArray[np.float64]:
-        """The distribution over the strata of the table (its joint classes, where no label is missing) that rows are
-        drawn from, float64 (num_classes,), sum 1."""
+        """The probability with which each stratum of the table is drawn, float64 (num_classes,), sum 1.
+
+        The strata are the joint classes if no label is missing.
+        """
 
 
 class ClassSampler:
-    """Draws as many rows as there are, each with a chance of 1 / (images of its class) to a power.
+    """Draws n of n rows, each with a probability in proportion to (1 / images of its class) ** power.
 
     Args:
         classes: int (n,), the class of each row.
@@ -48,7 +49,7 @@ class ClassSampler:
         self.classes, self.corrects, self.seed = classes, power, seed
         self.weighted: ImbalancedDatasetSampler | None = None
         if power > 0:
-            # Labels are passed in: torchsampler's own look-up of them fails on subsets.
+            # Pass the labels: torchsampler's own lookup of labels fails for subsets
             self.weighted = ImbalancedDatasetSampler(classes, labels=list(classes))
             self.weighted.weights **= power
 
@@ -61,19 +62,19 @@ class ClassSampler:
         if self.weighted is None:
             return np.random.default_rng(seed).permutation(len(self))
         with torch.random.fork_rng(devices=[]):
-            # torch.manual_seed would seed the GPUs' generators too, which fork_rng does not restore here.
+            # torch.manual_seed would also seed the generators of GPUs, which fork_rng does not restore here
             torch.default_generator.manual_seed(seed)
             return np.fromiter(self.weighted, np.int64, count=len(self.weighted))
 
     def class_shares(self, num_classes: int) -> NDArray[np.float64]:
-        """In proportion to images of the class to the power 1 - power."""
+        """In proportion to (images of the class) ** (1 - power)."""
         counts = np.bincount(self.classes, minlength=num_classes).astype(np.float64)
         drawn = np.where(counts > 0, counts ** (1 - self.corrects), 0)
         return drawn / drawn.sum()
 
 
 def _class_sampler(power: float) -> Callable[[TrainSettings, Table], Sampler]:
-    """Makes a ClassSampler of this power, or of `sampler_strength` if that is set."""
+    """Returns a function that makes a ClassSampler of this power, or of `sampler_strength` if that is set."""
 
     def make(settings: TrainSettings, table: Table) -> Sampler:
         strength = settings.sampler_strength
@@ -91,34 +92,41 @@ SAMPLERS: dict[str, Callable[[TrainSettings, Table], Sampler]] = {
 
 
 def make_sampler(settings: TrainSettings, table: Table) -> Sampler:
-    """The sampler that the setting `sampler` names. InputError if there is none of the name, or the table has no
-    rows."""
+    """Makes the sampler of the setting `sampler`.
+
+    Args:
+        settings: Sampler, its strength, and the seed.
+        table: The training images.
+
+    Raises:
+        InputError: The sampler is unknown or the table has no rows.
+    """
     if not len(table):
-        raise InputError("there is no image to learn from")
+        raise InputError("there are no images to train on")
     if settings.sampler not in SAMPLERS:
         close = did_you_mean(settings.sampler, SAMPLERS)
-        raise InputError(f"sampler {settings.sampler!r} is none of {listing(SAMPLERS)}{close}")
+        raise InputError(f"unknown sampler {settings.sampler!r}, expected one of {listing(SAMPLERS)}{close}")
     return SAMPLERS[settings.sampler](settings, table)
 
 
 class EpochSampler:
     """The batches of every epoch, divided among processes.
 
-    The last incomplete batch is dropped (a single image breaks batch norm), unless it is the only one.
+    An incomplete last batch is dropped, unless it is the only one: batch norm fails for a single image.
 
     Args:
-        sampler: Gives the order of the rows.
-        batch_size: Rows of a batch over all processes.
+        sampler: Returns the order of the rows.
+        batch_size: Rows per batch, all processes together.
         rank: Number of this process.
         world: Number of processes.
 
     Raises:
-        InputError: batch_size does not divide among the processes.
+        InputError: batch_size is not a multiple of the number of processes.
     """
 
     def __init__(self, sampler: Sampler, batch_size: int, rank: int = 0, world: int = 1) -> None:
         if batch_size % world:
-            raise InputError(f"batch_size {batch_size} does not divide among {world} processes")
+            raise InputError(f"batch_size {batch_size} must be a multiple of the number of processes, {world}")
         self.sampler = sampler
         self.rows = len(sampler)
         self.batch_size = batch_size
@@ -130,16 +138,16 @@ class EpochSampler:
     def batches(self, epoch: int, first: int = 0) -> Iterator[list[tuple[int, int]]]:
         """Yields this process's part of each batch of an epoch, as (row, draw) pairs.
 
-        draw seeds the random changes of an image. It is unique in the run and independent of the number of processes.
-        The parts of all processes, one after the other, are the batch of a single process.
+        draw seeds the random augmentation of an image. It is unique in the run and does not depend on the number of
+        processes. The parts of all processes, concatenated, are the batch of a single process.
 
         Args:
             epoch: Number of the epoch.
-            first: Step to begin at.
+            first: First step to yield, when resuming.
         """
         order = self.sampler.order(epoch)
         if self.rows < self.batch_size:
-            # The only batch is filled up with its first rows, so that it divides among the processes.
+            # Repeat the first rows of the only batch until all processes get equally many
             order = np.resize(order, -(-self.rows // self.world) * self.world)
         first_draw = epoch * self.steps * self.batch_size
         size = min(self.batch_size, len(order))

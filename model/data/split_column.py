@@ -1,4 +1,4 @@
-"""Splits that a column of the channel names: which rows training uses, and on which side each is."""
+"""Splits that a column of the table defines: the rows that training uses, and the side of each row."""
 
 from __future__ import annotations
 
@@ -14,7 +14,13 @@ log = logging.getLogger("rarebird")
 
 
 def rows_of_splits(rows: Rows, column: str, problems: Problems) -> Rows:
-    """The rows of training and validation; a value that names no split is a problem."""
+    """The rows of the train and validation splits.
+
+    Args:
+        rows: The rows of a channel.
+        column: The split column.
+        problems: Collects values that are not the name of a split.
+    """
     texts = rows.columns[column]
     counts = Counter(text for text in map(normal_text, texts) if side_of(text) is None)
     known = [name for names in SPLIT_NAMES.values() for name in names]
@@ -25,12 +31,14 @@ def rows_of_splits(rows: Rows, column: str, problems: Problems) -> Rows:
     used = [row for row, text in enumerate(texts) if side_of(text) != UNUSED]
     if len(used) == len(texts):
         return rows
-    log.info("%s: %s rows of other splits left out", rows.source, f"{len(texts) - len(used):,}")
+    log.info("%s: skipped %s rows of other splits", rows.source, f"{len(texts) - len(used):,}")
     return rows.take(used)
 
 
 def sides_by_path(rows: Rows, column: str) -> dict[str, str]:
-    """The side of each image, `train` or `validation`, by its path; `` where its split is unknown. Of rows that name
-    one image the first counts, as for labels and groups."""
+    """The side of each image by its path: `train`, `validation`, or empty if its split is unknown.
+
+    If an image has more than one row, its first row counts, as for labels and groups.
+    """
     rows_from_last = zip(reversed(rows.paths), reversed(rows.columns[column]))
     return {path: side_of(text) or "" for path, text in rows_from_last}

@@ -16,16 +16,16 @@ from model.data.content_index import ContentIndex
 from model.data.image_locations import ImageLocations
 from model.labels import Scheme
 
-SIDE = "side"  # column of split.csv, behind those of Table.frame
+SIDE = "side"  # last column of split.csv, after those of Table.frame
 
 
 @dataclass(frozen=True)
 class Strata:
-    """What splits keep the shares of and samplers draw by.
+    """The strata whose shares splits keep and by which samplers draw.
 
     Attributes:
-        rows: The stratum of each row, int64 (n,).
-        codes: By attribute, the class of each stratum, int64 (strata,), MISSING where it has none.
+        rows: int64 (n,), the stratum of each row.
+        codes: int64 (strata,) by attribute, the class of each stratum; MISSING if the label is missing.
     """
 
     rows: np.ndarray
@@ -42,17 +42,17 @@ class Table:
     Attributes:
         root: Folder of the channel.
         scheme: Label scheme.
-        locations: Where each image's bytes lie.
-        groups: str (n,), who or what no split may divide; each image's own path where grouped_by is "".
-        grouped_by: Column that the groups come from.
-        labels: int64, one column of classes per attribute of the scheme, MISSING where an optional one has no label.
-        numbers: float64, one column per banded attribute, NaN where a row names only the band.
+        locations: Location of each image.
+        groups: str (n,), the group of each image, which no split may divide; the image's path if grouped_by is "".
+        grouped_by: Column of the groups; "" without groups.
+        labels: int64, one column of classes per attribute of the scheme; MISSING if an optional label is missing.
+        numbers: float64, one column per attribute with bands; NaN if a row has only the name of the band.
         metadata: str, the other columns.
         source: Layout and file that the rows were read from, for logs.
-        set_aside: Images whose rows had problems. They are checked like the others, so that one error reports all.
-        contents: What is known of the images' contents; None before they are checked.
-        left_out: Path and reason of each image that was left out because it cannot be read.
-        sides: str (n,), `train` or `validation`, where a column of the channel says so; None without one.
+        set_aside: Images whose rows have problems. They are checked like the others, so that one error reports all.
+        contents: Contents of the images; None before they are checked.
+        skipped: Path and reason of each unreadable image that was skipped.
+        sides: str (n,), `train` or `validation`, from the split column; None without one.
     """
 
     root: Path
@@ -66,7 +66,7 @@ class Table:
     source: str
     set_aside: ImageLocations = field(default_factory=ImageLocations)
     contents: ContentIndex | None = None
-    left_out: tuple[tuple[str, str], ...] = ()
+    skipped: tuple[tuple[str, str], ...] = ()
     sides: np.ndarray | None = None
 
     def __len__(self) -> int:
@@ -74,19 +74,19 @@ class Table:
 
     def take(self, rows: Sequence[int] | np.ndarray) -> Table:
         """The table of these rows, in this order."""
-        at = np.asarray(rows, dtype=np.int64)
+        positions = np.asarray(rows, dtype=np.int64)
         frames = (self.labels, self.numbers, self.metadata)
-        labels, numbers, metadata = (frame.iloc[at].reset_index(drop=True) for frame in frames)
+        labels, numbers, metadata = (frame.iloc[positions].reset_index(drop=True) for frame in frames)
         return replace(
             self,
-            locations=self.locations.take(at),
-            groups=self.groups[at],
+            locations=self.locations.take(positions),
+            groups=self.groups[positions],
             labels=labels,
             numbers=numbers,
             metadata=metadata,
             set_aside=ImageLocations(),
-            contents=self.contents and self.contents.take(at),
-            sides=None if self.sides is None else self.sides[at],
+            contents=self.contents and self.contents.take(positions),
+            sides=None if self.sides is None else self.sides[positions],
         )
 
     def has_all_labels(self) -> np.ndarray:
@@ -94,11 +94,11 @@ class Table:
         return np.asarray((self.labels[list(self.scheme.names)] >= 0).all(axis=1), dtype=bool)
 
     def codes(self) -> dict[str, np.ndarray]:
-        """Classes of each attribute of the scheme by its name, int64 (n,), MISSING where a label is missing."""
+        """Classes of each attribute by its name, int64 (n,); MISSING if a label is missing."""
         return {name: self.labels[name].to_numpy() for name in self.scheme.names}
 
     def classes(self) -> np.ndarray:
-        """Joint classes, int64 (n,), MISSING where a label is missing."""
+        """Joint classes, int64 (n,); MISSING if a label is missing."""
         joint = np.asarray(self.scheme.joint(self.codes()), dtype=np.int64)
         return np.where(self.has_all_labels(), joint, MISSING)
 
@@ -108,7 +108,7 @@ class Table:
         return np.bincount(classes[classes >= 0], minlength=self.scheme.num_classes).astype(np.int64)
 
     def strata(self) -> Strata:
-        """The joint classes; where labels are missing the combinations of labels that occur, the missing included."""
+        """The joint classes; if labels are missing, the combinations of labels and missing labels that occur."""
         names = list(self.scheme.names)
         if self.has_all_labels().all():
             return Strata(self.classes(), self.scheme.split(np.arange(self.scheme.num_classes)))
@@ -118,7 +118,7 @@ class Table:
     def fingerprint(self) -> str:
         """A hash (BLAKE2b, hex) of paths, shards, byte ranges, labels and groups, in the order of the rows.
 
-        The root does not count: copies of a channel in two folders have the same fingerprint.
+        It does not depend on the root: copies of a channel in two folders have the same fingerprint.
         """
         digest = hashlib.blake2b(digest_size=16)
         shards = ["" if shard is None else shard for shard in self.locations.shards]
@@ -134,8 +134,8 @@ class Table:
     def frame(self) -> pd.DataFrame:
         """One flat frame: path, group, the value of each attribute, numbers as ATTRIBUTE_number, then metadata.
 
-        An attribute or a metadata column whose name is taken, as by `side` of split.csv, is called attribute_NAME or
-        metadata_NAME.
+        If the name of an attribute or metadata column is taken, for example by `side` of split.csv, the column is
+        called attribute_NAME or metadata_NAME.
         """
         columns: dict[str, Any] = {"path": pd.Series(self.locations.paths, dtype="str"), "group": self.groups}
 
@@ -145,7 +145,7 @@ class Table:
             columns[name] = values
 
         for attribute in self.scheme.attributes:
-            # The empty text at the end is that of MISSING, -1
+            # The last value, the empty text, is that of MISSING, which is -1
             values = np.array([*attribute.values, ""], dtype=object)
             add(attribute.name, values[self.labels[attribute.name].to_numpy()], "attribute")
         for name in self.numbers:

@@ -12,7 +12,7 @@ from model.metrics.epoch_metrics import SCORE_OF_MANY
 from model.metrics.scores import SCORE_LABELS
 from model.runtime.terminal import text_table
 
-MOST_CLASSES = 30  # rows of a table of classes
+MOST_CLASSES = 20  # rows of a table of classes
 
 
 def summary(evaluation: Evaluation) -> str:
@@ -129,7 +129,7 @@ def _class_table(title: str, scores: Scores, evaluation: Evaluation) -> str:
     ]
     table = _table([title, *_interval_header(evaluation, "F1"), "precision", "recall", "images"], rows)
     omitted = len(scores.per_class) - len(shown)
-    return f"{table}\n... and {omitted:,} more; evaluation.json lists all" if omitted else table
+    return f"{table}\n... and {omitted:,} more classes, all in evaluation.json" if omitted else table
 
 
 def _interval_header(evaluation: Evaluation, value: str = "value") -> list[str]:

@@ -1,6 +1,6 @@
-"""Single images, from bytes to the network's input.
+"""Single images, from encoded bytes to the input of the network. Imports no torch.
 
-image_location (where the bytes lie), decode (to an upright 8-bit image), preprocessing (to the input size), tta (views
-at prediction), pipeline (what is saved with a model: from views to inputs), inputs (the arrays that a network takes).
-Imports no torch.
+image_location: the location of an image. decode: reads an image as an upright 8-bit image, with deep, tiff, jpeg and
+pixel_range for special formats. preprocessing: fits it to the input size. tta: views of an image at prediction.
+pipeline: the input pipeline that is saved with a model. inputs: the arrays that a network reads.
 """

@@ -1,7 +1,7 @@
 """Decodes images: from a file, bytes or a part of a shard to an upright 8-bit RGB or grey image.
 
-Images of more than 8 bits a channel are scaled by a range of pixel values (model.images.pixel_range). Whatever a
-damaged file leads PIL to raise becomes an UnreadableImage with a reason for people.
+Images of more than 8 bits per channel are scaled by a range of pixel values (model.images.pixel_range). All exceptions
+that PIL raises for damaged files become an UnreadableImage with a readable reason.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from model.images.tiff import is_tiff
 from model.images.tiff import read_header as tiff_header
 from model.paths import leaves_folder
 
-Shard = tuple[str | Path, int, int]  # a file, and offset and size in bytes of the image in it
+Shard = tuple[str | Path, int, int]  # a file, and the offset and size in bytes of an image in it
 Source = str | Path | bytes | BinaryIO | Image.Image | Shard
 
 MODES = {1: "L", 3: "RGB"}  # PIL's modes by number of channels
-UPRIGHT = {  # what turns an image upright, by EXIF orientation, https://exiv2.org/tags.html: Exif.Image.Orientation
+UPRIGHT = {  # makes an image upright, by EXIF orientation, https://exiv2.org/tags.html: Exif.Image.Orientation
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -41,40 +41,40 @@ UPRIGHT = {  # what turns an image upright, by EXIF orientation, https://exiv2.o
 }
 JPEGS = ("JPEG", "MPO")  # PIL's names of the format
 EXIF_KEYS = ("exif", "xmp", "XML:com.adobe.xmp", "Raw profile type exif")  # in the info of a PIL image
-# Measured maxima of the memory of read_source, in bytes per pixel: by format; of images with transparency; of the
-# coefficients of a progressive JPEG, which are kept at full size whatever size it is decoded at
+# Measured maximum memory of read_source in bytes per pixel: by format; for images with transparency; for the
+# coefficients of a progressive JPEG, which are kept at full size even if it is decoded at a smaller size
 PIXEL_MEMORY = {"": 10, "WEBP": 18, "JPEG2000": 20}
 TRANSPARENT_MEMORY, COEFFICIENTS_MEMORY, DEEP_MEMORY = 18, 6, 24
-MAX_TEXT = 64 << 20  # bytes of the text and the colour profile of a PNG, which AI tools and Photoshop fill
+MAX_TEXT = 64 << 20  # maximum bytes of text and colour profile in a PNG; AI tools and Photoshop write a lot
 
 PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY = MAX_TEXT
 
-# PIL warns of odd metadata and of very large images; what matters is raised as UnreadableImage.
+# PIL warns about odd metadata and very large images; actual errors are raised as UnreadableImage
 warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
 class UnreadableImage(ValueError):
-    """An image cannot be read. The message is the reason: its kind and, after a colon, the details."""
+    """An image is unreadable. The message is the kind of reason, followed by a colon and details if there are any."""
 
 
 def image_source(root: Path, location: ImageLocation) -> Source:
-    """The source of a channel's image. UnreadableImage where its path is empty or leaves the channel."""
+    """The source of a channel's image. Raises UnreadableImage if its path is empty or leaves the channel."""
     if not location.file:
-        raise UnreadableImage("no image is named")
+        raise UnreadableImage("empty image name")
     if leaves_folder(location.file):
-        raise UnreadableImage(f"a path out of the channel: {location.file}")
+        raise UnreadableImage(f"path outside the channel: {location.file}")
     file = os.path.join(root, location.file)
     return file if location.shard is None else (file, location.offset, location.size)
 
 
 def allow_pixels(most: int) -> None:
-    """Sets the size in pixels up to which images are read, in the whole process; 0 leaves PIL's limit."""
+    """Sets the maximum number of pixels of an image, for the whole process; 0 keeps PIL's limit."""
     if most:
-        Image.MAX_IMAGE_PIXELS = most / 2  # type: ignore[assignment]  # PIL refuses more than twice as many
+        Image.MAX_IMAGE_PIXELS = most / 2  # type: ignore[assignment]  # PIL raises an error above twice this value
 
 
 def largest_allowed() -> int:
-    """Size in pixels up to which images are read."""
+    """The maximum number of pixels of an image."""
     return int(2 * (Image.MAX_IMAGE_PIXELS or sys.maxsize))
 
 
@@ -92,18 +92,18 @@ def read_image(
 def read_source(
     source: Source, channels: int = 3, draft: tuple[int, int] | None = None, pixel_range: GivenRange = None
 ) -> Image.Image:
-    """Reads an image: upright, 8 bits a channel, transparent parts on white.
+    """Reads an image: upright, 8 bits per channel, transparent parts on white.
 
     Args:
         source: A path, the bytes of a file, an open file, a part of a shard, or an image that PIL has opened.
         channels: 3 for RGB, 1 for grey.
-        draft: Width and height that are needed. A JPEG is decoded at the smallest of 1/1, 1/2, 1/4 and 1/8 that is at
-            least that large in both, by the decoder itself, which is faster than decoding it whole. An image that PIL
-            has opened already is left as it is.
-        pixel_range: Values that become 0 and 255 in an image of more than 8 bits a channel: see GivenRange.
+        draft: Minimum width and height. A JPEG is decoded at the smallest of 1/1, 1/2, 1/4 and 1/8 of its size that is
+            at least this large, which is faster than decoding it at full size. Ignored for an image that PIL has
+            already opened.
+        pixel_range: Values that become 0 and 255 in an image of more than 8 bits per channel: see GivenRange.
 
     Raises:
-        UnreadableImage: Says why it cannot be read.
+        UnreadableImage: The image is unreadable; the message is the reason.
     """
     image = open_image(source, draft, pixel_range)
     with _reasons():
@@ -111,8 +111,10 @@ def read_source(
 
 
 def open_image(source: Source, draft: tuple[int, int] | None = None, pixel_range: GivenRange = None) -> Image.Image:
-    """Decodes an image and turns it upright, in its own mode, or in 8 bits where PIL has no mode for it; the first of
-    several frames or pages. Arguments and errors are those of read_source."""
+    """Decodes an image and makes it upright, in its own mode, or in 8 bits if PIL has no mode for it.
+
+    If it has more than one frame or page, the first is read. Arguments and errors are those of read_source.
+    """
     content = read_content(source)
     with _reasons():
         if isinstance(content, Image.Image):
@@ -128,13 +130,13 @@ def open_image(source: Source, draft: tuple[int, int] | None = None, pixel_range
         if method is None:
             return image
         upright = image.transpose(method)
-        for key in EXIF_KEYS:  # it would be turned once more by whoever reads it
+        for key in EXIF_KEYS:  # otherwise code that applies the orientation would turn the image again
             upright.info.pop(key, None)
         return upright
 
 
 def _opened(content: bytes) -> Image.Image | None:
-    """The image that PIL opens, its pixels not yet decoded; None for a TIFF that PIL has no mode for."""
+    """Opens an image with PIL without decoding it; None for a TIFF that PIL has no mode for."""
     try:
         return Image.open(io.BytesIO(content))
     except UnidentifiedImageError:
@@ -144,16 +146,16 @@ def _opened(content: bytes) -> Image.Image | None:
 
 
 def _decode(image: Image.Image, content: bytes, draft: tuple[int, int] | None) -> Image.Image:
-    """Decodes an image that PIL has opened from content, also where only the end marker of a JPEG is missing."""
+    """Decodes an image that PIL has opened from content, including JPEGs that only lack the end marker."""
     try:
         return _load(image, draft)
     except OSError as error:
         if image.format not in JPEGS or "truncated" not in str(error):
             raise
-        whole = with_end(content, lambda ended: _load(Image.open(io.BytesIO(ended)), draft))
-        if whole is None:
+        complete = with_end(content, lambda ended: _load(Image.open(io.BytesIO(ended)), draft))
+        if complete is None:
             raise
-        return whole
+        return complete
 
 
 def _load(image: Image.Image, draft: tuple[int, int] | None) -> Image.Image:
@@ -163,8 +165,10 @@ def _load(image: Image.Image, draft: tuple[int, int] | None) -> Image.Image:
 
 
 def deep_values(source: Source) -> tuple[np.ndarray, bool] | None:
-    """The pixels (height, width[, bands]) of an image of more than 8 bits a channel, and whether they are floats; None
-    for any other image. Errors are those of read_source."""
+    """The pixels (height, width[, bands]) of an image of more than 8 bits per channel, and whether they are floats.
+
+    None for other images. Errors are those of read_source.
+    """
     content = read_content(source)
     with _reasons():
         image = content if isinstance(content, Image.Image) else _opened(content)
@@ -179,11 +183,11 @@ def deep_values(source: Source) -> tuple[np.ndarray, bool] | None:
 
 @dataclass(frozen=True)
 class ImageHeader:
-    """What the header of an image says.
+    """The header of an image.
 
     Attributes:
-        size: Width and height in pixels, before turning upright.
-        is_deep: Whether there are more than 8 bits a channel.
+        size: Width and height in pixels, before the image is made upright.
+        is_deep: Whether the image has more than 8 bits per channel.
     """
 
     size: tuple[int, int]
@@ -191,8 +195,7 @@ class ImageHeader:
 
 
 def read_header(source: Source) -> ImageHeader:
-    """Reads the header of an image. Nothing is decoded, and of a file only the header is read. Errors are those of
-    read_source."""
+    """Reads only the header of an image, without decoding pixels. Errors are those of read_source."""
     if isinstance(source, (str, Path)):
         with _reasons_of_files(), open(source, "rb") as file:
             if not os.fstat(file.fileno()).st_size:
@@ -201,7 +204,7 @@ def read_header(source: Source) -> ImageHeader:
                 try:
                     return _header(Image.open(file))
                 except UnidentifiedImageError:
-                    source = Path(source)  # a TIFF that PIL has no mode for, or none
+                    source = Path(source)  # a TIFF that PIL has no mode for, or not an image
     content = read_content(source)
     with _reasons():
         image = content if isinstance(content, Image.Image) else _opened(content)
@@ -217,7 +220,12 @@ def _header(image: Image.Image) -> ImageHeader:
 
 
 def decoding_memory(content: bytes, draft: tuple[int, int] | None = None) -> int:
-    """Upper bound in bytes of the memory in which read_source reads an encoded image, by its header."""
+    """Upper bound of the memory in bytes that read_source uses for an encoded image, computed from its header.
+
+    Args:
+        content: The bytes of the file.
+        draft: As in read_source.
+    """
     if not content:
         raise UnreadableImage("empty file")
     with _reasons():
@@ -236,8 +244,10 @@ def decoding_memory(content: bytes, draft: tuple[int, int] | None = None) -> int
 
 
 def in_channels(image: Image.Image, channels: int = 3, pixel_range: GivenRange = None) -> Image.Image:
-    """Converts a decoded image of any mode to RGB (channels 3) or grey (1). ValueError where PIL has no conversion.
-    pixel_range: as in read_source."""
+    """Converts a decoded image of any mode to RGB (channels 3) or grey (1).
+
+    Arguments are those of read_source. Raises ValueError if PIL cannot convert the mode.
+    """
     mode = MODES[channels]
     if image.mode == mode and "transparency" not in image.info:
         return image
@@ -251,19 +261,19 @@ def in_channels(image: Image.Image, channels: int = 3, pixel_range: GivenRange =
 
 
 def _draft(image: Image.Image, draft: tuple[int, int] | None) -> None:
-    """Configures a JPEG's decoder to decode at a smaller size, at least width and height of draft after turning."""
+    """Configures the decoder of a JPEG to decode at a smaller size, at least `draft` once the image is upright."""
     if draft is not None and image.format in JPEGS:
         sideways = _orientation(image) >= 5
         image.draft(None, (draft[1], draft[0]) if sideways else draft)
 
 
 def _orientation(image: Image.Image) -> int:
-    """EXIF orientation, 1 to 8; 1 where there is none or EXIF is damaged. PIL itself turns a TIFF as it decodes it."""
+    """EXIF orientation, 1 to 8; 1 if it is missing or EXIF is damaged. TIFFs are made upright by PIL itself."""
     if not any(key in image.info for key in EXIF_KEYS):
         return 1
     try:
         orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
-    except Exception:  # PIL's parsers raise anything on damaged EXIF
+    except Exception:  # PIL's parsers raise many kinds of exceptions for damaged EXIF
         return 1
     return orientation if isinstance(orientation, int) else 1
 
@@ -294,20 +304,20 @@ def read_content(source: Source) -> bytes | Image.Image:
 
 @contextmanager
 def _reasons_of_files() -> Iterator[None]:
-    """Raises errors of the file system as UnreadableImage."""
+    """Converts errors of the file system to UnreadableImage."""
     try:
         yield
     except (FileNotFoundError, NotADirectoryError):
         raise UnreadableImage("no such file") from None
     except IsADirectoryError:
-        raise UnreadableImage("a folder, no image") from None
+        raise UnreadableImage("a folder, not an image") from None
     except OSError as error:
         raise UnreadableImage(f"cannot be opened: {error.strerror or error}") from error
 
 
 @contextmanager
 def _reasons() -> Iterator[None]:
-    """Raises errors of PIL as UnreadableImage."""
+    """Converts errors of PIL to UnreadableImage."""
     try:
         yield
     except (UnreadableImage, MemoryError):
@@ -316,8 +326,8 @@ def _reasons() -> Iterator[None]:
         raise UnreadableImage("cannot be identified as an image") from None
     except Image.DecompressionBombError:
         most = int(2 * (Image.MAX_IMAGE_PIXELS or 0))
-        raise UnreadableImage(f"too large: more than {most:,} pixels; --max_pixels takes larger ones") from None
-    except Exception as error:  # PIL's decoders raise anything on damaged files
+        raise UnreadableImage(f"too large: more than {most:,} pixels; --max_pixels raises the limit") from None
+    except Exception as error:  # PIL's decoders raise many kinds of exceptions for damaged files
         text = str(error) or type(error).__name__
         kind = "truncated" if "truncated" in text or isinstance(error, EOFError) else "cannot be decoded"
         raise UnreadableImage(f"{kind}: {text}") from error

@@ -1,5 +1,7 @@
-"""Images of more than 8 bits a channel: reading those that PIL has no mode for (colour PNGs of 16 bits, TIFFs of any
-depth and number of bands), and scaling all of them to 8 bits."""
+"""Images of more than 8 bits per channel ("deep" images), which are scaled to 8 bits.
+
+Also reads those that PIL has no mode for: colour PNGs of 16 bits, TIFFs of any depth and number of bands.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +17,8 @@ from PIL import ExifTags, Image, ImageFile, PngImagePlugin
 from model.images.pixel_range import PixelRange, common_range, eight_bits, pixel_quantiles, to_uint8
 from model.images.tiff import ORIENTATION, is_tiff, read_header, read_pixels
 
-# Values that become 0 and 255 in images of more than 8 bits; (): each image's own extremes, as in models that were
-# trained before there was one range for a data set; None: guessed from the image
+# Values that become 0 and 255 in images of more than 8 bits. (): the extremes of each image, as in models of earlier
+# versions, which had no common range for a data set; None: estimated from the image
 GivenRange = tuple[float, ...] | None
 
 STRIP = 1 << 16  # pixels that are converted in float64 at a time
@@ -29,7 +31,7 @@ class Bands:
     Attributes:
         values: (height, width, bands), 1 or 3 bands of any number type.
         alpha: uint8 (height, width); None for an opaque image.
-        orientation: EXIF's, 1 to 8.
+        orientation: EXIF orientation, 1 to 8.
     """
 
     values: NDArray[Any]
@@ -37,7 +39,7 @@ class Bands:
     orientation: int = 1
 
     def in_8_bits(self, pixel_range: GivenRange) -> Image.Image:
-        """RGB, RGBA or grey in 8 bits."""
+        """The image as RGB, RGBA or grey in 8 bits."""
         values = self.values
         if values.dtype != np.uint8:
             values = eight_bits(values, _range_of(values, pixel_range))
@@ -48,15 +50,15 @@ class Bands:
 
 
 def cut_to_8_bits(image: Image.Image) -> bool:
-    """Whether an opened image has more than 8 bits a channel, of which PIL keeps the upper 8."""
+    """Whether an opened image has more than 8 bits per channel, of which PIL would keep only the upper 8."""
     if not isinstance(image, ImageFile.ImageFile) or not image.tile:
         return False
-    unpacked_as = str(image.tile[0].args)  # of a TIFF a tuple, with its first item like RGB;16L
+    unpacked_as = str(image.tile[0].args)  # for a TIFF a tuple, whose first item is such as RGB;16L
     return image.mode in ("RGB", "RGBA") and image.format in ("PNG", "TIFF") and ";16" in unpacked_as
 
 
 def read_bands(content: bytes) -> Bands:
-    """Reads an encoded TIFF, or a PNG of 16 bits in colour. ValueError says which kinds of TIFF are readable."""
+    """Reads an encoded TIFF or a 16-bit colour PNG. Raises ValueError for kinds of TIFF that are not supported."""
     if is_tiff(content):
         header = read_header(content)
         return Bands(read_pixels(content, header), None, header.tags.get(ORIENTATION, 1))
@@ -68,8 +70,11 @@ def read_bands(content: bytes) -> Bands:
 
 
 def _png_samples(content: bytes) -> NDArray[np.uint16]:
-    """Samples of a PNG of 16 bits, uint16 (height, width, 3 or 4): as big-endian numbers PIL takes their high bytes, as
-    little-endian ones their low bytes."""
+    """The samples of a 16-bit PNG, uint16 (height, width, 3 or 4).
+
+    PIL returns only one byte per sample: the high bytes if it reads them as big-endian numbers, the low bytes if it
+    reads them as little-endian numbers. So the image is decoded twice.
+    """
     halves = []
     for order in "BL":
         image = PngImagePlugin.PngImageFile(io.BytesIO(content))
@@ -79,12 +84,12 @@ def _png_samples(content: bytes) -> NDArray[np.uint16]:
 
 
 def is_deep_mode(image: Image.Image) -> bool:
-    """Whether an image is grey of more than 8 bits."""
+    """Whether an image is grey with more than 8 bits."""
     return image.mode.startswith(("I", "F"))
 
 
 def grey_in_8_bits(image: Image.Image, pixel_range: GivenRange) -> Image.Image:
-    """Converts grey of more than 8 bits a pixel to 8 bits by a range of values: see GivenRange."""
+    """Converts a grey image of more than 8 bits to 8 bits by a range of values: see GivenRange."""
     if pixel_range == ():
         return _by_extremes(image)
     if pixel_range or image.mode.startswith("I;16"):
@@ -98,15 +103,15 @@ def grey_in_8_bits(image: Image.Image, pixel_range: GivenRange) -> Image.Image:
 
 
 def _by_extremes(image: Image.Image) -> Image.Image:
-    """Converts grey of more than 8 bits a pixel to 8 bits, as models that were saved without a range were trained.
+    """Converts a grey image of more than 8 bits to 8 bits, for models that were saved without a pixel range.
 
-    16 bits are scaled by 1/257. 32-bit integers and floats have no agreed range: taken is the first of 0 to 1 (floats),
-    0 to 255 and 0 to 65535 that holds every pixel, otherwise the image's own range.
+    16 bits are scaled by 1/257. 32-bit integers and floats have no standard range: the first of 0 to 1 (floats only),
+    0 to 255 and 0 to 65535 that contains every pixel is used, otherwise the range of the image.
     """
-    ranges: tuple[float, ...] = (65535,)  # their upper ends
+    ranges: tuple[float, ...] = (65535,)  # upper ends
     if not image.mode.startswith("I;16"):
         ranges = (1, 255, 65535) if image.mode == "F" else (255, 65535)
-    # the extremes of the finite pixels
+    # Find the extremes of the finite pixels
     finite = (values[np.isfinite(values)] for _, values in _strips(image))
     extremes = [(values.min(), values.max()) for values in finite if values.size]
     low = float(min((lowest for lowest, _ in extremes), default=0.0))
@@ -122,8 +127,10 @@ def _by_extremes(image: Image.Image) -> Image.Image:
 
 
 def _range_of(values: np.ndarray, pixel_range: GivenRange) -> PixelRange:
-    """The given range; else that of an image by itself. 16 bits are used whole: one image does not show how many bits
-    the others have."""
+    """The pixel range, estimated from the image if it is not given.
+
+    For 16 bits it is always the full range: a single image does not show how many of the bits the others use.
+    """
     if pixel_range:
         return pixel_range[0], pixel_range[1]
     if values.dtype == np.uint16:
@@ -132,8 +139,10 @@ def _range_of(values: np.ndarray, pixel_range: GivenRange) -> PixelRange:
 
 
 def _strips(image: Image.Image) -> Iterator[tuple[int, np.ndarray]]:
-    """Yields strips of rows as float64 (rows, width), each with the number of its first row. A whole image in float64
-    would take two to four times its memory."""
+    """Yields strips of an image as float64 (rows, width), each with the number of its first row.
+
+    Converting the whole image to float64 would need two to four times its memory.
+    """
     rows = max(1, STRIP // max(1, image.width))
     for upper in range(0, image.height, rows):
         lower = min(upper + rows, image.height)

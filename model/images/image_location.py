@@ -1,4 +1,4 @@
-"""Where the bytes of one image lie in a channel: a file of its own, or a byte range of a shard (a tar file)."""
+"""ImageLocation: an image's file in a channel, or its byte range in a shard (a tar file)."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ class ImageLocation:
 
     Attributes:
         path: Name of the image, relative to the channel, with `/`.
-        shard: File, relative to the channel, that holds the image's bytes; None where the image is the file `path`.
+        shard: Shard, relative to the channel, that contains the image; None if the image is the file `path`.
         offset: First byte of the image in the shard.
-        size: Bytes of the image in the shard, -1 where it is a file of its own.
+        size: Size of the image in the shard in bytes; -1 if it is not in a shard.
     """
 
     path: str

@@ -1,5 +1,7 @@
-"""Inputs: what a network reads of some images, as numpy arrays by name, which all code between the input pipeline and
-the network passes on unopened."""
+"""Inputs: the arrays that a network reads for some images, by name.
+
+All code between the input pipeline and the network passes them on without looking inside.
+"""
 
 from __future__ import annotations
 
@@ -17,20 +19,20 @@ PIXELS = "pixels"
 class Inputs:
     """Arrays by name, one entry per image on their first axis.
 
-    `pixels` is uint8 (N, height, width, channels). An input pipeline may add further arrays: the network's forward gets
-    each by its name. One image, as the pipeline makes it, has its views on the first axis; `stack` adds the axis of
-    the images before it, and `by_view` merges the two for the network.
+    `pixels` is uint8 (N, height, width, channels). An input pipeline may add more arrays; the network's forward gets
+    each as an argument of the same name. The pipeline makes the inputs of a single image, with its views on the first
+    axis. `stack` adds a first axis for images, and `by_view` merges both axes for the network.
     """
 
     arrays: Mapping[str, NDArray[Any]]
 
     @classmethod
     def stack(cls, images: Sequence[Inputs]) -> Inputs:
-        """The inputs of several images, (N, views, ...), from those of each, (views, ...)."""
+        """Stacks the inputs of single images, (views, ...), into (N, views, ...)."""
         return cls({name: np.stack([image.arrays[name] for image in images]) for name in images[0].arrays})
 
     def by_view(self) -> Inputs:
-        """(N, views, ...) as (N * views, ...)."""
+        """Reshapes (N, views, ...) to (N * views, ...)."""
         return Inputs({name: array.reshape(-1, *array.shape[2:]) for name, array in self.arrays.items()})
 
     def take(self, rows: NDArray[Any]) -> Inputs:
@@ -42,5 +44,5 @@ class Inputs:
 
     @property
     def nbytes(self) -> int:
-        """Size of the arrays in bytes."""
+        """Total size of the arrays in bytes."""
         return sum(array.nbytes for array in self.arrays.values())

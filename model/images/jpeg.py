@@ -1,4 +1,4 @@
-"""JPEGs whose end marker is missing, of which every pixel may be there all the same."""
+"""Decodes JPEGs that have all pixels and only lack the end marker."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ import numpy as np
 from PIL import Image
 
 END = b"\xff\xd9"
-# Bytes that stand in for what may be missing: where they decode to different pixels, something is missing
+# Bytes appended in place of data that may be missing: if they change the pixels, data is missing
 FILLERS = (b"\x00" * 64, b"\xa5\x5a" * 32)
 RESTART = re.compile(b"\xff([\xd0-\xd7])")
-SCAN = re.compile(b"\xff\xda\x00.([\x01-\x04])", re.S)  # a start of scan, and its number of components
+SCAN = re.compile(b"\xff\xda\x00.([\x01-\x04])", re.S)  # start of a scan, and its number of components
 PROGRESSIVE = re.compile(b"\xff\xc2\x00", re.S)
 LAST_COEFFICIENT = 63
 
 
 def with_end(content: bytes, decode: Callable[[bytes], Image.Image]) -> Image.Image | None:
-    """Decodes a JPEG that lacks its end marker; None where pixels are missing too.
+    """Decodes a JPEG that lacks its end marker; None if pixels are missing too.
 
-    libjpeg fills with grey what it does not find, and does not say so. Thus the image is decoded with different bytes
-    behind its data: they change the pixels if, and only if, the decoder still needs data there.
+    libjpeg fills missing pixels with grey without an error. Thus the image is decoded with different bytes after its
+    data: they change the pixels if and only if the decoder still needs data there.
 
     Args:
         content: The bytes of the file.
-        decode: Decodes bytes; raises OSError if it cannot.
+        decode: Decodes bytes; raises OSError if they are invalid.
     """
     data = content.removesuffix(b"\xff")
     if PROGRESSIVE.search(data) and not _has_all_scans(data):
         return None
     endings = list(FILLERS)
-    # after the last of an interval's blocks the decoder looks for a restart marker before it reads on
+    # After the last block of an interval, the decoder looks for a restart marker before it reads on
     if restarts := RESTART.findall(data):
         following = 0xD0 + (restarts[-1][0] - 0xD0 + 1) % 8
         endings += [bytes((0xFF, following)) + filler for filler in FILLERS]
@@ -46,10 +46,10 @@ def with_end(content: bytes, decode: Callable[[bytes], Image.Image]) -> Image.Im
 
 
 def _has_all_scans(data: bytes) -> bool:
-    """Whether the scans of a progressive JPEG hold every coefficient of each component to its last bit.
+    """Whether the scans of a progressive JPEG contain all bits of every coefficient of each component.
 
-    ITU-T T.81, B.2.3: after the components the header of a scan has the first and the last coefficient, and the bits
-    of the successive approximation, of which the lower four are 0 in a component's last scan.
+    ITU-T T.81, B.2.3: after the components, the header of a scan has the first and the last coefficient, and a byte
+    for the successive approximation, whose lower four bits are 0 in the last scan of a component.
     """
     complete: dict[int, set[int]] = {}
     for match in SCAN.finditer(data):

@@ -1,4 +1,4 @@
-"""The input pipeline that is saved with a model and used by training, inference and serving alike."""
+"""InputPipeline: the input pipeline that is saved with a model and used by training, inference and serving."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ class InputPipeline:
 
     @property
     def channels(self) -> int:
-        """Channels that images are decoded to: 3 for RGB, 1 for grey."""
+        """Number of channels to decode images to: 3 for RGB, 1 for grey."""
         return self.preprocessing.channels
 
     @property
     def draft(self) -> tuple[int, int]:
-        """Minimal width and height at which a JPEG has to be decoded."""
+        """Minimum width and height at which a JPEG must be decoded."""
         return self.preprocessing.draft
 
     @property
     def pixel_range(self) -> tuple[float, ...]:
-        """Values that become 0 and 255 in images of more than 8 bits a channel."""
+        """Pixel values that become 0 and 255 in images of more than 8 bits per channel."""
         return self.preprocessing.pixel_range
 
     def inputs(self, pixels: Sequence[NDArray[np.uint8]]) -> Inputs:
@@ -48,5 +48,5 @@ class InputPipeline:
 
     @classmethod
     def from_dict(cls, saved: Mapping[str, Any]) -> InputPipeline:
-        """The inverse of to_dict. InputError names each invalid field."""
+        """The inverse of to_dict. Raises InputError that lists the invalid fields."""
         return cls(Preprocessing.from_dict(saved))

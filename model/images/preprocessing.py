@@ -1,5 +1,7 @@
-"""Preprocessing: from a decoded image to the network's input size, and the constants of its normalisation. Imports no
-torch: model.network.tensors normalises."""
+"""Preprocessing: fits a decoded image to the network's input size, and has the constants of normalisation.
+
+Imports no torch; model.network.tensors normalises.
+"""
 
 from __future__ import annotations
 
@@ -23,19 +25,19 @@ Box = tuple[float, float, float, float]  # left, upper, right, lower, in pixels 
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """Fits images to the network's input size; says how they are normalised.
+    """Fits images to the network's input size, and has the constants of normalisation.
 
     Attributes:
         height: Height of the network's input in pixels.
-        width: Its width.
+        width: Width of the network's input in pixels.
         channels: 3 for RGB, 1 for grey.
-        fit: What happens to an image of another aspect ratio: crop (its middle is cut out), stretch or pad.
-        crop_pct: Share of the sides of the fitted part that is taken, from its middle.
+        fit: How to fit an image of another aspect ratio: crop (cut out its centre), stretch or pad.
+        crop_pct: Share of the height and width of the fitted image that is kept, at its centre.
         interpolation: A key of RESAMPLING.
-        mean: Per channel, of pixels from 0 to 1; empty where each image is normalised by its own mean and std.
-        std: Likewise.
-        pixel_range: Values that become 0 and 255 in images of more than 8 bits a channel; empty where the training data
-            had none, or the model was saved by an earlier version: each such image by its own extremes.
+        mean: Mean per channel, for pixels from 0 to 1; empty: each image is normalised by its own mean and std.
+        std: Standard deviation per channel; empty like mean.
+        pixel_range: Values that become 0 and 255 in images of more than 8 bits per channel. Empty if the training data
+            had no such images or the model was saved by an earlier version: each image is scaled by its own extremes.
     """
 
     height: int
@@ -50,18 +52,20 @@ class Preprocessing:
 
     @property
     def draft(self) -> tuple[int, int]:
-        """Minimal width and height at which a JPEG has to be decoded."""
+        """Minimum width and height at which a JPEG must be decoded."""
         return round(self.width / self.crop_pct), round(self.height / self.crop_pct)
 
     def box(self, width: int, height: int, zoom: float = 1.0, right: float = 0.5, down: float = 0.5) -> Box:
-        """The part of an image that becomes the network's input, by fit and crop_pct. It may reach outside for `pad`.
+        """The part of an image that becomes the network's input, by fit and crop_pct.
+
+        With fit `pad` it may be larger than the image.
 
         Args:
             width: Width of the image in pixels.
-            height: Its height.
-            zoom: Share of that part's sides that a view takes.
-            right: Position of the view in that part, from 0 (left) to 1 (right).
-            down: From 0 (top) to 1 (bottom).
+            height: Height of the image in pixels.
+            zoom: Share of the part's height and width that a view uses.
+            right: Position of the view in the part, from 0 (left) to 1 (right).
+            down: Position of the view in the part, from 0 (top) to 1 (bottom).
         """
         whole_left, whole_upper, whole_right, whole_lower = self.whole_box(width, height)
         box_width, box_height = (whole_right - whole_left) * self.crop_pct, (whole_lower - whole_upper) * self.crop_pct
@@ -70,7 +74,7 @@ class Preprocessing:
         return left, upper, left + box_width * zoom, upper + box_height * zoom
 
     def whole_box(self, width: int, height: int) -> Box:
-        """The box by `fit` alone, before crop_pct: what random crops are cut from."""
+        """The box by `fit` alone, without crop_pct. Random crops are cut from it."""
         box_width, box_height = float(width), float(height)
         if self.fit != "stretch":
             scale = (min if self.fit == "crop" else max)(width / self.width, height / self.height)
@@ -83,11 +87,11 @@ class Preprocessing:
 
         Args:
             image: A decoded image in the mode of `channels`.
-            box: The part to take; by default that of `box`. Outside the image it is filled with the mean colour.
+            box: The part to use; default: that of `box`. Outside the image it is filled with the mean colour.
         """
         box = box or self.box(*image.size)
         if box[0] < 0 or box[1] < 0 or box[2] > image.width or box[3] > image.height:
-            # pad: paste the image on a canvas that holds the box
+            # pad: paste the image on a canvas that contains the box
             left, upper = math.floor(min(box[0], 0)), math.floor(min(box[1], 0))
             right, lower = math.ceil(max(box[2], image.width)), math.ceil(max(box[3], image.height))
             canvas = Image.new(image.mode, (right - left, lower - upper), self.fill(image.mode))
@@ -96,11 +100,11 @@ class Preprocessing:
         size = (self.width, self.height)
         if image.size == size and box == (0, 0, *size):
             return image
-        box = (box[0], box[1], min(box[2], image.width), min(box[3], image.height))  # float noise
+        box = (box[0], box[1], min(box[2], image.width), min(box[3], image.height))  # rounding errors of floats
         return image.resize(size, RESAMPLING[self.interpolation], box=box)
 
     def fill(self, mode: str = "RGB") -> int | tuple[int, ...]:
-        """The mean colour, from 0 to 255, in PIL's form; normalisation maps it to 0."""
+        """The mean colour, from 0 to 255, as PIL expects it. Normalisation maps it to 0."""
         mean = self.mean or (0.5,) * self.channels
         colour = tuple(round(255 * value) for value in mean)
         return colour[0] if mode == "L" else colour
@@ -110,7 +114,7 @@ class Preprocessing:
         return np.array(image, dtype=np.uint8).reshape(self.height, self.width, self.channels)
 
     def to_dict(self) -> dict[str, Any]:
-        """The content of preprocessing.json. An empty pixel_range is left out, as in files of earlier versions."""
+        """The content of preprocessing.json. An empty pixel_range is omitted, as in files of earlier versions."""
         values = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
         if not self.pixel_range:
             del values["pixel_range"]
@@ -118,21 +122,20 @@ class Preprocessing:
 
     @classmethod
     def from_dict(cls, saved: Mapping[str, Any]) -> Preprocessing:
-        """The inverse of to_dict. InputError if the content is not a preprocessing, with each invalid field, its value
-        and what was expected."""
+        """The inverse of to_dict. Raises InputError that lists each invalid field with its value."""
         try:
             values: dict[str, Any] = {
                 key: tuple(value) if isinstance(value, list) else value for key, value in saved.items()
             }
             loaded = cls(**values)
         except (TypeError, AttributeError) as error:
-            raise InputError(f"not a preprocessing: {error}") from None
+            raise InputError(f"invalid preprocessing: {error}") from None
         if problems := list(loaded._problems()):
-            raise InputError(f"not a preprocessing: {'; '.join(problems)}")
+            raise InputError(f"invalid preprocessing: {'; '.join(problems)}")
         return loaded
 
     def _problems(self) -> Iterator[str]:
-        """Sentences about invalid fields."""
+        """Yields a sentence for each invalid field."""
         for name, known in (("channels", MODES), ("fit", FITS), ("interpolation", RESAMPLING)):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, (str, int)) or value not in known:
@@ -141,19 +144,19 @@ class Preprocessing:
         for name in ("height", "width"):
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-                yield f"{name} = {value!r}, expected pixels, 1 or more"
+                yield f"{name} = {value!r}, expected a whole number of pixels, at least 1"
         if not (_is_number(self.crop_pct) and 0 < self.crop_pct <= 1):
             yield f"crop_pct = {self.crop_pct!r}, expected a number above 0 and at most 1"
         for name, low, expected in (("mean", -math.inf, "numbers"), ("std", 0.0, "numbers above 0")):
             value = getattr(self, name)
             valid = isinstance(value, tuple) and all(_is_number(number) and number > low for number in value)
             if not valid or len(value) not in (0, self.channels) or len(value) != _length(self.mean):
-                yield f"{name} = {value!r}, expected {expected}, one a channel, or none for mean and std"
+                yield f"{name} = {value!r}, expected {expected}, one per channel, or mean and std both empty"
         bounds = self.pixel_range
         if not isinstance(bounds, tuple) or (
             bounds and not (len(bounds) == 2 and all(map(_is_number, bounds)) and bounds[0] < bounds[1])
         ):
-            yield f"pixel_range = {bounds!r}, expected two numbers that rise, or none"
+            yield f"pixel_range = {bounds!r}, expected two increasing numbers, or none"
 
 
 def _is_number(value: object) -> bool:

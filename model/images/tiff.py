@@ -1,7 +1,7 @@
 """Reads TIFFs that Pillow has no mode for: floats of 16 and 64 bits, colour of more than 8 bits, any number of bands.
 
-TIFF Revision 6.0 (Adobe, 1992) has the tags; Adobe Photoshop TIFF Technical Note 3 the predictor of floats. Pillow's
-own decoder decompresses: it is given the same strips or tiles as an 8-bit image whose rows are the bytes of the rows.
+The tags are defined in TIFF Revision 6.0 (Adobe, 1992), the predictor of floats in Adobe Photoshop TIFF Technical
+Note 3. Pillow decompresses: it gets the same strips or tiles as an 8-bit image whose pixels are the bytes of the rows.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, FILL_ORDER = 256, 257, 258, 259, 
 STRIP_OFFSETS, ORIENTATION, BANDS, ROWS_PER_STRIP, STRIP_SIZES, PLANAR = 273, 274, 277, 278, 279, 284
 PREDICTOR, TILE_WIDTH, TILE_HEIGHT, TILE_OFFSETS, TILE_SIZES, SAMPLE_FORMAT = 317, 322, 323, 324, 325, 339
 
-SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0")  # the last of BigTIFF; Pillow reads none that is big-endian
-KINDS = {1: "u", 2: "i", 3: "f"}  # NumPy's, by sample format
+SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0")  # the last is BigTIFF, which Pillow only reads in little-endian order
+KINDS = {1: "u", 2: "i", 3: "f"}  # NumPy's kind by sample format
 COMPRESSIONS = {1, 5, 8, 32773, 32946, 34925, 50000}  # none, LZW, deflate, PackBits, deflate, LZMA, Zstandard
 READABLE = (
-    "readable are integers of 8, 16 and 32 bits and floats of 16, 32 and 64 bits, uncompressed or by LZW, deflate, "
-    "PackBits, LZMA or Zstandard"
+    "supported are integers of 8, 16 and 32 bits and floats of 16, 32 and 64 bits, uncompressed or compressed with "
+    "LZW, deflate, PackBits, LZMA or Zstandard"
 )
 
 
 @dataclass(frozen=True)
 class TiffHeader:
-    """What the first directory of a TIFF says.
+    """The first directory of a TIFF.
 
     Attributes:
         tags: Values by tag.
-        width, height: In pixels.
-        bands: Samples of a pixel.
-        dtype: Of a sample, in the byte order of the file.
+        width, height: Size in pixels.
+        bands: Number of samples per pixel.
+        dtype: Type of a sample, in the byte order of the file.
     """
 
     tags: dict[int, Any]
@@ -51,17 +51,17 @@ class TiffHeader:
 
     @property
     def read_bands(self) -> int:
-        """How many bands are read: of more than three the first three, of two the first."""
+        """Number of bands to read: the first three if there are at least three, otherwise the first."""
         return 3 if self.bands >= 3 else 1
 
 
 def is_tiff(content: bytes) -> bool:
-    """Whether the bytes begin as a TIFF does."""
+    """Whether the bytes begin with the signature of a TIFF."""
     return content[:4] in SIGNATURES
 
 
 def read_header(content: bytes) -> TiffHeader:
-    """Reads the header of a TIFF. ValueError says what is not readable."""
+    """Reads the header of a TIFF. Raises ValueError if its format is not supported."""
     file = io.BytesIO(content)
     directory = TiffImagePlugin.ImageFileDirectory_v2(content[: 16 if content[2:3] == b"+" else 8])
     file.seek(directory.next)
@@ -94,7 +94,7 @@ def read_pixels(content: bytes, header: TiffHeader) -> NDArray[Any]:
     if tags.get(PLANAR, 1) == 1:
         pixels = _plane(content, header, offsets, sizes, header.bands)[..., : header.read_bands]
     else:
-        # the bands one after the other, each with its own strips or tiles
+        # The bands are stored one after the other, each in its own strips or tiles
         each = len(offsets) // header.bands
         parts = [slice(band * each, (band + 1) * each) for band in range(header.read_bands)]
         pixels = np.concatenate([_plane(content, header, offsets[part], sizes[part], 1) for part in parts], axis=2)
@@ -105,7 +105,7 @@ def _plane(
     content: bytes, header: TiffHeader, offsets: tuple[int, ...], sizes: tuple[int, ...], bands: int
 ) -> NDArray[Any]:
     """The pixels (height, width, bands) of these strips or tiles."""
-    # predictors restart at each strip's or tile's left edge; tiles may reach beyond the right edge
+    # Predictors restart at the left edge of each strip or tile; tiles may exceed the right edge of the image
     block = header.tags.get(TILE_WIDTH, header.width)
     blocks = -(-header.width // block)
     item = header.dtype.itemsize
@@ -118,7 +118,7 @@ def _plane(
         native = samples.dtype.newbyteorder("=")
         differences = samples.reshape(header.height, blocks, block, bands).astype(native)
         values = np.cumsum(differences, axis=2, dtype=native).view(header.dtype.newbyteorder("="))
-    elif predictor == 3:  # differences of bytes, whose planes lie one after the other, the most significant first
+    elif predictor == 3:  # differences of bytes, stored as one plane per byte, the most significant first
         differences = by_block.reshape(header.height, blocks, block * item, bands)
         planes = np.cumsum(differences, axis=2, dtype=np.uint8).reshape(header.height, blocks, item, block * bands)
         values = np.ascontiguousarray(planes.swapaxes(2, 3)).view(header.dtype.newbyteorder(">"))

@@ -1,9 +1,8 @@
-"""Test-time augmentation: views of an image, fixed ones whose probabilities are averaged or random ones that vote."""
+"""Test-time augmentation: fixed views of an image, whose probabilities are averaged, or random views, which vote."""
 
 from __future__ import annotations
 
 import random
-import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -24,9 +23,9 @@ class View:
     """One view of an image.
 
     Attributes:
-        zoom: Share of the sides that is kept.
-        right: Position of the cut, from 0 (left) to 1 (right).
-        down: From 0 (top) to 1 (bottom).
+        zoom: Share of the height and width that is kept.
+        right: Position of the crop, from 0 (left) to 1 (right).
+        down: Position of the crop, from 0 (top) to 1 (bottom).
         flip: Whether left and right are swapped.
     """
 
@@ -35,17 +34,9 @@ class View:
     down: float = 0.5
     flip: bool = False
 
-    def __str__(self) -> str:
-        if self == UNTOUCHED:
-            return "as it is"
-        positions = {(0.5, 0.5): "middle", (0.0, 0.0): "upper left", (1.0, 1.0): "lower right"}
-        positions |= {(1.0, 0.0): "upper right", (0.0, 1.0): "lower left"}
-        cut = f"{self.zoom:.0%} {positions.get((self.right, self.down), '')}".strip() if self.zoom < 1 else ""
-        return ", ".join(part for part in (cut, "flipped" if self.flip else "") if part)
-
 
 UNTOUCHED = View()
-# Views and mirrored views in turn. Smaller crops lose more than they gain on faces that fill the image.
+# Views and mirrored views alternate. Smaller crops lower the score for faces that fill the image.
 FIXED: tuple[View, ...] = (
     UNTOUCHED,
     View(flip=True),
@@ -71,9 +62,10 @@ class Views:
     """Makes the views of images and combines their probabilities. The first view is always the untouched image.
 
     Attributes:
-        pipeline: Makes the network's inputs of the views.
-        number: Views of each image.
-        fixed: True for the first `number` of FIXED; False for random views, drawn from the seed and the image's row.
+        pipeline: Makes the network's inputs from the views.
+        number: Number of views per image.
+        fixed: True for the first `number` views of FIXED; False for random views, which depend on the seed and the
+            image's row.
         seed: Seed of the random views.
     """
 
@@ -85,22 +77,23 @@ class Views:
     def __post_init__(self) -> None:
         if self.fixed and self.number > len(FIXED):
             raise InputError(
-                f"num_tta {self.number}: there are {len(FIXED)} fixed views; --tta_mode vote draws any number"
+                f"num_tta {self.number}: there are only {len(FIXED)} fixed views; --tta_mode vote draws any number of "
+                "random views"
             )
 
     @property
     def channels(self) -> int:
-        """Channels that images are decoded to."""
+        """Number of channels to decode images to."""
         return self.pipeline.channels
 
     @property
     def pixel_range(self) -> tuple[float, ...]:
-        """Values that become 0 and 255 in images of more than 8 bits a channel."""
+        """Pixel values that become 0 and 255 in images of more than 8 bits per channel."""
         return self.pipeline.pixel_range
 
     @property
     def draft(self) -> tuple[int, int]:
-        """Minimal width and height at which a JPEG has to be decoded, so that no view is enlarged."""
+        """Minimum width and height at which a JPEG must be decoded so that no view is enlarged."""
         width, height = self.pipeline.draft
         zoom = min((view.zoom for view in FIXED[: self.number]), default=1.0) if self.fixed else SMALLEST_ZOOM
         zoom = zoom if self.number > 1 else 1.0
@@ -118,7 +111,7 @@ class Views:
         return views
 
     def __call__(self, image: Image.Image, row: int) -> Inputs:
-        """The inputs of a decoded image, (number, ...). row: seeds random views."""
+        """The inputs of a decoded image, (number, ...). row: seed of random views."""
         preprocessing = self.pipeline.preprocessing
         unflipped: dict[View, NDArray[np.uint8]] = {}  # a view and its mirror image are resized once
         pixels = []
@@ -135,7 +128,7 @@ class Views:
 
         Args:
             probabilities: float32 (N, number, classes).
-            decision: Decides what a random view votes for.
+            decision: Chooses the class that a random view votes for.
 
         Returns:
             float32 (N, classes), the mean over the views; for random views the share of votes.
@@ -144,11 +137,10 @@ class Views:
 
 
 def mean_over_views(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The mean float32 (N, C) over the second axis of (N, views, C), to the last digit that of torch.mean on a CPU of
-    x86, by which earlier versions averaged views.
+    """The mean over the second axis of float32 (N, views, C), float32 (N, C).
 
-    Its order of summation depends on the column: the blocks of columns that fill its vector registers are summed in
-    order of the views, the columns that are left in four interleaved partial sums.
+    It is bit-identical to torch.mean on an x86 CPU, which earlier versions used. torch.mean sums the views in order for
+    blocks of columns that fill a vector register, and in four interleaved partial sums for the remaining columns.
     """
     views, columns = values.shape[1:]
     block = 4 if columns < 8 else 32
@@ -170,9 +162,3 @@ def _sum_in_order(values: NDArray[np.float32]) -> NDArray[np.float32]:
     for view in range(values.shape[1]):
         total += values[:, view]
     return total
-
-
-def fixed_views_text() -> str:
-    """The fixed views in their order, as text for --help."""
-    text = "; ".join(f"{number} {view}" for number, view in enumerate(FIXED, 1))
-    return textwrap.fill(text, 110, initial_indent="    ", subsequent_indent="    ")

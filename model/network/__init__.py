@@ -1,6 +1,6 @@
-"""The network: a timm backbone with one or several classifiers on it.
+"""The network: a timm backbone with one or several classifiers.
 
-backbone (timm's networks, their names and preprocessing), network (the module), tensors (what its forward takes), heads
-(what its outputs mean, without torch), probabilities (of its outputs as tensors), freezing (parameters that are not
-trained).
+backbone: timm's networks, their names and preprocessing; network: the module; tensors: inputs of its forward; heads:
+what its outputs mean, without torch; probabilities: joint probabilities from its outputs; freezing: parameters that
+are not trained.
 """

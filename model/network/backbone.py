@@ -1,4 +1,4 @@
-"""timm backbones: their names, the preprocessing that their weights expect, creating them with or without weights."""
+"""timm backbones: names, the preprocessing that their weights expect, creation with or without pretrained weights."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ log = logging.getLogger("rarebird")
 
 
 def backbone_name(name: str) -> str:
-    """timm's name of a backbone, from any letter case or another system's name. InputError names the nearest."""
+    """Resolves a backbone's name, in any letter case or as in another system, to timm's. Raises InputError with the
+    nearest name if there is none."""
     known = timm.list_models()
     plain = name.lower().replace("-", "_")
     for candidate in (name, plain, BACKBONES.get(plain, plain)):
@@ -30,14 +31,16 @@ def backbone_name(name: str) -> str:
         if dot and candidate not in tagged:
             tags = listing(tagged) or "no pretrained weights"
             raise InputError(
-                f"model {name!r}: timm {timm.__version__} has {tags} of it{did_you_mean(candidate, tagged)}"
+                f"model {name!r}: there is no such tag; timm {timm.__version__} has {tags} for {architecture}"
+                f"{did_you_mean(candidate, tagged)}"
             )
         return candidate
     raise InputError(f"model {name!r}: timm {timm.__version__} has no such backbone{did_you_mean(name, known)}")
 
 
 def make_preprocessing(settings: TrainSettings) -> Preprocessing:
-    """Preprocessing as set; size and normalisation that are not set are those of the backbone's pretrained weights."""
+    """The preprocessing that the settings define. Size and normalisation default to those of the backbone's pretrained
+    weights."""
     config = timm.get_pretrained_cfg(backbone_name(settings.model), allow_unregistered=False)
     size = settings.input_size or list(config.input_size[1:] if config else (224, 224))
     height, width = size if len(size) == 2 else size * 2
@@ -69,14 +72,15 @@ def make_backbone(
     """Creates a timm backbone without its classifier.
 
     Args:
-        name: Any name that backbone_name takes.
-        preprocessing: Gives the channels and the size of its input.
-        drop_path: Rate of stochastic depth; 0 leaves timm's default.
-        pretrained: Whether to fetch timm's pretrained weights, where they are not cached.
+        name: Any name that backbone_name accepts.
+        preprocessing: Channels and size of its input.
+        drop_path: Rate of stochastic depth; 0 for timm's default.
+        pretrained: Whether to load timm's pretrained weights, which are downloaded if they are not cached.
         model_args: Further arguments of timm.create_model.
 
     Raises:
-        InputError: timm cannot create it so, or its weights cannot be fetched; the message names the alternatives.
+        InputError: If timm cannot create it with these arguments, or its weights cannot be downloaded. The message
+            says what to do instead.
     """
     name = backbone_name(name)
     arguments = _timm_arguments(name, preprocessing, model_args)
@@ -84,26 +88,26 @@ def make_backbone(
         arguments["drop_path_rate"] = drop_path
     try:
         backbone = timm.create_model(name, pretrained=False, **arguments)
-        # an input that is too small shows only in a forward pass
+        # whether the input is too small shows only in a forward pass
         with torch.inference_mode():
             backbone.eval()(torch.zeros(1, preprocessing.channels, preprocessing.height, preprocessing.width))
     except (TypeError, AssertionError, RuntimeError) as error:
         size = f"{preprocessing.height}x{preprocessing.width}"
-        raise InputError(f"model {name!r} cannot be made for {size} pixels: {error}") from None
+        raise InputError(f"model {name!r} cannot be created for an input of {size} pixels: {error}") from None
     if not pretrained:
         return backbone
-    alternatives = "begin with a file (--weights FILE) or with random weights (--pretrained false)"
+    alternatives = "start from a file (--weights FILE) or from random weights (--pretrained false)"
     config = timm.get_pretrained_cfg(name, allow_unregistered=False)
     if config is None or not config.has_weights:
         raise InputError(f"model {name!r}: timm has no pretrained weights for it; {alternatives}")
-    log.info("fetching timm's pretrained weights of %s, where they are not cached", name)
-    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # its retries; the error raised below has the reason
+    log.info("loading timm's pretrained weights of %s; they are downloaded if they are not cached", name)
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # hides its retries; the error below has the reason
     try:
         return timm.create_model(name, pretrained=True, **arguments)
     except Exception as error:  # urllib, huggingface_hub, httpx and os errors, by version
         reason = " ".join(str(error).split())[:200]
         raise InputError(
-            f"the pretrained weights of {name} cannot be fetched ({type(error).__name__}: {reason}); {alternatives}"
+            f"the pretrained weights of {name} cannot be downloaded ({type(error).__name__}: {reason}); {alternatives}"
         ) from None
 
 
@@ -113,28 +117,28 @@ def convert_weights(
     weights: Mapping[str, torch.Tensor],
     model_args: Mapping[str, Any] | None = None,
 ) -> dict[str, torch.Tensor] | None:
-    """Converts weights with timm's checkpoint filter of the backbone: original names (DINOv2, CLIP, SigLIP in
+    """Converts weights with timm's checkpoint filter for the backbone: original names (DINOv2, CLIP, SigLIP in
     open_clip's files) to timm's, and position embeddings and patches to the input size.
 
     Args:
-        name: Any name that backbone_name takes.
-        preprocessing: Gives the channels and the size of the backbone's input.
+        name: Any name that backbone_name accepts.
+        preprocessing: Channels and size of the backbone's input.
         weights: Tensors by name.
         model_args: Further arguments of timm.create_model.
 
     Returns:
-        State of a backbone as of make_backbone; None if the weights are not of this backbone.
+        The state_dict of a backbone made by make_backbone; None if the weights do not belong to this backbone.
     """
     name = backbone_name(name)
     arguments = _timm_arguments(name, preprocessing, model_args)
-    # timm filters and loads these tensors as it does a file of its own; with num_classes 0 on both sides it is strict
-    # CLIP's projection to the space of its texts is a classifier to timm's filter, which a backbone has not
+    # timm filters and loads these tensors like a file of its own; it is strict, as num_classes is 0 on both sides.
+    # timm's filter makes a classifier of CLIP's projection to the space of texts, but a backbone has no classifier
     tensors = {key: value for key, value in weights.items() if key != "visual.proj"}
     overlay: dict[str, Any] = {"state_dict": tensors, "num_classes": 0, "custom_load": False}
     if preprocessing.channels not in (1, 3):
         overlay["input_size"] = (preprocessing.channels, preprocessing.height, preprocessing.width)
     try:
-        with torch.random.fork_rng(devices=[]):  # the weights that it begins with are replaced
+        with torch.random.fork_rng(devices=[]):  # its random initial weights are replaced anyway
             backbone = timm.create_model(name, pretrained=True, pretrained_cfg_overlay=overlay, **arguments)
     except (RuntimeError, AssertionError, AttributeError, KeyError, TypeError, ValueError) as error:
         log.debug("timm cannot convert the weights: %s", error)
@@ -143,7 +147,7 @@ def convert_weights(
 
 
 def _timm_arguments(name: str, preprocessing: Preprocessing, model_args: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Arguments of timm.create_model for a backbone without classifier. name: as of backbone_name."""
+    """Arguments of timm.create_model for a backbone without classifier. name: timm's name, from backbone_name."""
     arguments: dict[str, Any] = {**(model_args or {}), "num_classes": 0, "in_chans": preprocessing.channels}
     config = timm.get_pretrained_cfg(name, allow_unregistered=False)
     if config is not None and config.fixed_input_size:

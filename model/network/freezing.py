@@ -1,4 +1,4 @@
-"""Freezing: which parameters are not trained, and batch norms that keep their statistics."""
+"""Freezing: parameters that are not trained, and batch norms with fixed statistics."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from model.network.network import Network
 
 
 def freeze(network: Network, parts: Sequence[str]) -> None:
-    """Stops the training of parts of the backbone.
+    """Freezes parts of the backbone, so that they are not trained.
 
     Args:
         network: The network, changed in place.
-        parts: `backbone` for all of it, or beginnings of its parameter names.
+        parts: `backbone` for the whole backbone, or prefixes of its parameter names.
 
     Raises:
-        InputError: No parameter's name begins with a part.
+        InputError: If no parameter's name starts with one of the parts.
     """
     for part in parts:
         frozen = 0
@@ -29,7 +29,7 @@ def freeze(network: Network, parts: Sequence[str]) -> None:
         if not frozen:
             blocks = sorted({name.split(".")[0] for name, _ in network.backbone.named_parameters()})
             raise InputError(
-                f"freeze: the backbone has no {part!r}, it has {listing(blocks)}{did_you_mean(part, blocks)}"
+                f"freeze: the backbone has no part {part!r}; it has {listing(blocks)}{did_you_mean(part, blocks)}"
             )
 
 
@@ -40,7 +40,7 @@ def unfreeze(network: Network) -> None:
 
 
 def fix_norm(network: nn.Module) -> None:
-    """Makes batch norms use their saved statistics during training. To be called after each network.train()."""
+    """Makes batch norms use their saved statistics in training. Call it after each network.train()."""
     for module in network.modules():
         if isinstance(module, nn.modules.batchnorm._BatchNorm):
             module.eval()

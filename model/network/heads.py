@@ -1,6 +1,6 @@
-"""Heads: how a network's logits are divided among classifiers, and the joint probabilities that they give.
+"""Heads: how a network's logits are divided among its classifiers, and joint probabilities from them.
 
-Imports no torch. model.network.probabilities has the probabilities of tensors.
+Uses numpy without torch; model.network.probabilities computes the same for tensors.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Head:
         name: `joint`, or the name of its attribute.
         attributes: The attributes whose joint class it predicts.
         classes: Number of those classes.
-        outputs: Number of its logits: one a class, or 1 for two classes and a sigmoid (loss bce).
+        outputs: Number of its logits: one per class, or 1 for two classes with a sigmoid (loss bce).
     """
 
     name: str
@@ -35,12 +35,12 @@ class Head:
     outputs: int
 
     def log_probabilities(self, logits: NDArray[Any]) -> NDArray[np.float32]:
-        """float32 (N, classes) from this head's logits (N, outputs)."""
+        """Log probabilities, float32 (N, classes), from this head's logits (N, outputs)."""
         logits = logits.astype(np.float32)
         if self.outputs == 1:
             # log sigmoid(-x) and log sigmoid(x)
             return -np.logaddexp(np.float32(0), np.concatenate([logits, -logits], axis=1))
-        # log softmax; without the shift by the maximum, exp overflows
+        # log softmax; the maximum is subtracted first so that exp does not overflow
         shifted = logits - logits.max(axis=1, keepdims=True)
         return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
 
@@ -51,8 +51,8 @@ class Heads:
 
     Attributes:
         scheme: The label scheme that they predict together.
-        heads: The heads in the order of their logits.
-        channel: The scheme of the channel that they were trained on, if `scheme` is only a part of it.
+        heads: The heads, in the order of their logits.
+        channel: The scheme of the training channel, if `scheme` is only a part of it.
     """
 
     scheme: Scheme
@@ -65,37 +65,40 @@ class Heads:
         return sum(head.outputs for head in self.heads)
 
     def split(self, logits: Any) -> list[Any]:
-        """Splits logits (N, outputs), an array or a tensor, into each head's, (N, its outputs)."""
+        """Splits logits (N, outputs), an array or a tensor, into those of each head."""
         ends = accumulate(head.outputs for head in self.heads)
         return [logits[:, end - head.outputs : end] for head, end in zip(self.heads, ends)]
 
     def targets(self, codes: Mapping[str, Any]) -> list[Any]:
-        """Each head's classes from those of the attributes (integer arrays or tensors)."""
+        """Each head's classes from the classes of the attributes (integer arrays or tensors by name)."""
         return [self.head_scheme(head).joint(codes) for head in self.heads]
 
     def head_scheme(self, head: Head) -> Scheme:
-        """The scheme of one head's attributes."""
+        """The label scheme of one head's attributes."""
         if head.attributes == self.scheme.names:
             return self.scheme
         return Scheme(tuple(self.scheme.attribute(name) for name in head.attributes))
 
     @cached_property
     def head_classes(self) -> list[NDArray[np.int64]] | None:
-        """Each head's class of each joint class, int64 (joint classes,); None if every combination of the heads'
-        classes is a joint class, in their order."""
+        """For each head, its class in each joint class, int64 (joint classes,). None if the joint classes are all
+        combinations of the heads' classes, in order."""
         if self.scheme.combinations is None or len(self.heads) == 1:
             return None
         codes = self.scheme.split(np.arange(self.scheme.num_classes))
         return [np.asarray(targets, np.int64) for targets in self.targets(codes)]
 
     def probabilities(self, logits: NDArray[Any]) -> NDArray[np.float32]:
-        """Joint probabilities, float32 (N, joint classes), from logits (N, outputs): the product over the heads, which
-        are assumed to be independent; if only some combinations are joint classes, divided by the sum over these."""
+        """Joint probabilities, float32 (N, joint classes), from logits (N, outputs).
+
+        They are the product over the heads, which are assumed to be independent. If only some combinations are joint
+        classes, they are normalised to a sum of 1.
+        """
         if self.head_classes is not None:
             joint = np.zeros((len(logits), self.scheme.num_classes), np.float32)
             for head, part, classes in zip(self.heads, self.split(logits), self.head_classes):
                 joint += head.log_probabilities(part)[:, classes]
-            # softmax; without the shift by the maximum, the exp of every class may be 0
+            # softmax; the maximum is subtracted first so that not all exps underflow to 0
             joint = np.exp(joint - joint.max(axis=1, keepdims=True))
             return joint / joint.sum(axis=1, keepdims=True)
         joint = np.zeros((len(logits), 1), np.float32)
@@ -113,23 +116,24 @@ class Heads:
         return {**self.labels(), "heads": heads}
 
     def labels(self) -> dict[str, Any]:
-        """The scheme as mapping, and that of the channel where it is another."""
+        """The scheme as a mapping, with the channel's scheme if that is a different one."""
         return {**self.scheme.to_dict(), **({"channel": self.channel.to_dict()} if self.channel else {})}
 
     @classmethod
     def from_dict(cls, scheme: Scheme, saved: Mapping[str, Any]) -> Heads:
-        """The inverse of to_dict. InputError if the content does not fit the scheme."""
+        """The inverse of to_dict. Raises InputError if the content does not fit the scheme."""
         try:
             heads = tuple(
                 Head(h["name"], tuple(h["attributes"]), int(h["classes"]), int(h["outputs"])) for h in saved["heads"]
             )
         except (KeyError, TypeError, ValueError) as error:
-            raise InputError(f"not heads of a network: {type(error).__name__}: {error}") from None
+            raise InputError(f"invalid heads: {type(error).__name__}: {error}") from None
         loaded = cls(scheme, heads, Scheme.from_dict(saved["channel"]) if "channel" in saved else None)
         if tuple(name for head in heads for name in head.attributes) != scheme.names or any(
             head.classes != loaded.head_scheme(head).num_classes for head in heads
         ):
-            raise InputError(f"the heads {listing(h.name for h in heads)} do not answer {listing(scheme.names)}")
+            names = listing(scheme.names)
+            raise InputError(f"the heads {listing(h.name for h in heads)} do not predict the attributes {names}")
         return loaded
 
 
@@ -140,18 +144,18 @@ def make_heads(
     num_classes: int = 0,
     channel: Scheme | None = None,
 ) -> Heads:
-    """The heads for a target.
+    """Makes the heads for a target.
 
     Args:
-        scheme: The scheme that the target learns, as of target_scheme.
+        scheme: The label scheme of the target, from target_scheme.
         target: joint, heads, or the name of an attribute.
-        outputs_of: Number of logits that the loss of a head needs, from the head's name and number of classes.
-            ValueError if the loss cannot be had for so many.
-        num_classes: Number of classes that the target must have; 0 accepts any.
+        outputs_of: Returns the number of logits that the loss of a head needs, from the head's name and number of
+            classes. Raises ValueError if the loss does not support this number of classes.
+        num_classes: Number of classes that the target must have; 0 accepts any number.
         channel: The scheme of the channel.
 
     Raises:
-        InputError: outputs_of raised ValueError, or the target has another number of classes than num_classes.
+        InputError: If outputs_of raised ValueError, or the target does not have num_classes classes.
     """
     if target == HEADS:
         parts: Sequence[tuple[str, Scheme]] = [(name, scheme.only(name)) for name in scheme.names]

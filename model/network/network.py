@@ -13,13 +13,13 @@ BACKBONE = "backbone."  # prefix of the backbone's parameter names
 
 
 class Network(nn.Module):
-    """Maps the tensors of network_tensors to the logits of all heads, (N, outputs); of these it uses the images.
+    """Maps images, the tensor `pixels` of network_tensors, to the logits of all heads, (N, outputs).
 
     Args:
         backbone: A timm network without classifier, which maps images to features (N, features).
-        heads: The heads; the logits have their order.
+        heads: The heads; the logits are in their order.
         hidden_layers: Widths of the hidden layers of each classifier.
-        dropout: Dropout before each layer of a classifier.
+        dropout: Dropout rate before each layer of a classifier.
     """
 
     def __init__(self, backbone: nn.Module, heads: Heads, hidden_layers: Sequence[int] = (), dropout: float = 0.0):
@@ -35,7 +35,7 @@ class Network(nn.Module):
 
 
 def _classifier(features: int, hidden_layers: Sequence[int], outputs: int, dropout: float) -> nn.Sequential:
-    """Hidden layers with ReLU, and a linear layer with small initial weights."""
+    """Hidden layers with ReLU, followed by a linear layer with small initial weights."""
     layers: list[nn.Module] = []
     for width in hidden_layers:
         layers += [nn.Dropout(dropout), nn.Linear(features, width), nn.ReLU(inplace=True)]

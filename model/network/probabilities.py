@@ -1,4 +1,4 @@
-"""Joint probabilities of tensors, on their device: what Heads.probabilities computes of arrays."""
+"""Joint probabilities as torch tensors, on the device of the logits; Heads.probabilities computes them with numpy."""
 
 from __future__ import annotations
 
@@ -8,8 +8,15 @@ from model.network.heads import Head, Heads
 
 
 def joint_probabilities(heads: Heads, logits: torch.Tensor) -> torch.Tensor:
-    """Joint probabilities, float32 (N, joint classes), from logits (N, outputs): the product over the heads, which are
-    assumed to be independent; if only some combinations are joint classes, divided by the sum over these."""
+    """Joint probabilities, float32 (N, joint classes), from logits (N, outputs).
+
+    They are the product over the heads, which are assumed to be independent. If only some combinations are joint
+    classes, they are normalised to a sum of 1.
+
+    Args:
+        heads: The heads of the network.
+        logits: Logits of all heads.
+    """
     if heads.head_classes is not None:
         joint = torch.zeros(len(logits), heads.scheme.num_classes, device=logits.device)
         for head, part, classes in zip(heads.heads, heads.split(logits), heads.head_classes):
@@ -23,7 +30,7 @@ def joint_probabilities(heads: Heads, logits: torch.Tensor) -> torch.Tensor:
 
 
 def _log_probabilities(head: Head, logits: torch.Tensor) -> torch.Tensor:
-    """float32 (N, classes) from one head's logits (N, outputs)."""
+    """Log probabilities, float32 (N, classes), from one head's logits (N, outputs)."""
     logits = logits.float()
     if head.outputs == 1:
         return torch.cat([torch.nn.functional.logsigmoid(-logits), torch.nn.functional.logsigmoid(logits)], dim=1)

@@ -1,4 +1,4 @@
-"""From inputs in numpy to the tensors that a network's forward takes."""
+"""Converts inputs from numpy arrays to the tensors that a network's forward takes."""
 
 from __future__ import annotations
 
@@ -8,19 +8,20 @@ from model.images.inputs import PIXELS, Inputs
 from model.images.preprocessing import Preprocessing
 from model.runtime.hardware import Hardware
 
-MIN_IMAGE_STD = 1 / 255  # an image of one colour has no deviation to divide by
+MIN_IMAGE_STD = 1 / 255  # avoids division by 0 for an image of one colour
 
 
 def network_tensors(inputs: Inputs, preprocessing: Preprocessing, hardware: Hardware) -> dict[str, torch.Tensor]:
-    """The keyword arguments of a network's forward.
+    """Makes the keyword arguments of a network's forward.
 
     Args:
-        inputs: A batch with the views merged, (N, ...).
-        preprocessing: Normalises the pixels.
+        inputs: A batch in which each view is an own row, (N, ...).
+        preprocessing: Normalisation of the pixels.
         hardware: The device, and the memory format of images.
 
     Returns:
-        Tensors on the device. `pixels` are normalised float32 (N, channels, height, width), the other arrays as given.
+        Tensors on the device: `pixels`, normalised, float32 (N, channels, height, width), and the other arrays
+        unchanged.
     """
     device = hardware.device
     tensors = {name: torch.from_numpy(array).to(device, non_blocking=True) for name, array in inputs.arrays.items()}
@@ -30,8 +31,9 @@ def network_tensors(inputs: Inputs, preprocessing: Preprocessing, hardware: Hard
 
 
 def normalise(pixels: torch.Tensor, preprocessing: Preprocessing) -> torch.Tensor:
-    """Normalised float32 images from uint8 (or float, 0 to 255) pixels, both (N, channels, height, width)."""
+    """Normalises pixels from 0 to 255, uint8 or float (N, channels, height, width), to float32 of the same shape."""
     batch = pixels.float()
+    # by fixed mean and deviation of each channel; without them by each image's own
     if preprocessing.mean:
         mean = torch.tensor(preprocessing.mean, device=batch.device).view(1, -1, 1, 1) * 255
         std = torch.tensor(preprocessing.std, device=batch.device).view(1, -1, 1, 1) * 255

@@ -1,5 +1,6 @@
 """The process and the machine that a job runs on.
 
-hardware (device, precision), workers (how many read images), distributed (processes that train together), seeding
-(reproducible random numbers), signals (SIGTERM and Ctrl-C during training), terminal (tables and progress bars).
+hardware: device and precision; workers: number of processes that read images; distributed: processes that train
+together; division: work divided among them; heartbeats: signs of life of processes that others wait for; seeding:
+reproducible random numbers; signals: SIGTERM and Ctrl-C during training; terminal: tables and progress bars.
 """

@@ -1,8 +1,8 @@
-"""Processes that train together: joining torchrun's process group, exchanging Python values between its ranks, and
-dividing work of rank 0 among them.
+"""Processes that train together: joins torchrun's process group, exchanges Python values between its ranks, and
+divides work of rank 0 among them.
 
-Without a process group, every function works as for a single process of rank 0. Rows of inference are divided among
-hosts by `model.data.prediction_input`.
+Without a process group, every function behaves as in a single process of rank 0. For inference,
+`model.data.prediction_input` divides the rows among hosts.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from model.runtime.heartbeats import Heartbeats
 
 T = TypeVar("T")
 
-TIMEOUT = timedelta(minutes=10)  # of a collective call, and without a sign of life: a frozen host ends the job
-RESULT, TASK = "result", "task"  # what rank 0 sends to the processes that wait for it
+TIMEOUT = timedelta(minutes=10)  # of collective calls, and between heartbeats, after which a host counts as frozen
+RESULT, TASK = "result", "task"  # kinds of message from rank 0 to the processes that wait for it
 
 
 @dataclass
@@ -35,8 +35,8 @@ class _Group:
     """The process group that this process has joined.
 
     Attributes:
-        heartbeats: Signs of life while some processes work and others wait.
-        on_machine: Number of its processes on this machine.
+        heartbeats: Heartbeats while some processes work and others wait.
+        on_machine: Number of the group's processes on this machine.
     """
 
     heartbeats: Heartbeats
@@ -47,9 +47,14 @@ _group: _Group | None = None
 
 
 def start(rank: int, world: int, device: torch.device) -> None:
-    """Joins the process group that torchrun describes: NCCL between GPUs, gloo between CPUs.
+    """Joins the process group that torchrun defines in environment variables: NCCL for GPUs, gloo for CPUs.
 
     SIGTERM and Ctrl-C end the process while it waits for the others.
+
+    Args:
+        rank: Rank of this process.
+        world: Number of processes; 1 joins no group.
+        device: The device that this process trains on.
     """
     global _group
     if world == 1:
@@ -66,7 +71,7 @@ def start(rank: int, world: int, device: torch.device) -> None:
 
 @contextmanager
 def _default_signal_handlers() -> Iterator[None]:
-    """A process that never comes is waited for in C++, where no handler of Python runs."""
+    """A context with the default handlers: torch waits for other processes in C++, where no handler of Python runs."""
     before = {number: signal.signal(number, signal.SIG_DFL) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         yield
@@ -84,7 +89,7 @@ def stop() -> None:
 
 
 def rank() -> int:
-    """This process among all."""
+    """Rank of this process, from 0."""
     return dist.get_rank() if dist.is_initialized() else 0
 
 
@@ -94,7 +99,7 @@ def world() -> int:
 
 
 def gather(value: T) -> list[T]:
-    """Returns every process's value, in the order of ranks, on every process."""
+    """Returns the values of all processes, in the order of ranks, on every process."""
     if world() == 1:
         return [value]
     values: list[Any] = [None] * world()
@@ -103,14 +108,14 @@ def gather(value: T) -> list[T]:
 
 
 def on_rank_zero(function: Callable[[], T]) -> T:
-    """Calls a function on rank 0 and returns its result on every process; an InputError there is raised on all.
+    """Calls a function on rank 0 and returns its result on every process.
 
-    It may take any time: the others wait as long as rank 0 gives signs of life. Meanwhile they take on their parts of
-    the work that the function divides (model.runtime.division).
+    The function may take any time: the other processes wait as long as rank 0 sends heartbeats. Meanwhile they do
+    their parts of work that the function divides (model.runtime.division).
 
     Raises:
-        InputError: The function's.
-        Failure: Rank 0 failed, or its host is frozen.
+        InputError: If the function raised it; it is then raised on every process.
+        Failure: If rank 0 failed in another way, or its host is frozen.
     """
     if _group is None:
         return function()
@@ -123,7 +128,8 @@ def on_rank_zero(function: Callable[[], T]) -> T:
 
 
 def _serve(function: Callable[[], T], group: _Group) -> tuple[T | None, str | None]:
-    """On rank 0: the function's result and the message of its InputError, one of them None, which all get."""
+    """On rank 0: calls the function and sends its result to all. Returns the result and the message of its InputError,
+    one of which is None."""
     result: T | None = None
     message: str | None = None
     team = Team(world(), group.on_machine, functools.partial(_divide, group))
@@ -142,7 +148,7 @@ def _serve(function: Callable[[], T], group: _Group) -> tuple[T | None, str | No
 
 
 def _work(group: _Group) -> Any:
-    """On the other ranks: takes on parts of work until rank 0 sends its result. Returns it and the error's message."""
+    """On the other ranks: does parts of work until rank 0 sends its result. Returns the same as _serve."""
     while True:
         group.heartbeats.wait([0])
         kind, *content = _broadcast(None)
@@ -152,7 +158,7 @@ def _work(group: _Group) -> Any:
 
 
 def _divide(group: _Group, task: Callable[..., T], *arguments: Any) -> list[T]:
-    """On rank 0, within its function: has all processes do their parts of a task, as Team.run."""
+    """On rank 0, inside its function: makes all processes do their parts of a task. This is Team.run."""
     group.heartbeats.end()
     _broadcast((TASK, task, arguments))
     results = _share(group, task, arguments)
@@ -161,7 +167,7 @@ def _divide(group: _Group, task: Callable[..., T], *arguments: Any) -> list[T]:
 
 
 def _share(group: _Group, task: Callable[..., T], arguments: tuple[Any, ...]) -> list[T]:
-    """Does this process's part, waits until all have done theirs, and returns all results on every process."""
+    """Does this process's part of a task, waits for the others, and returns all results on every process."""
     group.heartbeats.begin()
     try:
         result = task(*arguments, rank(), world())
@@ -174,14 +180,19 @@ def _share(group: _Group, task: Callable[..., T], arguments: tuple[Any, ...]) ->
 
 
 def _broadcast(message: Any) -> Any:
-    """Rank 0's message, on every process."""
+    """Returns rank 0's message on every process."""
     messages = [message]
     dist.broadcast_object_list(messages, src=0)
     return messages[0]
 
 
 def any_rank(flag: bool, device: torch.device) -> bool:
-    """Whether the flag is set on any process. device: that of the process group's tensors."""
+    """Whether the flag is set on any process.
+
+    Args:
+        flag: The flag of this process.
+        device: Device of the process group's tensors.
+    """
     if world() == 1:
         return flag
     flags = torch.tensor(int(flag), device=device)

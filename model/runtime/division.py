@@ -1,6 +1,6 @@
-"""Work that is divided into parts: one part, or one for each process where `distributed.on_rank_zero` has several.
+"""Divides work into parts: one per process inside `distributed.on_rank_zero`, otherwise a single part.
 
-Without torch, so that what divides its work does not need it either.
+Imports no torch, so the code that divides its work does not need torch either.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ class Team:
     """The processes that share work.
 
     Attributes:
-        parts: Their number.
-        on_machine: Number of those on this machine.
-        run: Called with a task and its arguments; returns task(*arguments, part, parts) of each part, in order. The
-            task is a function at the top level of a module, the arguments can be pickled.
+        parts: Number of processes, each of which does one part.
+        on_machine: Number of these processes on this machine.
+        run: Takes a task and its arguments. Returns the list of task(*arguments, part, parts) for each part, in order.
+            The task must be a top-level function of a module; the arguments must be picklable.
     """
 
     parts: int
@@ -32,17 +32,17 @@ def _run_alone(task: Callable[..., Any], *arguments: Any) -> list[Any]:
 
 
 ALONE = Team(1, 1, _run_alone)
-_teams = [ALONE]  # the last is the current one
+_teams = [ALONE]  # the last one is current
 
 
 def team() -> Team:
-    """The processes that share the work of this one now."""
+    """The processes that currently share the work of this process."""
     return _teams[-1]
 
 
 @contextmanager
 def shared_by(others: Team) -> Iterator[None]:
-    """Within it, work is shared by this team."""
+    """A context in which work is shared by this team."""
     _teams.append(others)
     try:
         yield

@@ -1,4 +1,4 @@
-"""The hardware that a network runs on: device, precision, compilation, the CPU's memory allocator."""
+"""The hardware that a network runs on: device, precision, compilation, memory allocator of the CPU."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from model.runtime.terminal import counted
 log = logging.getLogger("rarebird")
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-CPU_BF16 = {"avx512_bf16", "amx_bf16", "bf16"}  # flags in /proc/cpuinfo of bf16 units; the last is Arm's
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # parameters of mallopt in glibc's malloc.h
-COMPILERS = ("g++", "gcc")  # torch.compile needs one of them
+CPU_BF16 = {"avx512_bf16", "amx_bf16", "bf16"}  # flags for bf16 units in /proc/cpuinfo; the last one is Arm's
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # parameters of mallopt, from glibc's malloc.h
+COMPILERS = ("g++", "gcc")  # torch.compile needs one of these
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,8 @@ class Hardware:
 
     Attributes:
         device: The device.
-        precision: fp32, bf16 or fp16; the latter two by autocast, the weights stay fp32.
-        channels_last: Whether network and batches have the channels_last memory format.
+        precision: fp32, bf16 or fp16. The latter two use autocast; weights are always fp32.
+        channels_last: Whether network and batches use the channels_last memory format.
     """
 
     device: torch.device
@@ -40,7 +40,7 @@ class Hardware:
     channels_last: bool = True
 
     def autocast(self) -> AbstractContextManager[Any]:
-        """The context of a forward pass in this precision."""
+        """A context for forward passes in this precision."""
         return torch.autocast(self.device.type, DTYPES[self.precision], enabled=self.precision != "fp32")
 
     def place(self, network: nn.Module) -> nn.Module:
@@ -49,12 +49,12 @@ class Hardware:
         return network.to(self.device, memory_format=memory_format)  # type: ignore[call-overload]
 
     def gpu_problem(self) -> str:
-        """Why torch can use no GPU, in its own words; "" on a GPU."""
+        """Torch's reason why it cannot use a GPU; "" on a GPU."""
         if self.device.type != "cpu":
             return ""
         try:
             torch.cuda.init()
-        except (RuntimeError, AssertionError) as error:  # the latter of a build without CUDA
+        except (RuntimeError, AssertionError) as error:  # AssertionError: a build without CUDA
             reason = str(error).splitlines()[0].rstrip(".")
             return f"torch {torch.__version__}, built for CUDA {torch.version.cuda or 'none'}: {reason}"
         return ""
@@ -69,13 +69,13 @@ def find_hardware(device: str, precision: str, channels_last: bool = True, local
     """Resolves the settings `device` and `precision` on this machine.
 
     Args:
-        device: auto, cpu, cuda or cuda:N. cuda is the GPU of this process, by local_rank.
+        device: auto, cpu, cuda or cuda:N. With cuda, each process of a host uses the GPU with its local_rank.
         precision: auto, fp32, bf16 or fp16.
         channels_last: As in Hardware.
-        local_rank: This process among those of this host.
+        local_rank: Number of this process on its host, from 0.
 
     Raises:
-        InputError: There is no such device, or it cannot compute in this precision.
+        InputError: If there is no such device, or it does not support the precision.
     """
     name = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
     if name == "cuda":
@@ -88,21 +88,21 @@ def find_hardware(device: str, precision: str, channels_last: bool = True, local
         raise InputError(f"device {device!r}: expected auto, cpu, cuda or cuda:N")
     if resolved.type == "cuda":
         if not torch.cuda.is_available() or (resolved.index or 0) >= torch.cuda.device_count():
-            raise InputError(f"device {device!r}: this machine shows {counted(torch.cuda.device_count(), 'GPU')}")
+            raise InputError(f"device {device!r}: this machine has {counted(torch.cuda.device_count(), 'GPU')}")
         torch.cuda.set_device(resolved)
     else:
         keep_freed_memory()
     if precision == "auto":
         precision = _fastest_precision(resolved)
     if precision == "fp16" and resolved.type == "cpu":
-        raise InputError("precision fp16 needs a GPU; a CPU computes in fp32 or bf16")
+        raise InputError("precision fp16 needs a GPU; on a CPU use fp32 or bf16")
     if precision == "fp32":
         forbid_tf32()
     return Hardware(resolved, precision, channels_last)
 
 
 def _fastest_precision(device: torch.device) -> str:
-    """bf16 on hardware with bf16 units, fp16 on older GPUs, else fp32."""
+    """bf16 on hardware with bf16 units, fp16 on older GPUs, fp32 on other CPUs."""
     if device.type == "cuda":
         return "bf16" if torch.cuda.get_device_capability(device) >= (8, 0) else "fp16"
     return "bf16" if CPU_BF16 & cpu_flags() else "fp32"
@@ -119,18 +119,18 @@ def cpu_flags() -> set[str]:
 
 
 def forbid_tf32() -> None:
-    """Makes fp32 mean fp32 on a GPU: by default cuDNN's convolutions round their inputs to TF32 (10 bits of mantissa).
+    """Disables TF32 on GPUs: by default cuDNN's convolutions round fp32 inputs to TF32 (10 bits of mantissa).
 
-    On an H200 probabilities then differed from a CPU's by up to 0.003, and an image's by the batch that it was in.
+    With TF32 on an H200, probabilities differed from a CPU's by up to 0.003, and depended on the batch of an image.
     """
     torch.backends.cudnn.allow_tf32 = False
 
 
 def keep_freed_memory() -> None:
-    """Makes glibc keep large freed blocks; does nothing with other C libraries.
+    """Makes glibc keep large freed memory blocks. Does nothing with other C libraries.
 
-    By default it returns them to the system and faults them in again at every step. Keeping them made a MobileNetV2
-    train 1.2 to 1.3 times as fast on two cores.
+    By default glibc returns them to the system, and every step causes new page faults. Keeping them made training of a
+    MobileNetV2 1.2 to 1.3 times as fast on two cores.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt
@@ -142,10 +142,10 @@ def keep_freed_memory() -> None:
 
 
 def compiled(network: nn.Module) -> Callable[..., torch.Tensor]:
-    """torch.compile; without a C++ compiler the network as it is, with a warning."""
-    from torch._inductor import config  # its list of compilers: $CXX, or the one of the system
+    """Applies torch.compile. Without a C++ compiler it returns the network unchanged and logs a warning."""
+    from torch._inductor import config  # has the list of compilers: $CXX, or the system's
 
     if not any(shutil.which(name) for name in (*config.cpp.cxx, *COMPILERS) if name):
-        log.warning("compile: no C++ compiler (g++) is installed here; going on without it")
+        log.warning("compile is ignored, because no C++ compiler (g++) is installed")
         return network
     return torch.compile(network)

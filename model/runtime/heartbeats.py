@@ -1,10 +1,11 @@
-"""Signs of life of processes that work while others wait for them, through the store of torchrun's process group.
+"""Heartbeats of processes that work while others wait for them, through the store of torchrun's process group.
 
-A collective call has a timeout, and cannot tell a process that works for an hour from one whose host is frozen. In a
-phase the processes that work write to the store every few seconds; the others wait as long as these writes go on.
+A collective call only has a timeout: it cannot distinguish a process that works for an hour from one on a frozen host.
+Work is therefore divided into phases. In a phase, the processes that work write to the store every few seconds, and the
+others wait as long as they do.
 
-The store is in a process of the first host. Where that host is frozen, a call of the store never returns and no timeout
-of torch ends it, so that each call is made in a thread.
+The store is in a process of the first host. If that host is frozen, calls of the store never return, and torch has no
+timeout for them; so each call is made in a thread.
 """
 
 from __future__ import annotations
@@ -19,15 +20,15 @@ from model.errors import Failure
 
 T = TypeVar("T")
 
-BEAT_SECONDS = 10.0  # between two signs of life
-POLL_SECONDS = 0.5  # between two looks at whether all are done
-FIRST_POLL_SECONDS = 0.005  # the first pause, doubled until POLL_SECONDS: most phases are short
+BEAT_SECONDS = 10.0  # between two heartbeats
+POLL_SECONDS = 0.5  # between two checks whether all are done
+FIRST_POLL_SECONDS = 0.005  # first pause between checks, doubled up to POLL_SECONDS, as most phases are short
 DONE = "done"
-REPORT_SECONDS = 5.0  # after another process failed: its own message is the first then
+REPORT_SECONDS = 5.0  # delay after the failure of another process, so that its own message is logged first
 
 
 class Store(Protocol):
-    """The methods of torch.distributed.Store that are used."""
+    """The methods of torch.distributed.Store that are used here."""
 
     def set(self, key: str, value: str) -> None: ...
 
@@ -39,14 +40,14 @@ class Store(Protocol):
 
 
 class Heartbeats:
-    """The phases of one process. Every process goes through the same phases in the same order.
+    """The phases of one process. All processes have the same phases in the same order.
 
     Args:
         store: The store that all processes share.
-        rank: This process.
-        patience: Seconds without a sign of life after which a process counts as lost.
-        beat: Seconds between two signs of life; None for BEAT_SECONDS.
-        clock, sleep: Of the time module; tests have their own.
+        rank: Rank of this process.
+        patience: Seconds without a heartbeat after which a process counts as lost.
+        beat: Seconds between two heartbeats; None for BEAT_SECONDS.
+        clock, sleep: Functions of the time module; tests replace them.
     """
 
     def __init__(
@@ -65,7 +66,7 @@ class Heartbeats:
         self._thread: threading.Thread | None = None
 
     def begin(self) -> None:
-        """Begins a phase in which this process works."""
+        """Starts a phase in which this process works."""
         self.phase += 1
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._write, args=(self.phase, self._stop), daemon=True)
@@ -79,7 +80,11 @@ class Heartbeats:
             stop.wait(self.beat)
 
     def end(self, error: BaseException | None = None) -> None:
-        """Ends this process's work in the phase. error: why it cannot go on, which ends the others too."""
+        """Ends this process's work in the phase.
+
+        Args:
+            error: The exception if the work failed. The other processes then raise Failure.
+        """
         self._stop.set()
         try:
             self._call(self._end, error)
@@ -96,19 +101,20 @@ class Heartbeats:
         self.store.add(f"{self.phase}/done", 1)
 
     def wait(self, workers: Sequence[int], begun: bool = False) -> None:
-        """Waits until all processes that work in a phase have ended their work.
+        """Waits until all processes that work in a phase have finished.
 
         Args:
-            workers: Their ranks.
-            begun: Whether this process has begun the phase itself, being one of them.
+            workers: Ranks of these processes.
+            begun: Whether this process is one of them and has called begin.
 
         Raises:
-            Failure: One of them failed, or has given no sign of life for `patience` seconds.
+            Failure: If one of them failed, or has sent no heartbeat for `patience` seconds.
         """
         self.phase += 0 if begun else 1
         pause, newest = FIRST_POLL_SECONDS, dict.fromkeys(workers, b"")
         changed = dict.fromkeys(workers, self.clock())
         looked = self.clock()
+        # check whether all are done, one failed, or, less often, the heartbeats of one have stopped
         while self._call(self.store.add, f"{self.phase}/done", 0) < len(workers):
             self._call(self._raise_failure)
             if self.clock() - looked >= self.beat:
@@ -119,7 +125,7 @@ class Heartbeats:
         self._call(self._raise_failure)
 
     def _call(self, function: Callable[..., T], *arguments: Any) -> T:
-        """The result of a function that calls the store. Failure if there is none within `patience` seconds."""
+        """Calls a function that uses the store, in a thread. Raises Failure if it takes over `patience` seconds."""
         outcome: Future[T] = Future()
 
         def run() -> None:
@@ -132,13 +138,21 @@ class Heartbeats:
         wait([outcome], self.patience)
         if not outcome.done():
             raise Failure(
-                f"no answer for {self.patience / 60:g} minutes from the first host, which has the job's store: it is "
+                f"no reply for {self.patience / 60:g} minutes from the first host, which has the job's store: it is "
                 "frozen or lost"
             )
         return outcome.result()
 
     def _look(self, newest: dict[int, bytes], changed: dict[int, float]) -> None:
-        """Reads all signs of life. newest, changed: by rank, the last sign and when it was new; both are updated."""
+        """Reads all heartbeats.
+
+        Args:
+            newest: The last heartbeat of each rank; updated in place.
+            changed: The time when it was first seen; updated in place.
+
+        Raises:
+            Failure: If a process has sent no heartbeat for `patience` seconds.
+        """
         now = self.clock()
         for rank in newest:
             key = f"rank {rank}"
@@ -149,11 +163,11 @@ class Heartbeats:
         if lost:
             names = ", ".join(lost)
             raise Failure(
-                f"no sign of life for {self.patience / 60:g} minutes from rank {names}: its host is frozen or lost"
+                f"no heartbeat for {self.patience / 60:g} minutes from rank {names}: its host is frozen or lost"
             )
 
     def _raise_failure(self) -> None:
         key = f"{self.phase}/failed"
         if self.store.check([key]):
             self.sleep(REPORT_SECONDS)
-            raise Failure(f"{self.store.get(key).decode()}; its own log says more")
+            raise Failure(f"{self.store.get(key).decode()}; see its log for details")

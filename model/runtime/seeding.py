@@ -1,5 +1,5 @@
-"""Seeds of everything random: functions of the run's seed and of where it is drawn (epoch, step, image), so that a
-resumed run draws what it would have drawn without the interruption."""
+"""Random seeds, derived from the run's seed and a position in the run (epoch, step, image): a resumed run therefore
+draws the same numbers as one that was never stopped."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import torch
 
 
 def mixed_seed(*numbers: int) -> int:
-    """Mixes several numbers into one seed of 63 bits; neighbouring numbers give unrelated seeds."""
+    """Combines numbers into one seed of 63 bits. Neighbouring numbers give unrelated seeds."""
     return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> 1)
 
 
 def seed_all(seed: int) -> None:
     """Seeds the global generators of torch (CPU and GPU), random and numpy."""
-    torch.default_generator.manual_seed(seed)  # torch.manual_seed takes 0.3 ms, most of it for absent GPUs
+    torch.default_generator.manual_seed(seed)  # torch.manual_seed takes 0.3 ms, mostly for absent GPUs
     if torch.cuda.is_initialized():
         torch.cuda.manual_seed_all(seed)
     random.seed(seed)

@@ -1,5 +1,5 @@
-"""SIGTERM and Ctrl-C inside the training loop: noted, so that it can stop after its current step. Elsewhere in a job
-the handler is `container.job_script.on_sigterm`.
+"""SIGTERM and Ctrl-C in the training loop: recorded, so that training stops after its current step. In the rest of a
+job, `container.job_script.on_sigterm` handles them.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ T = TypeVar("T")
 
 
 class Stopped(Exception):
-    """A signal asked training to stop."""
+    """Raised to stop training after a signal."""
 
 
 class StopSignal:
-    """Context manager that notes SIGTERM and SIGINT instead of ending the process; a second Ctrl-C ends it at once.
+    """Context manager that records SIGTERM and SIGINT instead of ending the process. A second Ctrl-C ends it at once.
 
     Attributes:
-        received: Number of the first signal, None as long as there was none.
+        received: Number of the first signal; None if there was none yet.
     """
 
     def __init__(self) -> None:
@@ -40,8 +40,8 @@ class StopSignal:
         self.received = self.received or number
 
     def interruptible(self, items: Iterable[T]) -> Iterator[T]:
-        """Yields the items of a loader. A signal to the whole process group ends the loader's workers too; the
-        RuntimeError that follows becomes Stopped."""
+        """Yields the items of a loader. A signal to the whole process group also ends the loader's workers; the
+        RuntimeError that follows is replaced by Stopped."""
         try:
             yield from items
         except RuntimeError:

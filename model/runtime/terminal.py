@@ -1,5 +1,6 @@
-"""Text tables and progress bars. Widths are those on a terminal, where a Korean letter takes two columns; what makes
-them is imported when the first is needed.
+"""Text tables and progress bars. Widths are in columns of a terminal, where a Korean letter takes two.
+
+The libraries for them are imported on first use.
 """
 
 from __future__ import annotations
@@ -15,13 +16,13 @@ if TYPE_CHECKING:
 def text_table(
     headers: Sequence[str], rows: Iterable[Sequence[str]], right: Container[int] = (), style: str = "simple"
 ) -> str:
-    """A table as plain text: a line of headers, a line of dashes, a line a row.
+    """Formats a table as plain text: a line of headers, a line of dashes, then one line per row.
 
     Args:
-        headers: One a column.
-        rows: Cells, as many as there are headers.
-        right: Numbers of the columns to align on the right.
-        style: A table format of tabulate: "simple", or "pipe" for Markdown.
+        headers: One per column.
+        rows: The values of each row, one per column.
+        right: Indices of the columns to align right.
+        style: A table format of tabulate, such as "simple", or "pipe" for Markdown.
     """
     from tabulate import tabulate
 
@@ -30,31 +31,31 @@ def text_table(
 
 
 def counted(number: int, noun: str) -> str:
-    """`1 epoch` or `1,200 batches`."""
+    """A number with its noun: `1 epoch`, `1,200 batches`."""
     plural = "" if number == 1 else "es" if noun.endswith(("s", "tch")) else "s"
     return f"{number:,} {noun}{plural}"
 
 
 def table_width(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
-    """The columns of the terminal that `text_table` takes."""
+    """Width of `text_table` on a terminal, in columns."""
     from tabulate import MIN_PADDING
 
-    cells = zip(*rows) if rows else [()] * len(headers)
+    columns = zip(*rows) if rows else [()] * len(headers)
     widths = [
-        max(text_width(header) + MIN_PADDING, *map(text_width, texts), 0) for header, texts in zip(headers, cells)
+        max(text_width(header) + MIN_PADDING, *map(text_width, texts), 0) for header, texts in zip(headers, columns)
     ]
     return sum(widths) + 2 * (len(widths) - 1)
 
 
 def text_width(text: str) -> int:
-    """The columns of the terminal that the widest line of a text takes."""
+    """Width of a text's widest line on a terminal, in columns."""
     from wcwidth import wcswidth
 
     return max(map(wcswidth, text.split("\n")))
 
 
 def shortened(text: str, width: int) -> str:
-    """A text without its middle, where it takes more columns of the terminal than `width`."""
+    """Shortens a text to `width` columns of a terminal, if necessary: removes its middle."""
     if text_width(text) <= width:
         return text
     head, tail = text[: len(text) // 2], text[len(text) // 2 :]
@@ -67,16 +68,16 @@ def shortened(text: str, width: int) -> str:
 
 
 def progress_bar(
-    description: str, total: int | None = None, *, done: int = 0, unit: str = " pictures", shown: bool = True
+    description: str, total: int | None = None, *, done: int = 0, unit: str = " images", shown: bool = True
 ) -> tqdm[Never]:
-    """A tqdm bar on stderr with count, rate and time left, which is erased at its end.
+    """A tqdm bar on stderr with count, rate and remaining time. It is erased at its end.
 
     Args:
         description: What is in progress.
-        total: Number of items; None where it is unknown.
-        done: Number of items that were done before.
+        total: Number of items; None if it is unknown.
+        done: Number of items that were finished before.
         unit: Name of the items; "B" for bytes, which are shown as kB, MB and so on.
-        shown: False for no bar, as on every rank but the first. Without a terminal there is never one.
+        shown: False for no bar, for example on ranks other than 0. Without a terminal there is never a bar.
     """
     from tqdm import tqdm
 

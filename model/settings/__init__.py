@@ -1,9 +1,9 @@
 """Settings of the jobs as typed, documented fields.
 
-train, inference, serve and evaluation (the settings of each job; prediction holds what inference and serve share,
-channel what train reads), choices (names that settings choose among), checks (of single values), fields (declaring and
-building settings), nested (names inside settings that are mappings), decode (values from text), cli (flags and --help),
-aliases (names of other systems), readme_table (the tables in README.md).
+train, inference, serve and evaluation (the settings of each job; prediction has those that inference and serve share,
+channel those for reading the channels of train), choices (names that settings choose among), checks (of single values),
+fields (declaring and building settings), nested (names inside settings that are mappings), decode (values from text),
+cli (flags and --help), aliases (names of other systems), readme_table (the tables of the documents).
 
 Tested by files of other names:
     inference, serve: tests/model/settings/test_prediction.py

@@ -1,6 +1,6 @@
 """Aliases: setting names of the systems that Rarebird replaces, each translated into a setting of Rarebird.
 
-They are translated wherever settings are read: flags, hyperparameters, environment variables and experiment files.
+They are translated in every source of settings: flags, hyperparameters, environment variables and experiment files.
 Imports no torch.
 """
 
@@ -23,11 +23,11 @@ class Alias:
     """A setting name of another system.
 
     Attributes:
-        name: The name there.
-        job: The script that takes it, train.py or inference.py.
+        name: Its name in that system.
+        job: The script that accepts it, train.py or inference.py.
         replacement: What to write instead, as Markdown for people.
-        translate: The settings that a value of it stands for, from the value and all settings of the same source (by
-            their canonical names). ValueError where the value has no counterpart.
+        translate: Returns the settings that replace it, given its value and all settings of the same source by
+            canonical name. Raises ValueError if the value has no counterpart.
     """
 
     name: str
@@ -36,7 +36,7 @@ class Alias:
     translate: Callable[[Any, Mapping[str, Any]], dict[str, Any]]
 
 
-# What values and arguments of other systems, in lower case, are called here
+# Values and arguments of other systems in lower case, with their names here
 TARGETS = {"all": "heads", "class": "joint"}
 LAYOUT_ALIASES = {"customdatasetsplitbyprofile": "profiles"}
 LOSS_ALIASES = {
@@ -60,7 +60,7 @@ MODEL_ARGUMENTS = {
     "drop_path_rate": "drop_path",
     "in_chans": "channels",
 }
-BACKBONES = {  # names of pretrainedmodels, torchvision and older versions of timm, by which timm does not find them
+BACKBONES = {  # names in pretrainedmodels, torchvision and older versions of timm, with their names in timm
     "seresnet26d_32x4d": "seresnext26d_32x4d",
     "se_resnext50": "seresnext50_32x4d",
     "se_resnext50_32x4d": "seresnext50_32x4d",
@@ -70,17 +70,17 @@ BACKBONES = {  # names of pretrainedmodels, torchvision and older versions of ti
 
 
 def _same(name: str) -> Callable[[Any, Mapping[str, Any]], dict[str, Any]]:
-    """The same setting under another name."""
+    """Renames a setting."""
     return lambda value, _: {name: value}
 
 
 def _nothing(value: Any, _: Mapping[str, Any]) -> dict[str, Any]:
-    """An alias that no setting is needed for."""
+    """Ignores an alias, because no setting is needed."""
     return {}
 
 
 def _switch(name: str, value: Any) -> Callable[[Any, Mapping[str, Any]], dict[str, Any]]:
-    """A switch which, where it is on, stands for one value of a setting."""
+    """Replaces a switch that is on by one value of a setting."""
     return lambda on, _: {name: value} if decode(bool, on) else {}
 
 
@@ -92,7 +92,7 @@ def _arguments(value: Any) -> dict[str, Any]:
 def _dataset(value: Any, _: Mapping[str, Any]) -> dict[str, Any]:
     name = str(value).strip().lower()
     if name not in LAYOUT_ALIASES:
-        raise ValueError("a dataset class is not needed: the channel's layout is recognised, or named by `layout`")
+        raise ValueError("there is no dataset class of this name; the layout is detected, or set by `layout`")
     return {"layout": LAYOUT_ALIASES[name]}
 
 
@@ -100,17 +100,17 @@ def _dataset_args(value: Any, _: Mapping[str, Any]) -> dict[str, Any]:
     arguments = _arguments(value)
     for key in arguments:
         if key != "output":
-            raise ValueError(f"{key} has no counterpart; of dataset_args only `output` is taken, which is `target`")
+            raise ValueError(f"{key} is not supported; of dataset_args only `output` is, as `target`")
     if "output" not in arguments:
         return {}
     output = str(arguments["output"])
     return {"target": TARGETS.get(output, output)}
 
 
-def _augmentation_args(value: Any, beside: Mapping[str, Any]) -> dict[str, Any]:
-    name = beside.get("augmentation")
+def _augmentation_args(value: Any, others: Mapping[str, Any]) -> dict[str, Any]:
+    name = others.get("augmentation")
     if not isinstance(name, str):
-        raise ValueError("it goes with one augmentation's name; write `augmentation: {NAME: {ARGUMENT: VALUE}}`")
+        raise ValueError("`augmentation` must be a name; or write `augmentation: {NAME: {ARGUMENT: VALUE}}`")
     return {"augmentation": {name: decode(dict, value)}}
 
 
@@ -132,14 +132,14 @@ def _criterion_args(value: Any, _: Mapping[str, Any]) -> dict[str, Any]:
             settings["num_classes"] = argument
         else:
             raise ValueError(
-                f"{key} has no counterpart; there are {listing([*LOSS_ARGUMENTS, 'weight', 'classes'])}"
+                f"{key} is not supported; expected one of {listing([*LOSS_ARGUMENTS, 'weight', 'classes'])}"
                 f"{did_you_mean(key, LOSS_ARGUMENTS)}"
             )
     return settings
 
 
 def _model_args(value: Any, _: Mapping[str, Any]) -> dict[str, Any]:
-    """Arguments that are settings of their own become those; the others stay in model_args."""
+    """Turns arguments that are settings here into these; the others remain in model_args."""
     arguments = _arguments(value)
     settings = {MODEL_ARGUMENTS[key]: arguments.pop(key) for key in list(arguments) if key in MODEL_ARGUMENTS}
     return {**settings, "model_args": arguments}
@@ -154,11 +154,9 @@ def _split(value: Any, _: Mapping[str, Any]) -> dict[str, Any]:
     return {"table": f"{value}.csv"}
 
 
-def _ensemble(value: Any, beside: Mapping[str, Any]) -> dict[str, Any]:
-    if decode(bool, value) and not {"ensemble_model_dir", "models"} & set(beside):
-        raise ValueError(
-            "name the models, as in --models runs/a runs/b, or make one folder of them by `python -m model ensemble`"
-        )
+def _ensemble(value: Any, others: Mapping[str, Any]) -> dict[str, Any]:
+    if decode(bool, value) and not {"ensemble_model_dir", "models"} & set(others):
+        raise ValueError("set the models, as in --models runs/a runs/b, or combine them by `python -m model ensemble`")
     return {}
 
 
@@ -167,19 +165,20 @@ ALIASES = (
     Alias("train_profile", TRAIN_PY, "`train_groups`", _same("train_groups")),
     Alias("valid_profile", TRAIN_PY, "`validation_groups`", _same("validation_groups")),
     Alias("train_batch_size", TRAIN_PY, "`batch_size`", _same("batch_size")),
-    Alias("valid_batch_size", TRAIN_PY, "nothing: validation takes `batch_size`, which changes no score", _nothing),
+    Alias("valid_batch_size", TRAIN_PY, "not needed: validation uses `batch_size`; the batch size "
+         "does not change the scores", _nothing),
     Alias("dataset", TRAIN_PY, "`layout: profiles` for CustomDatasetSplitByProfile", _dataset),
-    Alias("dataset_args", TRAIN_PY, "`target`: output all is `heads`, class is `joint`, mask, gender or age itself",
-         _dataset_args),
+    Alias("dataset_args", TRAIN_PY, "`target`, from the argument `output`: the value `all` becomes `heads`, "
+         "`class` becomes `joint`; `mask`, `gender` and `age` do not change", _dataset_args),
     Alias("augmentation_args", TRAIN_PY, "`augmentation: {NAME: {ARGUMENT: VALUE}}`", _augmentation_args),
-    Alias("model_args", TRAIN_PY, "`model_args`; of them pretrained, num_classes, drop_rate (`dropout`), "
-         "drop_path_rate (`drop_path`) and in_chans (`channels`) are settings of their own", _model_args),
-    Alias("criterion", TRAIN_PY, "`loss`: BCELoss is `bce`", _criterion),
-    Alias("criterion_args", TRAIN_PY, "`focal_gamma`, `label_smoothing`; weight: `class_weights: given` with "
-         "`class_weight_values`; classes: `num_classes`", _criterion_args),
-    Alias("infer_data_dir", TRAIN_PY, "`eval_dir`, kept with the model for inference.py", _same("eval_dir")),
+    Alias("model_args", TRAIN_PY, "`model_args`; but these keys have separate settings: `pretrained`, `num_classes`, "
+         "drop_rate (`dropout`), drop_path_rate (`drop_path`) and in_chans (`channels`)", _model_args),
+    Alias("criterion", TRAIN_PY, "`loss`; BCELoss is `bce`", _criterion),
+    Alias("criterion_args", TRAIN_PY, "`focal_gamma` (gamma), `label_smoothing` (smoothing), `num_classes` "
+         "(classes), and `class_weights: given` with `class_weight_values` (weight)", _criterion_args),
+    Alias("infer_data_dir", TRAIN_PY, "`eval_dir`, which is saved with the model for inference.py", _same("eval_dir")),
     Alias("model_name", TRAIN_PY, "`model`", _same("model")),
-    Alias("cv", TRAIN_PY, "`folds: 5`, grouped as well as stratified", _switch("folds", 5)),
+    Alias("cv", TRAIN_PY, "`folds: 5`; the folds are stratified and grouped", _switch("folds", 5)),
     Alias("multi", TRAIN_PY, "`target: separate`", _switch("target", "separate")),
     Alias("kfold_num", TRAIN_PY, "`folds`", _same("folds")),
     Alias("pretrain", TRAIN_PY, "`pretrained`", _same("pretrained")),
@@ -187,20 +186,22 @@ ALIASES = (
     Alias("epoch", TRAIN_PY, "`epochs`", _same("epochs")),
     Alias("learning_rate", TRAIN_PY, "`lr`", _same("lr")),
     Alias("infer_data_dir", INFERENCE_PY, "`eval_dir`", _same("eval_dir")),
-    Alias("model_name", INFERENCE_PY, "nothing: the saved model knows its backbone", _nothing),
-    Alias("pth_name", INFERENCE_PY, "nothing: a saved model holds its best weights", _nothing),
+    Alias("model_name", INFERENCE_PY, "not needed: the saved model contains the name of its backbone", _nothing),
+    Alias("pth_name", INFERENCE_PY, "not needed: a saved model contains its best weights", _nothing),
     Alias("output_name", INFERENCE_PY, "`output`", _output_name),
-    Alias("cv", INFERENCE_PY, "nothing: the folds' folder is a model, `model_dir`", _nothing),
-    Alias("multi", INFERENCE_PY, "nothing: the folder of separate models is a model, `model_dir`", _nothing),
-    Alias("ensemble", INFERENCE_PY, "`models`, or one folder made by `python -m model ensemble`", _ensemble),
-    Alias("ensemble_model_name", INFERENCE_PY, "nothing: saved models know their backbones", _nothing),
+    Alias("cv", INFERENCE_PY, "not needed: set `model_dir` to the folder that contains the folds", _nothing),
+    Alias("multi", INFERENCE_PY, "not needed: set `model_dir` to the folder that contains the separate models",
+         _nothing),
+    Alias("ensemble", INFERENCE_PY, "`models`, or one folder that `python -m model ensemble` creates", _ensemble),
+    Alias("ensemble_model_name", INFERENCE_PY, "not needed: saved models contain the names of their backbones",
+         _nothing),
     Alias("ensemble_model_dir", INFERENCE_PY, "`models`", _same("models")),
     Alias("split", INFERENCE_PY, "`table: SPLIT.csv` of the eval channel", _split),
 )  # fmt: skip
 
 
 def aliases_of(job: str) -> dict[str, Alias]:
-    """The aliases that a job takes, by name."""
+    """The aliases of a job, by name."""
     return {alias.name: alias for alias in ALIASES if alias.job == job}
 
 
@@ -216,8 +217,8 @@ def translate(job: str, label: str, values: Mapping[str, Any]) -> tuple[dict[str
         The settings without aliases, and a sentence for the log about each alias.
 
     Raises:
-        InputError: Lists every alias whose value has no counterpart, and every setting that was written under an alias
-            and under its own name.
+        InputError: Lists every alias whose value has no counterpart, and every setting that is set twice: by an alias
+            and by its own name.
     """
     aliases = aliases_of(job)
     written = {canonical(str(key)): value for key, value in values.items()}
@@ -235,17 +236,17 @@ def translate(job: str, label: str, values: Mapping[str, Any]) -> tuple[dict[str
             problems.append(f"{where} = {value!r}: {error}")
             continue
         if key == "augmentation_args":
-            # `augmentation` held the name alone; the translation holds the name and its arguments
+            # `augmentation` was only the name; the translation has the name and its arguments
             names.discard("augmentation")
             settings.pop("augmentation", None)
         duplicates = sorted(names & translated.keys())
         if duplicates:
-            problems.append(f"{where}: it means {listing(duplicates)}, which is set beside it; write one of them")
+            problems.append(f"{where}: it is an alias of {listing(duplicates)}, which is set too; set only one of them")
         names |= translated.keys()
         settings |= translated
-        # model_args is an alias and a setting: worth a sentence only where something was moved out of it
+        # model_args is an alias and a setting: log it only if an argument was moved out of it
         if key != "model_args" or len(translated) > 1:
-            sentences.append(f"{where} is {alias.replacement} here")
+            sentences.append(f"{where} is an alias: {alias.replacement}")
     if problems:
         raise InputError("settings:\n" + "\n".join(f"  {problem}" for problem in problems))
     return settings, sentences
@@ -253,14 +254,14 @@ def translate(job: str, label: str, values: Mapping[str, Any]) -> tuple[dict[str
 
 def aliases_table() -> str:
     """The aliases as the Markdown table of docs/coming-from.md."""
-    lines = ["| word | of | here |", "| --- | --- | --- |"]
+    lines = ["| option | script | Rarebird |", "| --- | --- | --- |"]
     lines += [f"| `{alias.name}` | {alias.job} | {alias.replacement} |" for alias in ALIASES]
     return "\n".join(lines) + "\n"
 
 
 def main(argv: Sequence[str]) -> int:
-    """Prints the table; the exit code."""
+    """Prints the table and returns the exit code."""
     if argv:
-        raise InputError(f"aliases takes no words: {' '.join(argv)}")
+        raise InputError(f"aliases takes no arguments, not {' '.join(argv)}")
     print(aliases_table(), end="")
     return 0

@@ -1,4 +1,4 @@
-"""Settings of the channels of a training: layout, table, labels, groups, split and checks of the images."""
+"""Settings for reading the channels of a training: layout, table, labels, groups, split and checks of the images."""
 
 from __future__ import annotations
 
@@ -14,128 +14,153 @@ from model.settings.nested import names_by_attribute
 
 @dataclass(frozen=True)
 class ChannelSettings:
-    """Base of TrainSettings, which has what is read of the channels in its section `Data`."""
+    """Base of TrainSettings: how the channels are read, in its section `Data`."""
 
     layout: str = setting(
-        "auto", "how the channel is laid out; auto recognises it", choices=LAYOUTS, section="Data", reading=True
+        "auto",
+        "Layout of the channel; auto detects it",
+        choices=LAYOUTS,
+        section="Data",
+        reading=True,
     )
     table: str | None = setting(
         None,
-        "path of the table, .lst, manifest or list of paths and labels in the channel where there are several",
+        "Table (CSV, .lst, manifest or list of paths and labels) in the channel; required if there are several",
+        unset="the only one",
         reading=True,
+        placeholder="FILE",
     )
     picture_column: str | None = setting(
-        None, "column that names the images; else ImageID, image_name, path, filename, ...", reading=True
+        None,
+        "Column with the image names",
+        unset="ImageID, image_name, path, filename, ...",
+        reading=True,
     )
     folder_levels: list[str] = setting(
         [],
-        "names of the levels of class folders, from the top, each an attribute: aisle product variety; label: the "
-        "folders at the top are the classes; all: the path down to the images; _: a level that is no label; none: the "
-        "path, if the folders look like classes",
+        "Names of the levels of class folders from the top, each an attribute, as in aisle product variety. _ ignores "
+        "a level; label: the top folders are the classes; all: the whole path is the class; none: the path, if the "
+        "folders look like classes",
         reading=True,
     )
     follow_links: bool = setting(
         False,
-        "read images behind symbolic links that lead out of the channel; on your own machine, refused in a container",
+        "Read images behind symbolic links that lead out of the channel; refused in a container",
         result=False,
     )
     group_column: str | None = setting(
         None,
-        "column of persons or senders that no split parts; else group, person, sender or people_path",
+        "Column of persons or senders; all images of one stay on the same side of a split",
+        unset="group, person, sender or people_path",
         reading=True,
     )
     group_pattern: str | None = setting(
         None,
-        "regular expression on an image's path, whose group (?P<group>...), else the first, is the image's group: "
-        "'([^/]+)_[0-9]+' for Tiger_Woods_0001.jpg",
+        "Regular expression that is searched in the image path; its group named `group`, or its first group, is the "
+        "image's group: '([^/]+)_[0-9]+' for Tiger_Woods_0001.jpg",
         reading=True,
     )
     split_column: str | None = setting(
         None,
-        "column that names each image's split: train, training; validation, valid, val; test and others are left out",
+        "Column with the split of each image: train or training; validation, valid or val; rows with test or another "
+        "value are ignored",
         reading=True,
     )
     encoding: str = setting(
         "utf-8",
-        "encoding of tables, such as cp1252 or cp949; a byte-order mark of UTF-8 or UTF-16 goes before it",
+        "Encoding of tables, such as cp1252 or cp949; a byte-order mark of UTF-8 or UTF-16 overrides it",
         reading=True,
     )
     missing: str = setting(
         "error",
-        "what a row without an image is: an error, or skip, which leaves it out",
+        "What to do with rows whose image is missing; error: stop, skip: ignore them",
         choices=("error", "skip"),
         reading=True,
     )
     duplicates: str = setting(
         "error",
-        "what rows that name one image are: an error, or skip, which keeps the first of rows with the same labels, "
-        "and none of rows whose labels differ",
+        "What to do with several rows of one image; error: stop, skip: keep the first one if their labels agree, and "
+        "otherwise none",
         choices=("error", "skip"),
         reading=True,
     )
-    metadata_columns: list[str] = setting([], "columns to keep as metadata; else every other column", reading=True)
+    metadata_columns: list[str] = setting([], "Columns to keep as metadata", unset="all other columns", reading=True)
     attributes: dict[str, Any] = setting(
         {},
-        "label scheme: attribute: [values], {cuts: [...]} or {column: ..., values: [...]}, without values those that "
-        "occur; with drop: [...], merge: {new: [old, ...]}, fold_case and optional; else found in the channel",
+        "Label scheme by attribute: [values], {cuts: [...]} or {column: ..., values: [...]}; without values, those in "
+        "the data. Options: drop: [...], merge: {new: [old, ...]}, fold_case, optional",
+        unset="found in the data",
         nested=names_by_attribute,
     )
     train_groups: str | None = setting(
-        None, "file that lists the groups (or folders) to learn from, one a line; the others are left out", result=False
+        None,
+        "File with the groups (or folders) to train on, one per line; the others are ignored",
+        result=False,
+        placeholder="FILE",
     )
     validation_groups: str | None = setting(
-        None, "file that lists the groups (or folders) to choose by, one a line; train is the others", result=False
+        None,
+        "File with the groups (or folders) of the validation split, one per line; the others are for training",
+        result=False,
+        placeholder="FILE",
     )
-    age_cuts: list[float] = setting([30.0, 60.0], "ages at which the mask scheme's bands begin", unit="years")
+    age_cuts: list[float] = setting([30.0, 60.0], "Ages at which the age bands of the mask scheme start", unit="years")
     validation: float = setting(
-        0.2, "share of the groups held out where there is no validation channel; 0: none", low=0, high=0.9
+        0.2,
+        "Share of the groups to hold out if there is no validation channel; 0 holds out none",
+        low=0,
+        high=0.9,
     )
     folds: int = setting(
         0,
-        "models to train, each on all but one of so many parts; they answer together, and each row of the channel is "
-        "answered by the one that did not see it; 0: one model on a split",
+        "Number of cross-validation folds: one model per fold, which predict together; each image also gets an "
+        "out-of-fold prediction. 0 trains one model on one split",
         low=0,
         high=100,
+        common=True,
     )
     check: str = setting(
         "decode",
-        "how images are checked before training: decoded whole, or only headers and sizes",
+        "How images are checked before training; decode: decode them completely, headers: read only their sizes",
         choices=("decode", "headers"),
         result=False,
     )
     unreadable: str = setting(
         "error",
-        "what happens to images that cannot be read: error reports them all; skip leaves them out and lists them in "
-        "unreadable.csv beside the split",
+        "What to do with unreadable images; error: stop and list all of them, skip: ignore them and list them in "
+        "unreadable.csv next to the split",
         choices=("error", "skip"),
         result=False,
     )
-    max_pixels: int = setting(0, "largest image that is read, in pixels; 0: 178,956,970", low=0, result=False)
+    max_pixels: int = setting(0, "Largest image to read; 0 means 178,956,970", unit="pixels", low=0, result=False)
     pixel_range: list[float] = setting(
         [],
-        "values that become 0 and 255 in images of more than 8 bits a channel, as in 0 4095; none: found in a sample "
-        "of the training images",
+        "Values that become 0 and 255 in images of more than 8 bits per channel, as in 0 4095",
+        unset="measured on a sample of the training images",
     )
     allow_overlap: bool = setting(
-        False, "train although the same image or group is in the channels train and validation", result=False
+        False,
+        "Train even if the same image or group is in the training and the validation channel",
+        result=False,
     )
 
     def table_contradictions(self) -> Iterator[str]:
-        """Sentences about settings of tables, groups and splits that contradict each other."""
+        """A sentence for each contradiction between settings of tables, groups and splits."""
         yield from unknown_encoding(self.encoding)
         if self.group_pattern:
             yield from invalid_group_pattern(self.group_pattern)
             if self.group_column:
-                yield "group_column and group_pattern both name the groups; give one of them"
+                yield "group_column and group_pattern both define the groups; set only one of them"
         if self.split_column:
             for name in ("folds", "train_groups", "validation_groups"):
                 if getattr(self, name):
-                    yield f"split_column and {name} both divide the images; give one of them"
+                    yield f"split_column and {name} both split the images; set only one of them"
 
     def folder_contradictions(self) -> Iterator[str]:
-        """Sentences about settings of class folders that contradict each other."""
+        """A sentence for each contradiction between settings of class folders."""
         names = [name for name in self.folder_levels if name != NO_LEVEL]
         if self.folder_levels and (self.table or self.layout not in ("auto", "classes")):
-            yield f"folder_levels belongs to class folders, not {self.table or self.layout}"
+            yield f"folder_levels is for class folders, not for {self.table or f'layout {self.layout}'}"
         if len(set(names)) < len(names) or (ALL_LEVELS in names and len(self.folder_levels) > 1):
-            yield f"folder_levels takes names that differ, or {ALL_LEVELS} alone, not {' '.join(self.folder_levels)}"
+            levels = " ".join(self.folder_levels)
+            yield f"folder_levels must be different names, or only {ALL_LEVELS}, not {levels}"

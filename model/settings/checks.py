@@ -1,4 +1,4 @@
-"""Checks of single values that are more than a choice or a bound, as sentences for `contradictions`."""
+"""Checks of single values that are more than a choice or a bound; each yields sentences for `contradictions`."""
 
 from __future__ import annotations
 
@@ -10,20 +10,21 @@ from model.errors import did_you_mean
 
 
 def unknown_encoding(encoding: str) -> Iterator[str]:
-    """A sentence where Python knows no text encoding of that name."""
+    """A sentence if Python has no text encoding of that name."""
     try:
         "".encode(encoding)
     except (LookupError, ValueError):
         known = sorted({*aliases, *aliases.values()})
-        yield f"encoding {encoding!r} is unknown, expected utf-8, cp1252, cp949, ...{did_you_mean(encoding, known)}"
+        yield f"encoding {encoding!r} is unknown; expected utf-8, cp1252, cp949, ...{did_you_mean(encoding, known)}"
 
 
 def invalid_group_pattern(pattern: str) -> Iterator[str]:
-    """A sentence where a regular expression is invalid or has no group."""
+    """A sentence if a regular expression is invalid or has no group."""
     try:
         groups = re.compile(pattern).groups
     except re.error as error:
-        yield f"group_pattern {pattern!r} is no regular expression: {error}"
+        yield f"group_pattern {pattern!r} is not a valid regular expression: {error}"
         return
     if not groups:
-        yield f"group_pattern {pattern!r} has no group; put what names the group into brackets, as in '([^/]+)_[0-9]+'"
+        example = "'([^/]+)_[0-9]+'"
+        yield f"group_pattern {pattern!r} has no group; put the part that names it into parentheses, as in {example}"

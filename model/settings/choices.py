@@ -1,52 +1,55 @@
-"""The names that settings choose among, read by flags and --help without torch.
+"""The names that settings choose among, and of a section of --help; flags and --help read them without torch.
 
-What they stand for: losses in model.training.losses, class weights in model.training.class_weights, samplers in
+Their implementations: losses in model.training.losses, class weights in model.training.class_weights, samplers in
 model.data.sampling, decisions in model.decisions, layouts in model.data.readers.detect, interpolations in
-model.images.preprocessing, precisions in model.runtime.hardware. The mappings are of names to meanings; a name that is
-added to one is a choice of its setting.
+model.images.preprocessing, precisions in model.runtime.hardware. The mappings are from names to meanings; a name that
+is added to one becomes a choice of its setting.
 """
 
 from __future__ import annotations
 
+# Sections of --help-all
+PATHS, IMAGES = "Inputs and outputs", "Images"
+
 # Training
 SAMPLERS = {
     "imbalanced": "torchsampler's ImbalancedDatasetSampler",
-    "sqrt": "the same at strength 0.5",
+    "sqrt": "the same with sampler_strength 0.5",
     "none": "every image once",
 }
 LOSSES = {
-    "focal": "cross entropy in which images that are answered right with confidence count less",
-    "cross_entropy": "cross entropy of the classes",
-    "label_smoothing": "cross entropy with a share of the target spread over all classes",
-    "f1": "1 - macro F1 of a batch, from probabilities",
-    "bce": "cross entropy of an attribute of two values, from one output",
+    "focal": "cross entropy in which images that are predicted right with confidence count less",
+    "cross_entropy": "cross entropy",
+    "label_smoothing": "cross entropy with smoothed labels",
+    "f1": "1 - macro F1 of the batch, computed from probabilities",
+    "bce": "binary cross entropy, for an attribute of two values; the head has one output",
 }
 CLASS_WEIGHTS = {
-    "none": "all classes alike",
-    "inverse": "of class counts",
-    "effective": "of the effective number of samples, CVPR 2019",
-    "given": "class_weight_values",
+    "none": "all classes have the same weight",
+    "inverse": "inverse of the class counts",
+    "effective": "inverse of the effective number of samples (Cui et al., CVPR 2019)",
+    "given": "the values of class_weight_values",
 }
 
 # Images in reports
 THUMBNAILS = {
     "none": "names and labels only",
-    "blurred": "reduced to at most 8 pixels a side",
-    "full": "readable ones",
+    "blurred": "at most 8 pixels per side",
+    "full": "thumbnails",
 }
 
 # Target
-SEPARATE = "separate"  # a model for each attribute; other targets are those of model.labels
-DECISIONS = {"argmax": "the class of the highest log p / temperature + bias, by default the most probable"}
+SEPARATE = "separate"  # one model per attribute; the other targets are in model.labels
+DECISIONS = {"argmax": "the class with the highest log p / temperature + bias, without arguments the most probable one"}
 
 # Data and images
 LAYOUTS = ("auto", "csv", "profiles", "classes", "lst", "manifest", "list", "files")
-ALL_LEVELS, NO_LEVEL = "all", "_"  # in folder_levels: all levels together are the label; a level that is no label
+ALL_LEVELS, NO_LEVEL = "all", "_"  # in folder_levels: the whole path is the label; a level to ignore
 FITS = ("crop", "stretch", "pad")
 INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos")
 
 # Machine
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 
-# Serving: media types of the answers, with ;verbose names beside the probabilities
+# Serving: media types of responses; ;verbose adds names to the probabilities
 ACCEPTS = ("application/json", "application/json;verbose", "application/jsonlines", "text/csv")

@@ -1,10 +1,11 @@
-"""Settings on the command line: parses flags, and writes --help and the Markdown tables of the documents."""
+"""Settings on the command line: parses flags, and formats --help, --help-all, --version and the tables of the docs."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
 import os
+import re
 import shutil
 import textwrap
 import types
@@ -12,29 +13,62 @@ import typing
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
+from model import __version__
 from model.errors import InputError, did_you_mean
 from model.settings.fields import Layer, build, canonical, fields_by_section, value_text
 
 S = TypeVar("S")
 
 NAME_WIDTH = 30  # characters of the column of names in --help
+MAX_WIDTH = 120  # characters of a line of --help on a wide terminal
+
+HELP, HELP_ALL, VERSION = "help", "help_all", "version"
+TEXT_FLAGS = {"-h": HELP, "--help": HELP, "--help-all": HELP_ALL, "--help_all": HELP_ALL, "--version": VERSION}
 
 
-class HelpAsked(Exception):
-    """--help or -h is among the flags."""
+class TextRequested(Exception):
+    """One of TEXT_FLAGS is among the flags.
+
+    Attributes:
+        text: HELP (the common settings), HELP_ALL (all settings) or VERSION.
+    """
+
+    def __init__(self, text: str):
+        super().__init__(text)
+        self.text = text
+
+
+def requested_text(argv: Sequence[str]) -> str | None:
+    """The text that the first of TEXT_FLAGS requests: HELP, HELP_ALL or VERSION; None if there is none."""
+    return next((TEXT_FLAGS[token] for token in argv if token in TEXT_FLAGS), None)
+
+
+def version_text() -> str:
+    """`rarebird 0.1.0`, which --version prints."""
+    return f"rarebird {__version__}"
 
 
 def parse_flags(cls: type, argv: Sequence[str]) -> dict[str, str]:
     """Parses --name VALUE ..., --name=VALUE and --switch into the text of each setting; `_` and `-` are equal.
 
-    A setting that is a list or a mapping takes several words (--input_size 128 96); words before the first flag, and
-    those behind the one value of a flag, belong to the positional setting, if there is one. Names are not checked:
+    A setting that is a list or a mapping takes several words (--input_size 128 96). If a setting is positional, words
+    before the first flag are its values, and so are words after the one value of a flag. Names are not checked:
     fields.build reports unknown ones together with wrong values.
 
+    Args:
+        cls: The settings class.
+        argv: The command line without the name of the program.
+
+    Returns:
+        The value of each flag as text, by the setting's name.
+
     Raises:
-        HelpAsked: For -h and --help.
-        InputError: Lists all words that belong to no flag, missing values and surplus ones.
+        TextRequested: For --help, --help-all and --version.
+        InputError: Lists all words that belong to no flag, all flags without a value and all with too many.
     """
+    text = requested_text(argv)
+    if text is not None:
+        raise TextRequested(text)
     hints = typing.get_type_hints(cls)
     positional = next((field.name for field in dataclasses.fields(cls) if field.metadata["positional"]), None)
     words_by_name, stray = _words_by_name(argv, positional, hints)
@@ -63,14 +97,12 @@ def parse_flags(cls: type, argv: Sequence[str]) -> dict[str, str]:
 def _words_by_name(
     argv: Sequence[str], positional: str | None, hints: Mapping[str, Any]
 ) -> tuple[dict[str, list[str]], list[str]]:
-    """The words after each flag (where one is repeated, after its last), and the words that belong to none."""
+    """The words after each flag (after the last one if it is repeated), and the words that belong to no flag."""
     words_by_name: dict[str, list[str]] = {}
     stray: list[str] = []
-    words: list[str] | None = None  # of the flag at hand
-    is_full = False  # the flag at hand has its one value
+    words: list[str] | None = None  # of the current flag
+    is_full = False  # the current flag has its one value
     for token in argv:
-        if token in ("-h", "--help"):
-            raise HelpAsked
         if token.startswith("--") and len(token) > 2:
             name, equals, value = token[2:].partition("=")
             words = words_by_name[canonical(name)] = [value] if equals else []
@@ -86,20 +118,30 @@ def _words_by_name(
 
 
 def _stray_word(cls: type, word: str, hints: Mapping[str, Any]) -> str:
-    """The problem of a word that belongs to no flag. A path is taken for the main input, such as train_dir."""
+    """The problem with a word that belongs to no flag. A path is taken for the main input, such as train_dir."""
     close = did_you_mean(canonical(word), hints)
     main_input = getattr(cls, "MAIN_INPUT", None)
     if main_input and ("/" in word or os.path.exists(word)):
-        close = f", as in --{main_input} {word}"
-    return f"{word!r} stands alone; a flag begins with --{close}"
+        close = f"; did you mean --{main_input} {word}?"
+    return f"{word!r} belongs to no flag; flags start with --{close}"
 
 
 def from_flags(cls: type[S], argv: Sequence[str], usage: str) -> S:
-    """Builds a settings class from flags alone; --help prints and exits. InputError lists everything that is wrong."""
+    """Builds a settings class from flags alone. --help, --help-all and --version print and end the process.
+
+    Args:
+        cls: The settings class.
+        argv: The command line without the name of the program.
+        usage: What the program does, which --help prints first.
+
+    Raises:
+        InputError: Lists everything that is wrong with the flags.
+    """
     try:
         flags = parse_flags(cls, argv)
-    except HelpAsked:
-        print(help_text(cls, usage))
+    except TextRequested as requested:
+        is_version = requested.text == VERSION
+        print(version_text() if is_version else help_text(cls, usage, common_only=requested.text == HELP))
         raise SystemExit(0) from None
     return build(cls, [Layer("--{}", flags)])
 
@@ -110,31 +152,49 @@ def _takes_words(hint: Any) -> bool:
     return any(typing.get_origin(kind) in (list, dict) for kind in kinds)
 
 
-def help_text(cls: type, usage: str, defaults: Mapping[str, Any] | None = None) -> str:
-    """The text of --help: the usage, then every setting by section with its meaning, choices, unit and default.
+def help_text(
+    cls: type, usage: str, defaults: Mapping[str, Any] | None = None, *, common_only: bool = False, program: str = ""
+) -> str:
+    """The text of --help or --help-all: the usage, then settings with their meaning, choices, unit and default.
 
     Args:
         cls: The settings class.
         usage: What the program does, printed first.
         defaults: The defaults that differ from those of the class.
+        common_only: List only the common settings (fields.setting), if the class has any, and print of the usage only
+            its first two paragraphs: a summary and examples. False: all settings by section.
+        program: The command line that starts the program, for the line about --help-all.
     """
-    width = min(shutil.get_terminal_size().columns, 120)
+    by_section, hints = fields_by_section(cls), typing.get_type_hints(cls)
+    fields = [field for section in by_section.values() for field in section]
+    common = [field for field in fields if field.metadata["common"]]
+    is_short = common_only and bool(common)
+    if is_short:
+        usage = "\n\n".join(usage.strip().split("\n\n")[:2])
+        by_section = {"Common settings": common}
     lines = [usage.strip(), ""]
-    for section, fields in fields_by_section(cls).items():
+    for section, in_section in by_section.items():
         if section:
             lines += ["", f"{section}:"]
-        for field in fields:
-            name = f"--{field.name} {_placeholder(cls, field)}"
-            if field.metadata["positional"]:
-                name = field.name.upper()
-            head = f"  {name}".rstrip()
-            body = textwrap.wrap(_meaning(field, defaults or {}), max(width - NAME_WIDTH, 40))
-            if len(head) < NAME_WIDTH - 1:
-                lines.append(f"{head:<{NAME_WIDTH}}{body.pop(0)}")
-            else:
-                lines.append(head)
-            lines += [" " * NAME_WIDTH + line for line in body]
+        for field in in_section:
+            lines += _setting_lines(hints[field.name], field, defaults or {})
+    if is_short:
+        lines += ["", f"All {len(fields)} settings: {program} --help-all".replace("  ", " ")]
     return "\n".join(lines).replace("\n\n\n", "\n\n") + "\n"
+
+
+def _setting_lines(hint: Any, field: dataclasses.Field[Any], defaults: Mapping[str, Any]) -> list[str]:
+    """A setting as lines of --help: its name in a column, its meaning wrapped in another."""
+    width = min(shutil.get_terminal_size().columns, MAX_WIDTH)
+    name = f"--{field.name} {_placeholder(hint, field)}"
+    if field.metadata["positional"]:
+        name = positional_name(field)
+    head = f"  {name}".rstrip()
+    body = textwrap.wrap(_meaning(field, defaults), max(width - NAME_WIDTH, 40))
+    lines = [head]
+    if len(head) < NAME_WIDTH - 1:
+        lines = [f"{head:<{NAME_WIDTH}}{body.pop(0)}"]
+    return lines + [" " * NAME_WIDTH + line for line in body]
 
 
 def settings_table(cls: type) -> str:
@@ -145,7 +205,8 @@ def settings_table(cls: type) -> str:
             lines.append(f"| **{section}** | | |")
         for field in fields:
             meaning = _meaning(field, None).replace("|", "\\|")
-            lines.append(f"| `{field.name}` | `{_default(field)}` | {meaning} |")
+            default = field.metadata["unset"] or f"`{_default(field)}`"
+            lines.append(f"| `{field.name}` | {default} | {meaning} |")
     return "\n".join(lines) + "\n"
 
 
@@ -159,17 +220,24 @@ def _meaning(field: dataclasses.Field[Any], defaults: Mapping[str, Any] | None) 
     """A field's meaning, choices, unit and, unless defaults is None, its default."""
     meta = field.metadata
     text = meta["help"]
-    if meta["choices"]:
-        text += f"; one of {', '.join(meta['choices'])}"
+    if not set(re.findall(r"\w+", text)).issuperset(meta["choices"]):  # the meaning does not explain each of them
+        text += f": one of {', '.join(meta['choices'])}"
     notes = [meta["unit"]] if meta["unit"] else []
     if defaults is not None:
-        notes.append(f"default {defaults.get(field.name, _default(field))}")
-    return f"{text} ({', '.join(notes)})" if notes else text
+        default = defaults.get(field.name, meta["unset"] or _default(field))
+        notes.append(f"default: {default}")
+    return f"{text} ({'; '.join(notes)})" if notes else text
 
 
-def _placeholder(cls: type, field: dataclasses.Field[Any]) -> str:
-    """What stands for the value in --help: N, X ..., DIR, NAME."""
-    hint = typing.get_type_hints(cls)[field.name]
+def positional_name(field: dataclasses.Field[Any]) -> str:
+    """The name of a positional setting in --help: IMAGE."""
+    return field.metadata["placeholder"] or field.name.upper()
+
+
+def _placeholder(hint: Any, field: dataclasses.Field[Any]) -> str:
+    """The placeholder of a setting's value in --help: N, X ..., DIR, NAME."""
+    if field.metadata["placeholder"]:
+        return str(field.metadata["placeholder"])
     if isinstance(hint, types.UnionType):
         hint = next(arg for arg in typing.get_args(hint) if arg is not type(None))
     if typing.get_origin(hint) is list:

@@ -1,7 +1,7 @@
-"""Decodes one setting's value into its declared type, from text in any of the encodings in which it arrives.
+"""Decodes the value of one setting into its declared type, from text in any of its encodings.
 
-SageMaker's clients encode one value in five ways (str() of SDK 2, JSON of its frameworks, SDK 3, the tuner, the command
-line), so `decode` accepts every value as text or as itself.
+SageMaker's clients encode a value in five ways (str() of SDK 2, JSON of its frameworks, SDK 3, the tuner, the command
+line), so `decode` accepts each of them, and values that are no text.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ def decode(hint: Any, raw: Any) -> Any:
     Args:
         hint: The declared type: bool, int, float, str, list[...], dict[str, dict[str, Any]] (names with arguments),
             dict[str, Any], or one of these | None.
-        raw: The value as text, or as JSON, YAML or Python hold it.
+        raw: The value as text, or as a value of JSON, YAML or Python.
 
     Returns:
         The value with the declared type.
 
     Raises:
-        ValueError: Says what was expected.
+        ValueError: Names what was expected.
     """
     origin, args = typing.get_origin(hint), typing.get_args(hint)
     if origin in (typing.Union, types.UnionType):
@@ -63,7 +63,7 @@ def decode(hint: Any, raw: Any) -> Any:
 
 
 def _unquote(text: str) -> str:
-    """Undoes a second JSON encoding, which SDK script mode and torch launchers add: "\\"adam\\"" is adam."""
+    """Undoes a second JSON encoding, which SDK script mode and torch launchers add: "\\"adam\\"" becomes adam."""
     text = text.strip()
     if len(text) >= 2 and text[0] == text[-1] == '"':
         try:
@@ -86,7 +86,7 @@ def _decode_bool(raw: Any) -> bool:
 
 
 def _decode_number(hint: type, raw: Any) -> int | float:
-    """An int or a finite float; integers of any size keep their digits."""
+    """An int or a finite float; integers of any size are exact."""
     expected = "a whole number" if hint is int else "a number"
     if isinstance(raw, bool):
         raise ValueError(f"expected {expected}")
@@ -101,7 +101,7 @@ def _decode_number(hint: type, raw: Any) -> int | float:
 
 
 def _literal(text: str) -> Any:
-    """Parses JSON, else a Python literal, else, for lists and mappings, YAML ({age: {lr: 0.1}}); else ValueError."""
+    """Parses text as JSON, a Python literal or, for lists and mappings, YAML ({age: {lr: 0.1}}), in this order."""
     with contextlib.suppress(ValueError, RecursionError):
         return json.loads(text)
     with contextlib.suppress(ValueError, SyntaxError, MemoryError, RecursionError):
@@ -109,7 +109,7 @@ def _literal(text: str) -> Any:
     if text[:1] in ("{", "["):
         with contextlib.suppress(yaml.YAMLError, RecursionError):
             return yaml.safe_load(text)
-    raise ValueError(f"{text!r} is neither JSON nor a Python literal nor YAML")
+    raise ValueError(f"expected JSON, YAML or a Python literal, not {text!r}")
 
 
 def _split_words(text: str) -> list[str]:
@@ -117,7 +117,7 @@ def _split_words(text: str) -> list[str]:
 
 
 def _as_list(raw: Any) -> list[Any]:
-    """A list from a literal, from words separated by spaces or commas, or from one number."""
+    """A list from a literal, from words that are separated by spaces or commas, or from one number."""
     if isinstance(raw, str):
         if raw[:1] in ("[", "("):
             raw = _literal(raw)
@@ -132,7 +132,7 @@ def _as_list(raw: Any) -> list[Any]:
 
 
 def _as_dict(raw: Any) -> dict[str, Any]:
-    """A mapping from a literal, or from a=1,b=2, in which form AWS's training toolkit passes one on."""
+    """A mapping from a literal, or from a=1,b=2, as AWS's training toolkit writes it."""
     if isinstance(raw, str):
         if raw[:1] == "{":
             raw = _literal(raw)
@@ -168,7 +168,7 @@ def _decode_named(raw: Any) -> dict[str, dict[str, Any]]:
             named.update(item if isinstance(item, Mapping) else {str(item): {}})
         raw = named
     if not isinstance(raw, Mapping):
-        raise ValueError('expected names, each with arguments where it takes some: {"flip": {"p": 0.5}}')
+        raise ValueError('expected names, with or without arguments: {"flip": {"p": 0.5}}')
     for name, arguments in raw.items():
         if arguments is not None and arguments is not True and not isinstance(arguments, Mapping):
             raise ValueError(f"{name}: expected its arguments as a mapping, not {arguments!r}")

@@ -6,66 +6,99 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from model.settings.checks import unknown_encoding
-from model.settings.choices import THUMBNAILS
+from model.settings.choices import PATHS, THUMBNAILS
 from model.settings.fields import setting
 
 
 @dataclass(frozen=True)
 class EvaluationSettings:
-    """What evaluation compares, where its report goes, and how scores are computed."""
+    """What evaluation compares, where its report is written, and how scores are computed."""
 
     ground_truth_dir: str | None = setting(
         None,
-        "the truth: folder with gt.csv (image, true class, more columns welcome), a table, or a labelled folder as "
-        "train.py reads it; else SM_GROUND_TRUTH_DIR",
-        section="Where things lie",
+        "Folder with gt.csv, another table, or a labelled folder as train.py reads it: the true labels",
+        unset="SM_GROUND_TRUTH_DIR",
+        section=PATHS,
+        common=True,
+        placeholder="PATH",
     )
     output_data_dir: str | None = setting(
-        None, "folder with the answers of inference; else SM_OUTPUT_DATA_DIR, else output"
+        None, "Folder with the predictions of inference", unset="SM_OUTPUT_DATA_DIR or output", common=True
     )
-    answers: str | None = setting(None, "file of the answers; else output.csv, probabilities beside it")
+    answers: str | None = setting(
+        None,
+        "File with the predictions; probabilities.csv is read next to it",
+        unset="output.csv",
+        common=True,
+        placeholder="FILE",
+    )
     output: str | None = setting(
         None,
-        "folder for evaluation.json and report.html; else SM_OUTPUT_DATA_DIR, else that of the answers",
+        "Folder to write evaluation.json and report.html into",
+        unset="SM_OUTPUT_DATA_DIR or the folder of the predictions",
+        common=True,
+        placeholder="DIR",
     )
-    pictures: str | None = setting(None, "folder of the images, themselves or in images/; report.html then shows some")
+    pictures: str | None = setting(
+        None,
+        "Folder with the images, or with a subfolder images/, to show in report.html",
+        common=True,
+        placeholder="DIR",
+    )
+    compare: str | None = setting(
+        None, "Other predictions (folder or file) of the same images, to compare with", common=True, placeholder="PATH"
+    )
     thumbnails: str = setting(
         "full",
-        "thumbnails of these images in report.html; none: names and labels only; blurred: reduced to at most 8 pixels "
-        "per side, too few for a face",
+        "Which of these images report.html contains. none: only names and labels. blurred: at most 8 pixels per side, "
+        "too few for a face. full: thumbnails",
         choices=THUMBNAILS,
     )
-    compare: str | None = setting(None, "other answers on the same truth: folder or file; tells the paired difference")
 
     picture_column: str | None = setting(
         None,
-        "column that names the images; else that of inference, else ImageID, image_name, path, filename, ...",
+        "Column with the image names",
+        unset="that of inference, or ImageID, image_name, path, filename, ...",
         section="Tables",
     )
     encoding: str = setting(
-        "utf-8", "encoding of the truth, such as cp1252 or cp949; a byte-order mark of UTF-8 or UTF-16 goes before it"
+        "utf-8",
+        "Encoding of the ground truth, such as cp1252 or cp949; a byte-order mark of UTF-8 or UTF-16 overrides it",
     )
 
-    labels: str | None = setting(None, "label scheme; else labels.json beside the answers", section="Scores")
+    labels: str | None = setting(
+        None,
+        "File with the label scheme",
+        unset="labels.json next to the predictions",
+        section="Scores",
+        common=True,
+        placeholder="FILE",
+    )
     label_values: str | None = setting(
         None,
-        "whether the truth holds names of classes or their indices, as `ans` of output.csv does; else decided by the "
-        "whole column, and an error where both fit and differ",
+        "Whether the true labels are class names or class indices; required if they can be read as both, with "
+        "different results",
         choices=("names", "indices"),
+        unset="detected",
+        common=True,
     )
     group_column: str | None = setting(
         None,
-        "column of the truth whose groups are resampled together; else group, person, sender or people_path, else the "
-        "groups by the group_pattern of the training",
+        "Column of persons or senders in the ground truth, over which the confidence intervals are computed",
+        unset="group, person, sender or people_path, or the groups by the group_pattern of the training",
+        common=True,
     )
     gmean_classes: list[str] = setting(
         [],
-        'classes of the geometric mean of F1, by number or name (as JSON where with spaces: ["none/male"]); else all',
+        'Classes of the geometric mean of F1, by number or name (as JSON if a name contains spaces: ["none/male"])',
+        unset="all",
     )
-    resamples: int = setting(2000, "bootstrap resamples of the intervals; 0: no intervals", low=0)
-    confidence: float = setting(0.95, "probability that an interval covers", low=0.5, high=0.999)
-    seed: int = setting(0, "of the resamples", low=0)
+    resamples: int = setting(
+        2000, "Bootstrap resamples for the confidence intervals; 0 computes no intervals", low=0, common=True
+    )
+    confidence: float = setting(0.95, "Confidence level of the intervals", low=0.5, high=0.999, common=True)
+    seed: int = setting(0, "Random seed of the resamples", low=0, common=True)
 
     def contradictions(self) -> Iterator[str]:
-        """Sentences about settings that contradict each other."""
+        """A sentence for each contradiction between settings."""
         yield from unknown_encoding(self.encoding)

@@ -1,7 +1,7 @@
 """Declares settings as fields of a dataclass and builds it from layers: flags, hyperparameters, environment, file.
 
-A field has its default, meaning, unit and bounds in one place; `build` checks values against it, and --help and the
-tables of the documents are made from it (cli).
+A field declares its default, meaning, unit and bounds in one place; `build` checks values against it, and --help and
+the tables of the documents are generated from it (cli).
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from model.settings.decode import decode
 
 S = TypeVar("S")
 
-# Reads the names inside a setting that is a mapping: from what messages call the setting and its decoded value, the
-# value with canonical names, and a sentence for each problem (model.settings.nested)
+# Checks the names inside a setting that is a mapping. Takes the setting's name in messages and its decoded value, and
+# returns the value with canonical names, and a sentence for each problem (model.settings.nested)
 Nested = Callable[[str, Any], tuple[Any, list[str]]]
 
-# What other tools call a setting that has another name here; named in the error about the unknown one
+# Names of settings in other tools, with the names here that the error about an unknown setting suggests
 COMMON_NAMES = {
     **dict.fromkeys(("arch", "architecture", "backbone", "network", "net"), ("model", "model_dir")),
     **dict.fromkeys(
@@ -52,22 +52,29 @@ def setting(
     section: str = "",
     positional: bool = False,
     nested: Nested | None = None,
+    unset: str = "",
+    common: bool = False,
+    placeholder: str = "",
 ) -> Any:
     """Declares a field of a settings class.
 
     Args:
-        default: Its value where no layer has one. Lists and mappings are copied for each instance.
-        help: Its meaning, with that of the value that turns it off.
+        default: Its value if no layer has one. Lists and mappings are copied for each instance.
+        help: Its meaning: a sentence without a period.
         unit: Unit of the number.
-        choices: The values that it takes; for a list, the values of its items. A mapping stays the registry that it
-            is: names that are added to it later are choices too.
+        choices: The values that it takes; for a list, the values of its items. A mapping is not copied, so that a
+            name that is added to it later is a choice too.
         low: Lower bound of the number, inclusive; for a list, of its items.
         high: Upper bound, likewise.
         result: False if it cannot change what a job computes; a resumed run may then differ in it.
         reading: Whether it says only how rows are read. A resumed run may differ in it if it reads the same rows.
-        section: Starts a section of --help, which the fields below belong to until the next.
+        section: Starts a section of --help-all, which the following fields belong to until the next one.
         positional: Words before the first flag are its value.
-        nested: For a mapping, what its own names and values may be (model.settings.nested).
+        nested: For a mapping, checks the names and values in it (model.settings.nested).
+        unset: What takes effect if no value is given and the default is empty, such as `SM_CHANNEL_TRAIN`; the texts
+            show it as the default.
+        common: Whether --help lists it; --help-all lists every setting.
+        placeholder: Stands for its value in --help, as in FILE; by default it is derived from the type.
     """
     metadata = {
         "help": help,
@@ -80,6 +87,9 @@ def setting(
         "section": section,
         "positional": positional,
         "nested": nested,
+        "unset": unset,
+        "common": common,
+        "placeholder": placeholder,
     }
     if isinstance(default, (list, dict)):
         return dataclasses.field(default_factory=lambda: type(default)(default), metadata=metadata)
@@ -88,7 +98,7 @@ def setting(
 
 @runtime_checkable
 class CrossChecked(Protocol):
-    """A settings class with rules that several of its fields must satisfy together. The method is optional."""
+    """A settings class with rules about several of its fields."""
 
     def contradictions(self) -> Iterator[str]:
         """A sentence for each rule that the values break."""
@@ -99,7 +109,7 @@ class Layer:
     """One source of settings.
 
     Attributes:
-        label: How messages name a setting of this source; {} is replaced by its name: `--{}`, `configs/a.yaml: {}`.
+        label: The name of a setting of this source in messages, with {} for the setting: `--{}`, `configs/a.yaml: {}`.
         values: Raw values by name, in any spelling.
     """
 
@@ -108,16 +118,23 @@ class Layer:
 
 
 def canonical(name: str) -> str:
-    """A setting's name from any spelling: `_` and `-` and letter case are equal (SM_HP_ variables are upper case)."""
+    """A setting's name from any spelling: with `_` for `-` and in lower case (SM_HP_ variables are upper case)."""
     return name.strip().lower().replace("-", "_")
 
 
 def build(cls: type[S], layers: Iterable[Layer]) -> S:
     """Builds an instance of a settings class; later layers override earlier ones.
 
+    Args:
+        cls: The settings class.
+        layers: The sources of settings.
+
+    Returns:
+        The settings.
+
     Raises:
-        InputError: Lists every unknown name with the nearest known one, and every value that does not fit; where there
-            are none, the contradictions between settings.
+        InputError: Lists every unknown name with the nearest known one, and every invalid value; if there are none, the
+            contradictions between settings.
     """
     values: dict[str, Any] = {}
     problems: list[str] = []
@@ -134,18 +151,26 @@ def build(cls: type[S], layers: Iterable[Layer]) -> S:
 
 
 def _nearest_setting(name: str, known: Mapping[str, Any]) -> str:
-    """`; nearest: NAME`: the setting that other tools call so, else the one of the most similar name."""
-    meant = next((other for other in COMMON_NAMES.get(name, ()) if other in known), None)
-    return f"; nearest: {meant}" if meant else did_you_mean(name, known)
+    """`; nearest: NAME`: the setting with this name in other tools, otherwise the one of the most similar name."""
+    common = next((other for other in COMMON_NAMES.get(name, ()) if other in known), None)
+    return f"; nearest: {common}" if common else did_you_mean(name, known)
 
 
 def decode_layer(cls: type, layer: Layer) -> tuple[dict[str, Any], list[str]]:
-    """The values of one source by canonical name, decoded and checked, and a sentence for each problem."""
+    """Decodes and checks the values of one source.
+
+    Args:
+        cls: The settings class.
+        layer: The source.
+
+    Returns:
+        The valid values by canonical name, and a sentence for each problem.
+    """
     fields, hints = _fields_and_hints(cls)
     values: dict[str, Any] = {}
     problems: list[str] = []
     for key, raw in layer.values.items():
-        where = layer.label.replace("{}", str(key))  # not format: a file's name may hold braces of its own
+        where = layer.label.replace("{}", str(key))  # not format(): the name of a file may contain braces
         name = canonical(str(key))
         if name not in fields:
             problems.append(f"{where}: there is no such setting{_nearest_setting(name, fields)}")
@@ -162,7 +187,16 @@ def decode_layer(cls: type, layer: Layer) -> tuple[dict[str, Any], list[str]]:
 
 
 def decode_value(cls: type, name: str, raw: Any) -> Any:
-    """The value of one setting, of its type, among its choices and within its bounds; else ValueError."""
+    """Decodes and checks the value of one setting.
+
+    Args:
+        cls: The settings class.
+        name: The setting.
+        raw: Its value, as in decode.
+
+    Raises:
+        ValueError: The value is not of the setting's type, among its choices and within its bounds.
+    """
     fields, hints = _fields_and_hints(cls)
     return _checked(fields[name], decode(hints[name], raw))
 
@@ -175,7 +209,7 @@ def _fields_and_hints(cls: type) -> tuple[dict[str, dataclasses.Field[Any]], dic
 
 
 def _checked(field: dataclasses.Field[Any], value: Any) -> Any:
-    """The value, if it is among the field's choices and within its bounds; else ValueError."""
+    """Returns a value. Raises ValueError if it is not among the field's choices or within its bounds."""
     meta = field.metadata
     items = value if isinstance(value, list) else [value]
     if meta["choices"] and value is not None:
@@ -193,10 +227,10 @@ def _checked(field: dataclasses.Field[Any], value: Any) -> Any:
 
 
 def fields_by_section(cls: Any) -> dict[str, list[dataclasses.Field[Any]]]:
-    """The fields of a settings class (or of an instance) by section; "" holds those before the first section.
+    """The fields of a settings class (or of an instance) by section; "" is the section of those before the first one.
 
-    A base class's fields come first in a dataclass, so sections may be continued further down. Their order is that of
-    the class attribute SECTIONS where there is one, else that of their first fields.
+    In a dataclass the fields of the base class come first, so a section may be continued further down. The sections are
+    in the order of the class attribute SECTIONS, and then in that of their first fields.
     """
     sections: dict[str, list[dataclasses.Field[Any]]] = {name: [] for name in getattr(cls, "SECTIONS", ())}
     section = ""
@@ -213,7 +247,7 @@ def names_in_sections(cls: type, sections: Iterable[str]) -> list[str]:
 
 
 def as_dict(settings: Any, only_result: bool = False) -> dict[str, Any]:
-    """The values of all settings by name, section by section; only_result: of those that can change the result."""
+    """The values of all settings by name, section by section. only_result: only those that can change the result."""
     return {
         field.name: getattr(settings, field.name)
         for fields in fields_by_section(settings).values()
@@ -229,7 +263,7 @@ def differences(settings: Any) -> dict[str, Any]:
 
 
 def value_text(value: Any) -> str:
-    """A setting's value as people write it: `128 96`, `flip, erasing (p 0.25)`; none where it is empty."""
+    """A setting's value as text for people: `128 96`, `flip, erasing (p 0.25)`; none if it is empty."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, dict):

@@ -1,8 +1,8 @@
 """Names inside settings that are mappings: arguments, settings by attribute, the label scheme.
 
-`_` and `-` are equal in all of them, and letter case is too in names of settings. Most functions are what a field
-declares as `nested` (model.settings.fields.Nested): they return the value with canonical names, and a sentence for each
-problem. where: what messages call the setting.
+`_` and `-` are equal in all of them; in names of settings, upper and lower case are too. Most functions here are the
+`nested` of a field (model.settings.fields.Nested): they return the value with canonical names, and a sentence for each
+problem. where: the name of the setting in messages.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from model.settings.fields import Layer, Nested, canonical, decode_layer
 
 
 def argument_name(name: str) -> str:
-    """An argument's name with `_` for `-`. Letter case counts: torch's schedulers have a T_max."""
+    """An argument's name with `_` for `-`. Upper and lower case differ: torch's schedulers have a T_max."""
     return name.strip().replace("-", "_")
 
 
@@ -35,7 +35,7 @@ def named_arguments(where: str, value: Mapping[str, Mapping[str, Any]]) -> tuple
 
 
 def settings_by_attribute(cls: type) -> Nested:
-    """For each attribute settings of a class, of which it may have some. The names of attributes stay as they are."""
+    """Checks settings of a class by attribute. The names of attributes are not changed."""
 
     def decoded(where: str, value: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
         by_attribute: dict[str, Any] = {}
@@ -54,8 +54,8 @@ def settings_by_attribute(cls: type) -> Nested:
 
 
 def names_by_attribute(where: str, value: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """For each attribute a mapping by name, of which only the names are changed; anything but a mapping is left as it
-    is. The names of attributes stay as they are."""
+    """Mappings by attribute, of which only the names are made canonical; other values and the names of attributes are
+    not changed."""
     by_attribute: dict[str, Any] = {}
     problems: list[str] = []
     for attribute, own in value.items():
@@ -67,14 +67,14 @@ def names_by_attribute(where: str, value: Mapping[str, Any]) -> tuple[dict[str, 
 
 
 def own_names(value: Mapping[str, Any], attributes: Iterable[str]) -> tuple[dict[str, Any], list[str]]:
-    """The values of a mapping by attribute under the attributes' own names.
+    """Replaces the keys of a mapping by the names of attributes.
 
     Args:
-        value: Values by name of attribute: exact, or else equal up to `_`, `-` and letter case to one attribute.
+        value: Values by name of an attribute: exact, or equal except for `_`, `-`, upper and lower case.
         attributes: Names of the attributes.
 
     Returns:
-        The values, and the keys that name no attribute, more than one, or one that has a value already.
+        The values by attribute, and the keys that match no attribute, several, or one that has a value already.
     """
     known = list(attributes)
     named: dict[str, Any] = {key: own for key, own in value.items() if key in known}
@@ -91,10 +91,15 @@ def own_names(value: Mapping[str, Any], attributes: Iterable[str]) -> tuple[dict
 
 
 def under_own_names(where: str, value: Mapping[str, Any], attributes: Sequence[str]) -> dict[str, Any]:
-    """The values of own_names.
+    """The values by attribute, as of own_names.
+
+    Args:
+        where: The name of the setting in messages.
+        value: See own_names.
+        attributes: Names of the attributes.
 
     Raises:
-        InputError: Lists the keys that name no attribute, with the nearest; where: what the message calls the setting.
+        InputError: Lists the keys that match no attribute, with the nearest.
     """
     named, unknown = own_names(value, attributes)
     if unknown:
@@ -104,12 +109,21 @@ def under_own_names(where: str, value: Mapping[str, Any], attributes: Sequence[s
 
 
 def _renamed(where: str, value: Mapping[str, Any], rename: Callable[[str], str]) -> tuple[dict[str, Any], list[str]]:
-    """The values under their names after renaming, and a sentence for each name that then is there twice."""
+    """Renames the keys of a mapping.
+
+    Args:
+        where: The name of the setting in messages.
+        value: The mapping.
+        rename: Returns the new name of a key.
+
+    Returns:
+        The renamed mapping, and a sentence for each new name that two keys have.
+    """
     renamed: dict[str, Any] = {}
     problems: list[str] = []
     for key, item in value.items():
         name = rename(str(key))
         if name in renamed:
-            problems.append(f"{where}: {name} is set twice, in different spellings")
+            problems.append(f"{where}: {name} is set twice, with different spellings")
         renamed[name] = item
     return renamed, problems

@@ -1,11 +1,11 @@
-"""Settings that inference and the server share: which saved model, test-time augmentation, and the machine."""
+"""Settings that inference and the server share: saved model, test-time augmentation and machine."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import ClassVar
 
-from model.settings.choices import PRECISIONS
+from model.settings.choices import PATHS, PRECISIONS
 from model.settings.fields import setting
 
 
@@ -13,36 +13,54 @@ from model.settings.fields import setting
 class PredictionSettings:
     """Base of InferenceSettings and ServeSettings."""
 
-    SECTIONS: ClassVar[tuple[str, ...]] = ("Where things lie", "Data", "Prediction", "Requests", "Machine")
+    SECTIONS: ClassVar[tuple[str, ...]] = (PATHS, "Data", "Prediction", "Requests", "Machine")
 
     model_dir: str | None = setting(
         None,
-        "the saved model, or a folder with one in it; else SM_CHANNEL_MODEL, else the newest run in runs",
-        section="Where things lie",
+        "Folder of the saved model, or a folder that contains one",
+        unset="SM_CHANNEL_MODEL or the newest finished run in runs",
+        section=PATHS,
+        common=True,
     )
-    models: list[str] = setting([], "several saved models that answer together instead of one, PATH[:WEIGHT]")
+    models: list[str] = setting(
+        [],
+        "Several saved models that predict together, each as PATH or PATH:WEIGHT",
+        common=True,
+        placeholder="PATH ...",
+    )
 
     num_tta: int = setting(
         1,
-        "views of each image whose answers are joined; 1: the image as it is",
+        "Views of each image whose predictions are combined (test-time augmentation); 1: only the image",
         low=1,
         high=64,
         section="Prediction",
+        common=True,
     )
     tta_mode: str = setting(
         "soft",
-        "soft: probabilities of fixed views averaged; vote: each of random views votes",
+        "How views are combined; soft: average the probabilities of fixed views, vote: random views vote",
         choices=("soft", "vote"),
     )
-    seed: int = setting(0, "of the random views", low=0)
+    seed: int = setting(0, "Random seed of the views of tta_mode vote", low=0)
 
     max_pixels: int = setting(
-        0, "largest image that is read, in pixels; 0: as in training, where it was set, else 178,956,970", low=0
+        0,
+        "Largest image to read; 0: as in the training, or 178,956,970 if it was not set there",
+        unit="pixels",
+        low=0,
     )
 
-    batch_size: int = setting(64, "images of a forward pass, their views counted", low=1, section="Machine")
+    batch_size: int = setting(64, "Images per forward pass, counting each view", low=1, section="Machine", common=True)
     precision: str = setting(
-        "auto", "arithmetic; auto: bf16 where the hardware gains, fp16 on older GPUs, else fp32", choices=PRECISIONS
+        "auto",
+        "Floating-point format; auto: bf16 if the hardware supports it well, fp16 on older GPUs, otherwise fp32",
+        choices=PRECISIONS,
     )
-    device: str = setting("auto", "auto, cpu, cuda or cuda:N")
-    num_workers: int = setting(-1, "processes that read images; 0: the job itself; -1: by the number of cores", low=-1)
+    device: str = setting("auto", "Device: auto, cpu, cuda or cuda:N", common=True)
+    num_workers: int = setting(
+        -1,
+        "Processes that read images; 0: the job's own process, -1: by the number of cores",
+        low=-1,
+        common=True,
+    )

@@ -1,4 +1,4 @@
-"""`python -m model settings`: prints the settings of the jobs as the tables of README.md."""
+"""`python -m model settings`: prints the settings of the jobs as the tables of docs/settings.md."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def tables() -> str:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Prints the tables; the exit code."""
+    """Prints the tables and returns the exit code."""
     if argv:
-        raise InputError(f"settings takes no words: {' '.join(argv)}")
+        raise InputError(f"settings takes no arguments, not {' '.join(argv)}")
     print(tables(), end="")
     return 0

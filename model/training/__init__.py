@@ -1,11 +1,12 @@
 """Training of a network.
 
-fit: one training; trainer: its loop; epoch_loss: the sum of its losses; augmentation, mixing: random changes of images
-and batches; losses, class_weights, criterion: a head's loss and the sum over heads; optim: optimiser, schedule,
-accumulation; parallel: frozen parts, several processes, compiling; validation: scores after an epoch; progress,
-checkpoints, resume: state of a run, its files, the name it trains under; initial_weights: what training starts from;
-plan: several models by one job; separate: settings of an attribute's own model; held_out, out_of_fold: answers to the
-validation images and of each fold's model; tracking: console, TensorBoard, Weights & Biases.
+fit: trains one network; trainer: the training loop; epoch_loss: mean loss of an epoch; augmentation, mixing: random
+changes of images and batches; losses, class_weights, criterion: the loss of a head and the sum over heads; optim:
+optimiser, schedule, accumulation; parallel: frozen parts, several processes, compiling; validation: scores after an
+epoch; progress, checkpoints, resume: the state of a run, its files, the name that it trains under; initial_weights,
+weights_file, classifier_rows: the weights that training starts from; early_checks: settings checked before the data are
+read; plan: the models of one job; separate: settings of each attribute's own model; held_out, out_of_fold: predictions
+for the validation images and for every row by folds; tracking: console, TensorBoard, Weights & Biases.
 
 Tested by files of other names:
     trainer: tests/test_train.py

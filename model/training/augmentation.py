@@ -1,6 +1,6 @@
 """Augmentation: random transforms of training images, by name, from torchvision v2 and timm.
 
-A further augmentation is an entry in AUGMENTATIONS. Mixing of whole batches is in model.training.mixing.
+To add an augmentation, add an entry to AUGMENTATIONS. Mixing of whole batches is in model.training.mixing.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ from model.training.mixing import MIXING
 
 @dataclass(frozen=True)
 class BoxTransform:
-    """Chooses the part of a decoded image that becomes the network's input; the last one of an augmentation counts.
+    """Chooses the part of a decoded image that becomes the network's input. If there are several, the last one is used.
 
     Attributes:
-        box: Returns the part of an image.
-        share: Mean share of the area of Preprocessing.whole_box that is taken.
+        box: Returns the box of an image that is kept.
+        share: Mean area of that box as a share of Preprocessing.whole_box.
     """
 
     box: Callable[[Image.Image], Box]
@@ -42,7 +42,7 @@ class BoxTransform:
 
 @dataclass(frozen=True)
 class ImageTransform:
-    """Changes the fitted image.
+    """Changes an image after it was cropped and resized.
 
     Attributes:
         apply: Takes and returns a PIL image of the network's input size.
@@ -53,7 +53,7 @@ class ImageTransform:
 
 @dataclass(frozen=True)
 class PixelTransform:
-    """Changes the pixels, after all ImageTransforms.
+    """Changes the pixels as an array, after all ImageTransforms.
 
     Attributes:
         apply: Takes and returns uint8 (height, width, channels).
@@ -67,11 +67,11 @@ Transform = BoxTransform | ImageTransform | PixelTransform
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Makes the inputs of training images with random changes, which depend on the seed and the draw only.
+    """Makes network inputs from training images with random changes, which depend only on the seed and the draw.
 
     Attributes:
-        pipeline: Fits images, fills where transforms leave gaps, and makes the inputs.
-        transforms: Box, image and pixel transforms; those of a kind act in this order.
+        pipeline: Resizes images and makes the network's inputs.
+        transforms: Box, image and pixel transforms; those of one kind are applied in this order.
         seed: Seed of the run.
     """
 
@@ -86,12 +86,12 @@ class Augmentation:
 
     @property
     def pixel_range(self) -> tuple[float, ...]:
-        """Values that become 0 and 255 in images of more than 8 bits a channel."""
+        """Values that become 0 and 255 in images of more than 8 bits per channel."""
         return self.pipeline.pixel_range
 
     @property
     def draft(self) -> tuple[int, int]:
-        """Minimal width and height at which a JPEG has to be decoded, so that a crop of mean area is not enlarged."""
+        """Minimal width and height to decode a JPEG at, so that a crop of mean area is not enlarged."""
         crop = self._crop()
         if crop is None:
             return self.pipeline.draft
@@ -99,14 +99,21 @@ class Augmentation:
         return math.ceil(preprocessing.width / share), math.ceil(preprocessing.height / share)
 
     def __call__(self, image: Image.Image, draw: int) -> Inputs:
-        """The inputs of a decoded image, (1, ...). Seeds the global generators."""
+        """Returns the inputs of a decoded image, (1, ...). Seeds the global generators.
+
+        Args:
+            image: The decoded image.
+            draw: Number of this draw in the run; the same number gives the same random changes.
+        """
         seed_all(mixed_seed(self.seed, 1, draw))
         return self.augment(image)
 
     def augment(self, image: Image.Image) -> Inputs:
-        """As __call__, without seeding."""
+        """Like __call__, but without seeding."""
+        # crop and resize
         crop = self._crop()
         image = self.pipeline.preprocessing.fit_image(image, crop.box(image) if crop else None)
+        # change the PIL image, then its pixels
         for transform in self.transforms:
             if isinstance(transform, ImageTransform):
                 image = transform.apply(image)
@@ -123,15 +130,16 @@ class Augmentation:
 
 
 def make_augmentation(named: Mapping[str, Mapping[str, Any]], pipeline: InputPipeline, seed: int) -> Augmentation:
-    """The augmentation of the setting `augmentation`.
+    """Makes the augmentation that the setting `augmentation` describes.
 
     Args:
-        named: Arguments by the name of each transform, in order; those in MIXING are left to make_mixing.
-        pipeline: Fits the images.
+        named: Arguments of each transform by its name, in order. Names in MIXING are skipped; see make_mixing.
+        pipeline: Resizes images and makes the network's inputs.
         seed: Seed of the run.
 
     Raises:
-        InputError: Lists unknown names and arguments, each with the nearest; or the network cannot take the result.
+        InputError: If names or arguments are unknown (lists all, each with the nearest known one), or if the result
+            cannot be an input of the network.
     """
     transforms: list[Transform] = []
     problems: list[str] = []
@@ -151,14 +159,18 @@ def make_augmentation(named: Mapping[str, Mapping[str, Any]], pipeline: InputPip
 
 
 def _try(augmentation: Augmentation) -> None:
-    """Augments one image. InputError if the result cannot be an input of the network. Generators keep their states."""
+    """Augments one blank image as a check. Restores the states of the random generators.
+
+    Raises:
+        InputError: If the result cannot be an input of the network.
+    """
     preprocessing = augmentation.pipeline.preprocessing
     states = torch.get_rng_state(), random.getstate(), np.random.get_state()
     size = (2 * preprocessing.width, 2 * preprocessing.height)
     try:
         augmentation.augment(Image.new("RGB" if preprocessing.channels == 3 else "L", size))
     except (TypeError, ValueError, RuntimeError, AttributeError) as error:
-        raise InputError(f"augmentation: the network cannot take what comes out of it: {error}") from None
+        raise InputError(f"augmentation: the augmented image cannot be an input of the network: {error}") from None
     finally:
         torch.set_rng_state(states[0])
         random.setstate(states[1])
@@ -166,20 +178,21 @@ def _try(augmentation: Augmentation) -> None:
 
 
 def random_resized_crop(preprocessing: Preprocessing, scale: Any = (0.7, 1.0), ratio: Any = (0.9, 1.11)) -> Transform:
-    """A random crop.
+    """Crops a random box from inside `Preprocessing.whole_box`, the largest box with the shape of the network's input.
 
     Args:
-        preprocessing: Gives the box that is cropped.
-        scale: Lowest and highest share of that box's area.
-        ratio: Lowest and highest aspect ratio, relative to that box's.
+        preprocessing: Defines the whole box.
+        scale: Lowest and highest area, as a share of the whole box.
+        ratio: Lowest and highest aspect ratio, relative to the whole box.
 
     Raises:
-        ValueError: A range is invalid.
+        ValueError: If a range is invalid.
     """
     (low, high), (narrow, wide) = map(float, scale), map(float, ratio)
     if not 0 < low <= high <= 1 or not 0 < narrow <= wide:
         raise ValueError(
-            f"scale {list(scale)} lies from above 0 to 1 and rises; ratio {list(ratio)} is above 0 and rises"
+            f"scale {list(scale)}: expected two increasing numbers above 0 and at most 1; "
+            f"ratio {list(ratio)}: expected two increasing numbers above 0"
         )
     return BoxTransform(functools.partial(_random_box, preprocessing, (low, high), (narrow, wide)), (low + high) / 2)
 
@@ -187,7 +200,7 @@ def random_resized_crop(preprocessing: Preprocessing, scale: Any = (0.7, 1.0), r
 def _random_box(
     preprocessing: Preprocessing, scale: tuple[float, float], ratio: tuple[float, float], image: Image.Image
 ) -> Box:
-    """A box of random area and aspect ratio (both relative to the whole box of preprocessing) anywhere in it."""
+    """A box of random area, aspect ratio (both relative to the whole box) and position in the whole box."""
     left, upper, right, lower = preprocessing.whole_box(*image.size)
     area = scale[0] + (scale[1] - scale[0]) * random.random()
     aspect = math.exp(random.uniform(math.log(ratio[0]), math.log(ratio[1])))
@@ -199,7 +212,7 @@ def _random_box(
 
 
 def timm_policy(preprocessing: Preprocessing, policy: str = "rand-m9-mstd0.5") -> Transform:
-    """One of timm's augmentation policies, by a string of timm's: rand-m9-mstd0.5, augmix-m3, original."""
+    """One of timm's augmentation policies, by timm's string for it, such as rand-m9-mstd0.5, augmix-m3 or original."""
     from timm.data.auto_augment import (
         augment_and_mix_transform,
         auto_augment_transform,
@@ -217,21 +230,21 @@ def torchvision_transform(class_name: str, preprocessing: Preprocessing, /, **ar
 
     Args:
         class_name: Name of its class.
-        preprocessing: Gives the mean colour, which gaps are filled with.
+        preprocessing: Its mean colour fills the areas that a transform leaves empty.
         arguments: Arguments of the class.
 
     Raises:
-        InputError: There is no such class, or it has no such argument; names the nearest.
+        InputError: If the class or one of the arguments is unknown; the message has the nearest known one.
     """
     classes = {key: cls for key, cls in vars(v2).items() if inspect.isclass(cls) and issubclass(cls, v2.Transform)}
     if class_name not in classes or class_name == "RandomResizedCrop":
         names = [*AUGMENTATIONS, *MIXING, *classes]
-        raise InputError(f"there is no such change{did_you_mean(class_name, names)}")
+        raise InputError(f"there is no such augmentation{did_you_mean(class_name, names)}")
     parameters = inspect.signature(classes[class_name]).parameters
     for key in arguments:
         if key not in parameters:
             known = f"{', '.join(parameters)}{did_you_mean(key, parameters)}"
-            raise InputError(f"{class_name} has no argument {key!r}, it takes {known}")
+            raise InputError(f"{class_name} has no argument {key!r}; expected one of {known}")
     fill = preprocessing.fill()
     if "fill" in parameters:
         arguments.setdefault("fill", list(fill) if isinstance(fill, tuple) else fill)
@@ -240,18 +253,19 @@ def torchvision_transform(class_name: str, preprocessing: Preprocessing, /, **ar
     if class_name == "AutoAugment" and isinstance(arguments.get("policy"), str):
         arguments["policy"] = v2.AutoAugmentPolicy(arguments["policy"])
     transform = classes[class_name](**arguments)
-    if class_name == "RandomErasing":  # takes no PIL images
+    if class_name == "RandomErasing":  # works on tensors only, not on PIL images
         return PixelTransform(functools.partial(_on_tensor, transform))
     return ImageTransform(cast(Callable[[Image.Image], Image.Image], transform))
 
 
 def _on_tensor(transform: v2.Transform, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Applies a transform of tensors (channels, height, width) to pixels (height, width, channels)."""
+    """Applies a transform for tensors (channels, height, width) to an array (height, width, channels)."""
     changed: torch.Tensor = transform(torch.from_numpy(pixels).permute(2, 0, 1))
     return changed.permute(1, 2, 0).numpy()
 
 
-# Makes a transform from the preprocessing and the arguments of the setting. Other names are classes of torchvision v2.
+# A factory makes a transform from the preprocessing and the arguments in the setting. A name that is not in
+# AUGMENTATIONS is looked up among torchvision's v2 transforms.
 Factory = Callable[..., Transform]  # (preprocessing, **arguments)
 AUGMENTATIONS: dict[str, Factory] = {
     "flip": functools.partial(torchvision_transform, "RandomHorizontalFlip"),

@@ -1,4 +1,4 @@
-"""Checkpoints of a training run: files with the state that training resumes from."""
+"""Checkpoints of a training run: files with the state that a stopped run resumes from."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from model.errors import InputError
 
 log = logging.getLogger("rarebird")
 
-KEPT = 2  # the last but one stays, in case a copy to a bucket cuts the newest off
+KEPT = 2  # the last but one is kept in case a copy of the newest to a bucket is incomplete
 FINISHED = "finished"
 State = dict[str, Any]  # tensors, numbers, text, lists and mappings
 
@@ -23,8 +23,9 @@ class Checkpoints:
     """The checkpoints of one run, in a folder of their own.
 
     Args:
-        folder: The folder, made when the first checkpoint is written.
-        identity: Settings and data that a run must share to resume from these checkpoints; written into each.
+        folder: The folder; it is created when the first checkpoint is written.
+        identity: Settings and data of the run, written into each checkpoint. A run can resume from a checkpoint only if
+            its own are the same.
     """
 
     def __init__(self, folder: Path, identity: Mapping[str, Any] | None = None):
@@ -32,11 +33,11 @@ class Checkpoints:
         self.identity = dict(identity or {})
 
     def files(self) -> list[Path]:
-        """Oldest first; the name of a finished run's file sorts after all numbers."""
+        """Paths of the checkpoints, oldest first. That of a finished run comes last, as letters sort after digits."""
         return sorted(self.folder.glob("checkpoint-*.pt"))
 
     def save(self, state: State) -> None:
-        """Writes a state atomically and removes older ones. Its `epoch` and `batches` are its position in the run."""
+        """Writes a state atomically and removes older ones. Its `epoch` and `batches` are in the file's name."""
         position = FINISHED if state["finished"] else f"{state['epoch']:06d}-{state['batches']:09d}"
         with write_beside(self.folder / f"checkpoint-{position}.pt") as path:
             torch.save({**state, "identity": self.identity}, path)
@@ -44,7 +45,7 @@ class Checkpoints:
             old.unlink(missing_ok=True)
 
     def begin(self) -> None:
-        """Marks a run of several models as started. The models keep checkpoints of their own (`member`)."""
+        """Marks a run of several models as started. Each model has its own checkpoints; see `member`."""
         if self.newest() is None:
             self.save({"epoch": 0, "batches": 0, "finished": False})
 
@@ -64,11 +65,11 @@ class Checkpoints:
         return any(path.stem.endswith(FINISHED) for path in self.files())
 
     def newest(self) -> State | None:
-        """The newest state that can be read, None if there are no files.
+        """Loads the newest checkpoint that can be read. Returns None if there are no files.
 
         Raises:
-            InputError: If there are files and all are damaged.
-            OSError: If the system refuses to read one.
+            InputError: If there are files, but all are damaged.
+            OSError: If the system refuses to read a file.
         """
         files = self.files()
         for path in reversed(files):
@@ -76,12 +77,12 @@ class Checkpoints:
                 return torch.load(path, map_location="cpu", weights_only=True)
             except (OSError, MemoryError):
                 raise
-            except Exception as error:  # a damaged zip or pickle raises different errors in different versions
-                log.warning("checkpoint %s cannot be read (%s); the one before is taken", path, type(error).__name__)
+            except Exception as error:  # for a damaged zip or pickle the error type depends on torch's version
+                log.warning("checkpoint %s cannot be read (%s); trying the one before", path, type(error).__name__)
         if files:
             raise InputError(
-                f"{self.folder}: no checkpoint can be read ({len(files)} damaged); begin anew with --resume never, or "
-                "choose another --name"
+                f"{self.folder}: no checkpoint can be read ({len(files)} damaged); start from scratch with "
+                "--resume never, or choose another --name"
             )
         return None
 

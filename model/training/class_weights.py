@@ -26,9 +26,9 @@ def effective(counts: NDArray[np.float64], beta: float) -> NDArray[np.float64]:
     return 1 / counts if beta == 1 else (1 - beta) / (1 - beta**counts)
 
 
-# By the names of the setting `class_weights`, which are those of model.settings.choices.CLASS_WEIGHTS. A formula makes
-# weights that correct the class prior of images of each class (at least 1) and effective_beta, float64 (C,) each;
-# `none` and `given` have no formula.
+# The values of the setting `class_weights` (also listed in model.settings.choices.CLASS_WEIGHTS) with their formulas. A
+# formula takes the number of images of each class, float64 (C,) of at least 1, and effective_beta, and returns weights
+# (C,) that correct the class prior. `none` and `given` have no formula.
 CLASS_WEIGHTS: dict[str, Formula | None] = {"none": None, "inverse": inverse, "effective": effective, "given": None}
 
 
@@ -42,9 +42,9 @@ def class_weights(
 ) -> Tensor | None:
     """Weights of the classes for a loss, float32 (C,); None for kind "none".
 
-    The weights are scaled so that their mean over `drawn_shares` is 1. The weighted loss therefore is a plain mean over
-    images: batches, accumulated batches and processes of equal size average to exactly the loss of the whole. torch's
-    `weight=` divides by the sum of weights of each batch, so its losses do not.
+    The weights are scaled so that their mean over `drawn_shares` is 1. The weighted loss is then a plain mean over
+    images, so the losses of equal batches, accumulated batches and processes average to exactly the loss of all their
+    images. torch's `weight=` divides by the sum of weights in each batch, so its losses do not.
 
     Args:
         kind: A name in CLASS_WEIGHTS.
@@ -55,15 +55,16 @@ def class_weights(
         beta: beta of the effective number.
 
     Raises:
-        InputError: If `values` are not one a class, or give no class that is drawn a weight above 0.
+        InputError: If there is not one value per class, or all classes that are drawn have weight 0.
     """
     if kind not in CLASS_WEIGHTS:
         expected = f"{listing(CLASS_WEIGHTS)}{did_you_mean(kind, CLASS_WEIGHTS)}"
-        raise InputError(f"class_weights {kind!r} is none of {expected}")
+        raise InputError(f"class_weights {kind!r}: expected one of {expected}")
     if kind == "none":
         return None
     if kind == "given" and len(values) != len(counts):
-        raise InputError(f"class_weight_values has {len(values)} numbers, there are {len(counts)} classes")
+        raise InputError(f"class_weight_values has {len(values)} numbers; expected {len(counts)}, one per class")
+    # weights by formula or as given; a class without images has none
     occurs = counts > 0
     formula = CLASS_WEIGHTS[kind]
     if formula is None:
@@ -71,12 +72,14 @@ def class_weights(
     else:
         weights = formula(np.where(occurs, counts, 1).astype(np.float64), beta) ** strength
     weights = np.where(occurs, weights, 0)
+    # scale the mean over drawn images to 1
     mean = float((weights * drawn_shares).sum())
     if not mean > 0:
-        raise InputError(f"class_weight_values {listing(values)} leave no image with a weight above 0")
+        raise InputError(f"class_weight_values {listing(values)}: no class with images has a weight above 0")
     return torch.tensor(weights / mean, dtype=torch.float32)
 
 
 def corrected_share(kind: str, strength: float) -> float:
-    """Share of the class prior that class weights correct: 1 all of it, 0 nothing. `given` weights are not known to."""
+    """Share of the class prior that class weights correct, from 0 (nothing) to 1 (all). 0 for `given` weights, as it is
+    unknown there."""
     return 0.0 if CLASS_WEIGHTS[kind] is None else strength

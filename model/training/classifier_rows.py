@@ -1,7 +1,7 @@
-"""Classifiers of a saved model for other classes: the rows of their last layers are matched by class name.
+"""Loads a saved model's classifiers into a network with other classes, by matching class names.
 
-A row of a classifier's last layer answers one class. Taken over by position, the row of `cat` would answer whatever
-class has its number in the new network.
+Each row of a classifier's last layer predicts one class. If rows were copied by position, the row trained for `cat`
+could become the row of another class.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ class MatchedClassifiers:
     """Classifiers in the order of the new network's heads.
 
     Attributes:
-        tensors: By the new network's parameter names; a head that is left out has none.
-        lines: What was done, a line for each head.
+        tensors: Tensors by the new network's parameter names; none for a head that is not matched.
+        lines: A log line for each head.
     """
 
     tensors: dict[str, torch.Tensor]
@@ -35,12 +35,12 @@ class MatchedClassifiers:
 
 
 def match_classifiers(saved: State, saved_heads: Heads, initial: State, heads: Heads) -> MatchedClassifiers:
-    """The classifiers of a saved model for the heads of a new network.
+    """Matches the classifiers of a saved model with the heads of a new network.
 
     Args:
-        saved: State of the saved network; its classifiers at least.
+        saved: State of the saved network; only its classifiers are used.
         saved_heads: Heads of the saved network.
-        initial: State of the new network, whose rows stay where the saved model lacks the class.
+        initial: State of the new network. Rows of classes that the saved model lacks are kept from it.
         heads: Heads of the new network.
     """
     tensors: dict[str, torch.Tensor] = {}
@@ -49,7 +49,7 @@ def match_classifiers(saved: State, saved_heads: Heads, initial: State, heads: H
         position = _same_head(saved_heads, heads, head)
         own = _layers(initial, number)
         if position is None:
-            lines.append(f"classifier {head.name}: left out, the saved model has none of {listing(head.attributes)}")
+            lines.append(f"classifier {head.name}: not used, the saved model has none for {listing(head.attributes)}")
             continue
         saved_head = saved_heads.heads[position]
         names, saved_names = heads.head_scheme(head).class_names, saved_heads.head_scheme(saved_head).class_names
@@ -60,8 +60,8 @@ def match_classifiers(saved: State, saved_heads: Heads, initial: State, heads: H
 
 
 def _same_head(saved_heads: Heads, heads: Heads, head: Head) -> int | None:
-    """Position of the saved head of the same attributes; of two networks with one head each that head, whatever its
-    attribute is called. None if there is none."""
+    """Position of the saved head with the same attributes; None if there is none. If both networks have one head, names
+    of attributes may differ."""
     for position, saved in enumerate(saved_heads.heads):
         if saved.attributes == head.attributes:
             return position
@@ -78,41 +78,46 @@ def _layers(state: State, head: int) -> dict[str, torch.Tensor]:
 def _match_head(
     saved: State, saved_names: list[str], own: State, names: list[str]
 ) -> tuple[dict[str, torch.Tensor], str]:
-    """The classifier of one head, empty if it is left out, and what was done.
+    """Matches the classifier of one head.
 
     Args:
-        saved, own: Parameters of the saved and of the new classifier, as of _layers.
-        saved_names, names: Their classes in the order of the rows.
+        saved, own: Parameters of the saved and of the new classifier, as returned by _layers.
+        saved_names, names: Their class names in the order of the rows.
+
+    Returns:
+        The parameters to load, empty if the classifiers do not match, and the text to log.
     """
     last = max(own, key=_layer_number).partition(".")[0] + "."
     outputs, saved_outputs = len(own[last + "bias"]), len(saved.get(last + "bias", ()))
     one_logit = outputs == 1 and len(names) == 2  # loss bce
+    # all layers must have the same shapes, except for the number of rows of the last
     fits = saved.keys() == own.keys() and all(
         saved[name].shape[1:] == value.shape[1:] if name.startswith(last) else saved[name].shape == value.shape
         for name, value in own.items()
     )
     if not fits or one_logit != (saved_outputs == 1 and len(saved_names) == 2):
-        return {}, f"left out, its layers are others: {_shapes(saved)}, here {_shapes(own)}"
+        return {}, f"not used, its layers differ: saved {_shapes(saved)}, here {_shapes(own)}"
     if saved_names == names:
-        return dict(saved), f"taken over, of the same {len(names):,} classes"
+        return dict(saved), f"loaded, it has the same {len(names):,} classes"
     if one_logit:
         if set(saved_names) != set(names):
-            return {}, f"left out, it is of other classes: {listing(saved_names, MOST_NAMES)}"
-        # the logit of the second class, which was the first: the other way round
-        turned = {name: -value if name.startswith(last) else value for name, value in saved.items()}
-        return turned, "taken over with the opposite sign, as the two classes have changed places"
+            return {}, f"not used, it has other classes: {listing(saved_names, MOST_NAMES)}"
+        # the only logit is that of the second class: if the classes swap, its sign changes
+        negated = {name: -value if name.startswith(last) else value for name, value in saved.items()}
+        return negated, "loaded with the opposite sign, because the order of the two classes has changed"
+    # copy the rows of the classes that both have
     row_of = {name: row for row, name in enumerate(saved_names)}
     rows = [row for row, name in enumerate(names) if name in row_of]
     if not rows:
-        return {}, f"left out, no class has the name of one of the saved model: {listing(saved_names, MOST_NAMES)}"
+        return {}, f"not used, no class name matches one of the saved model: {listing(saved_names, MOST_NAMES)}"
     saved_rows = [row_of[names[row]] for row in rows]
     matched = dict(saved)
     for name in (last + "weight", last + "bias"):
         matched[name] = own[name].clone()
         matched[name][rows] = saved[name][saved_rows].to(matched[name].dtype)
     new = [name for name in names if name not in row_of]
-    line = f"the rows of {len(rows):,} of {len(names):,} classes are taken over by name"
-    return matched, f"{line}; from scratch: {listing(new, MOST_NAMES)}" if new else f"{line}, in another order"
+    line = f"the rows of {len(rows):,} of {len(names):,} classes are loaded by class name"
+    return matched, f"{line}; from scratch: {listing(new, MOST_NAMES)}" if new else f"{line}, in a different order"
 
 
 def _layer_number(name: str) -> int:

@@ -15,26 +15,27 @@ from model.training.losses import LossContext, double_correction, make_loss
 
 
 def head_targets(heads: Heads, table: Table) -> list[torch.Tensor]:
-    """The classes of a table's rows for each head, int64 (n,) each, negative where a label is missing."""
+    """The class of each row of a table for each head, int64 (n,) each, negative if the label is missing."""
     codes = {name: table.labels[name].to_numpy() for name in heads.scheme.names}
     return [torch.from_numpy(np.array(targets, np.int64)) for targets in heads.targets(codes)]
 
 
 class Criterion(nn.Module):
-    """The sum of the heads' losses, each times its loss_weight. A head whose attribute is optional has the loss of the
-    images that have a label.
+    """The sum of the losses of all heads, each multiplied by its loss_weight.
+
+    The loss of an optional attribute is computed on the images that have a label.
 
     Args:
         settings: Loss, class weights and their settings, for all heads or by head.
         heads: The heads of the network.
-        table: Training images, whose class counts give the class weights.
-        sampler: Draws them.
+        table: Training images; their class counts determine the class weights.
+        sampler: Draws the training images.
 
     Attributes:
-        warnings: Of losses that correct the class prior which the sampler corrects already.
+        warnings: One for each loss that corrects the class prior although the sampler corrects it already.
 
     Raises:
-        InputError: If a loss cannot be made; names its head where there are several.
+        InputError: If a loss cannot be made; names its head if there are several.
     """
 
     def __init__(self, settings: TrainSettings, heads: Heads, table: Table, sampler: Sampler):
@@ -56,46 +57,48 @@ class Criterion(nn.Module):
     def forward(
         self, logits: torch.Tensor, targets: list[torch.Tensor], partner: torch.Tensor | None = None, own: float = 1.0
     ) -> torch.Tensor:
-        """The loss, a scalar.
+        """Returns the loss, a scalar.
 
         Args:
-            logits: (N, outputs), of all heads.
-            targets: Classes of each head, int64 (N,) each, negative where a label is missing.
-            partner: Index of the image that each was mixed with, int64 (N,); None without mixup or cutmix.
-            own: Share of each image's own target where images were mixed.
+            logits: Logits of all heads, (N, outputs).
+            targets: Classes for each head, int64 (N,) each, negative if a label is missing.
+            partner: Index of the image that each image was mixed with, int64 (N,); None without mixup or cutmix.
+            own: Weight of an image's own target when images are mixed; its partner's has weight 1 - own.
         """
         total = torch.zeros((), device=logits.device)
         parts = zip(self.heads.heads, self.losses, self.loss_weights, self.masked, self.heads.split(logits), targets)
         for head, loss, weight, is_masked, head_logits, target in parts:
             mixed = partner is not None and own < 1
-            # Rows with a label, and of mixed images those whose partner has one too
+            # rows with a label
             present = target >= 0
+            # mixed images have soft targets; both images need a label
             if partner is not None and mixed:
                 present = present & present[partner]
                 one_hot = torch.nn.functional.one_hot(target.clamp_min(0), head.classes).float()
                 target = one_hot * own + one_hot[partner] * (1 - own)
+            # an optional attribute has the loss of the rows with a label
             if is_masked:
                 head_logits, target = head_logits[present], target[present]
                 if not len(target):
-                    total = total + 0 * logits.sum()  # keeps the graph, so that processes agree on its gradients
+                    total = total + 0 * logits.sum()  # gradients of 0, as every process must have gradients to average
                     continue
             total = total + weight * loss(head_logits, target)
         return total
 
 
 def _loss_contexts(settings: TrainSettings, heads: Heads, table: Table, sampler: Sampler) -> list[LossContext]:
-    """What the loss of each head may depend on."""
+    """The LossContext of each head."""
     strata = table.strata()
     drawn_shares = sampler.class_shares(len(strata))
     contexts = []
     for head, stratum_classes, targets in zip(heads.heads, heads.targets(strata.codes), head_targets(heads, table)):
         present = targets[targets >= 0].numpy()
         if not len(present):
-            raise InputError(f"attribute {head.name}: no image to learn from has a label")
+            raise InputError(f"attribute {head.name}: no training image has a label")
         counts = np.bincount(present, minlength=head.classes)
         labelled = stratum_classes >= 0
         shares = np.bincount(stratum_classes[labelled], drawn_shares[labelled], head.classes).astype(np.float64)
         if not labelled.all():
-            shares /= shares.sum()  # of the images that have a label
+            shares /= shares.sum()  # among the images that have a label
         contexts.append(LossContext(settings, settings.head(head.name), counts, shares))
     return contexts

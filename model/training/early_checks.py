@@ -1,4 +1,4 @@
-"""Checks of training settings that need no data, so that a wrong name is an error before a channel is read."""
+"""Checks of training settings that need no data: a wrong name is reported before any image is read."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from model.training.optim import Schedule, make_optimiser
 from model.training.separate import attribute_settings
 from model.training.weights_file import check_weights
 
-STEPS = 100  # of an epoch; schedules are made for as many where the data are not known yet
+STEPS = 100  # optimiser steps of an epoch to make a schedule with, as the number of images is not known yet
 
 
 def check_early(settings: TrainSettings) -> None:
-    """Checks backbone, file of weights, optimiser, schedule, losses, augmentation and mixing; with target separate
-    those of each attribute's model too.
+    """Checks backbone, weights file, optimiser, schedule, losses, augmentation and mixing. With target separate, checks
+    the settings of each attribute's model too.
 
     Args:
         settings: Settings of the training.
@@ -41,14 +41,14 @@ def check_early(settings: TrainSettings) -> None:
         except InputError as error:
             problems.append(str(error))
             continue
-        found = _problems(own_settings, has_checked_weights=own_settings.weights == settings.weights)
-        problems += [f"separate: {name}: {problem}" for problem in found if problem not in problems]
+        own_problems = _problems(own_settings, has_checked_weights=own_settings.weights == settings.weights)
+        problems += [f"separate: {name}: {problem}" for problem in own_problems if problem not in problems]
     if problems:
         raise InputError("\n".join(problems))
 
 
 def _problems(settings: TrainSettings, has_checked_weights: bool = False) -> list[str]:
-    """The problems of the settings of one model, each once."""
+    """The problems of one model's settings, without duplicates."""
     problems = []
     for check in _checks(settings, has_checked_weights):
         try:
@@ -62,7 +62,7 @@ def _checks(settings: TrainSettings, has_checked_weights: bool) -> Iterator[Call
     yield lambda: backbone_name(settings.model)
     if settings.weights and not has_checked_weights:
         yield lambda: check_weights(Path(settings.weights or ""))
-    # the schedule needs an optimiser, of which any will do where the named one cannot be made
+    # the schedule is checked with the default optimiser, as the optimiser in the settings may be invalid
     yield lambda: make_optimiser(settings, nn.Linear(1, 1))
     yield lambda: Schedule(settings, make_optimiser(TrainSettings(), nn.Linear(1, 1)), STEPS)
     yield lambda: _check_loss(settings, HeadSettings(loss=settings.loss, loss_args=settings.loss_args))
@@ -73,7 +73,7 @@ def _checks(settings: TrainSettings, has_checked_weights: bool) -> Iterator[Call
 
 
 def _check_loss(settings: TrainSettings, head: HeadSettings) -> None:
-    """Makes the loss of a head of two classes without class weights, which depend on the data."""
+    """Makes the loss of a head with two classes. Class weights are not checked, because they depend on the data."""
     counts, shares = np.ones(2, np.int64), np.full(2, 0.5)
     make_loss(LossContext(settings, replace(head, class_weights="none"), counts, shares))
 
@@ -81,5 +81,5 @@ def _check_loss(settings: TrainSettings, head: HeadSettings) -> None:
 def _pipeline(settings: TrainSettings) -> InputPipeline:
     try:
         return InputPipeline(make_preprocessing(settings))
-    except InputError:  # an unknown backbone, which is reported already
+    except InputError:  # an unknown backbone, which another check reports
         return InputPipeline(make_preprocessing(replace(settings, model=TrainSettings().model)))

@@ -1,4 +1,4 @@
-"""The loss of an epoch: its sum over batches, and the first step whose loss is not finite."""
+"""The training loss of an epoch: its sum over batches, and the first step with a loss that is not finite."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import torch
 
 
 class EpochLoss:
-    """Sums the losses of an epoch's batches, on the device, so that no step waits for it.
+    """Sums the losses of an epoch's batches on the device, so that a step does not wait for a GPU.
 
     Args:
-        loss_sum: Sum of the losses of the epoch's batches before this start, from a checkpoint.
-        device: Where the losses are computed.
+        loss_sum: Sum of the losses of the epoch's earlier batches, from a checkpoint; 0 at the start of an epoch.
+        device: The device of the losses.
     """
 
     def __init__(self, loss_sum: float, device: torch.device) -> None:
@@ -21,13 +21,18 @@ class EpochLoss:
         self._first_bad_step = torch.tensor(math.inf, device=device)
 
     def add(self, loss: torch.Tensor, step: int) -> None:
-        """Adds the loss of a batch, a scalar on the device. step: position of the batch in the epoch."""
+        """Adds the loss of a batch.
+
+        Args:
+            loss: A scalar on the device.
+            step: Position of the batch in the epoch, from 0.
+        """
         self._accumulated += loss
         bad_step = self._first_bad_step.clamp(max=step + 1)
         self._first_bad_step = torch.where(torch.isfinite(loss), self._first_bad_step, bad_step)
 
     def after_update(self) -> None:
-        """Counts the batches since the last optimiser step into the sum, which a checkpoint then holds."""
+        """Adds the batches since the last optimiser step to the sum. Checkpoints save this sum."""
         self._sum += self._accumulated
         self._accumulated.zero_()
 
@@ -36,6 +41,6 @@ class EpochLoss:
         return self._sum.item()
 
     def first_bad_step(self) -> int | None:
-        """The first step, counted from 1, whose loss is not finite; None if there is none. Waits for the device."""
+        """First step, from 1, whose loss is not finite; None if all are finite. Waits for the device."""
         step = self._first_bad_step.item()
         return int(step) if math.isfinite(step) else None

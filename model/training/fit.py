@@ -1,5 +1,5 @@
-"""`fit`: trains one network as its settings say. It needs no folders, signals or trackers, so that jobs, benchmarks,
-searches and notebooks train alike."""
+"""`fit`: trains one network by its settings. It needs no folders, signals or trackers, so jobs, benchmarks, searches
+and notebooks all train with it."""
 
 from __future__ import annotations
 
@@ -53,14 +53,14 @@ def fit(
         settings: Settings of the training.
         datasets: Training images, and validation images if there are any, with the labels of the target.
         channel: Label scheme of the channel, if the target is only a part of it.
-        hardware: Where it is trained; by default where the settings say.
-        checkpoints: Where states are written; None to write none.
+        hardware: Where to train. Default: the settings `device` and `precision`.
+        checkpoints: Where to write checkpoints; None to write none.
         stop: Signals that end training early.
         tracker: Receives the metrics of the run.
-        state: Checkpoint to resume from; that of a finished run gives its outcome without training.
+        state: Checkpoint to resume from. For one of a finished run, its outcome is returned without training.
 
     Returns:
-        The best weights by best_criterion, and what a saved model of them needs.
+        The best weights by best_criterion, with everything that is saved with them.
 
     Raises:
         InputError: If a setting is invalid for the data or the network.
@@ -94,7 +94,7 @@ def make_trainer(
     stop: StopSignal | None = None,
     tracker: Tracker | None = None,
 ) -> Trainer:
-    """The trainer of a new network, with its parts. All arguments: those of fit."""
+    """Makes a network and its trainer. The arguments are those of fit."""
     settings, heads = _named_heads(settings, datasets, channel)
     pipeline, decision = _pipeline(settings), _decision(settings, heads)
     seed_all(mixed_seed(settings.seed, 0))
@@ -105,7 +105,7 @@ def make_trainer(
 
 
 def _named_heads(settings: TrainSettings, datasets: Datasets, channel: Scheme | None) -> tuple[TrainSettings, Heads]:
-    """The heads of the network, and the settings with `heads` under the attributes' own names."""
+    """The settings with the names in `heads` replaced by the attributes' own, and the heads of the network."""
     scheme = datasets.train.scheme
     settings = replace(settings, heads=under_own_names("heads", settings.heads, scheme.names))
 
@@ -116,7 +116,7 @@ def _named_heads(settings: TrainSettings, datasets: Datasets, channel: Scheme | 
 
 
 def _with_pixel_range(settings: TrainSettings, datasets: Datasets) -> TrainSettings:
-    """The settings with the range of pixel values that the training images have, where none is set."""
+    """The settings with `pixel_range`. If it is not set, it is the range of values in the training images."""
     pixel_range = find_range(datasets.train)
     if pixel_range is not None and not settings.pixel_range:
         settings = replace(settings, pixel_range=list(pixel_range))
@@ -134,7 +134,12 @@ def _decision(settings: TrainSettings, heads: Heads) -> Decision:
 
 
 def _log_training(trainer: Trainer, data: dict[str, Any]) -> None:
-    """Logs the settings in force and the numbers that follow from them. data: `Datasets.summary()`."""
+    """Logs what is trained: settings that differ from their defaults, data, network, steps, and warnings.
+
+    Args:
+        trainer: The trainer.
+        data: `Datasets.summary()`.
+    """
     settings = trainer.settings
     chosen = ", ".join(f"{name}={value}" for name, value in differences(settings).items())
     log.info("settings that differ from their defaults: %s", chosen or "none")
@@ -158,16 +163,16 @@ def _log_training(trainer: Trainer, data: dict[str, Any]) -> None:
     if settings.best_criterion == "gmean" and trainer.validator is not None:
         _log_missing_classes(trainer.validator.table)
     if trainer.validator is None and (settings.early_stopping or settings.scheduler == "ReduceLROnPlateau"):
-        log.warning("there is no validation: early_stopping and ReduceLROnPlateau have nothing to go by")
+        log.warning("early_stopping and ReduceLROnPlateau have no effect, because there are no validation images")
 
 
 def _log_missing_classes(validation: Table) -> None:
-    """Logs which classes the geometric mean leaves out, as the validation images have none of them."""
+    """Logs which classes the geometric mean does not include, because no validation image has them."""
     names = validation.scheme.class_names
     missing = np.setdiff1d(np.arange(len(names)), validation.classes())
     if len(missing):
         log.warning(
-            "best_criterion gmean chooses by %s of %s classes; validation has no image of %s",
+            "best_criterion gmean is computed over %s of %s classes; there is no validation image of %s",
             f"{len(names) - len(missing):,}",
             f"{len(names):,}",
             listing(names[number] for number in missing),

@@ -1,5 +1,5 @@
-"""Answers to images that a model did not learn from, in the files of an inference, which evaluation.py scores: those of
-the validation images by the saved model, and, by training.out_of_fold, of a whole channel."""
+"""Predictions for images that were not used for training: here for the validation images, in training.out_of_fold for
+every row of the channel. The files are those of inference.py, with the true labels for evaluation.py."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from model.runtime.workers import worker_count
 from model.settings.train import TrainSettings
 from model.training.plan import Plan
 
-VALIDATION = "validation"  # folder, and what labels.json says of the answers in it
+VALIDATION = "validation"  # name of the folder, and of its images in labels.json
 NAME_COLUMN = "ImageID"
 KNOWN_COLUMNS = (*PICTURE_COLUMNS, *ANSWER_COLUMNS, *LABEL_COLUMNS, *GROUP_COLUMNS)
 
@@ -40,21 +40,21 @@ def answer_validation(
     probabilities: np.ndarray | None,
     stop: StopSignal,
 ) -> Table | None:
-    """Writes the answers of the saved model to the validation images into folder.
+    """Writes the saved model's predictions for the validation images.
 
     Args:
         plan: A plan without folds.
         model: Folder of the saved model or ensemble.
         settings: Batch size, workers, device and precision.
-        folder: The folder to write into.
-        probabilities: Of the images by the saved weights, float32 (n, C); None to predict them.
+        folder: The folder to write to.
+        probabilities: Probabilities of the images from the saved weights, float32 (n, C); None to compute them.
         stop: Signals that end it early.
 
     Returns:
         The validation images; None if there are none.
 
     Raises:
-        Stopped: If a signal came. Nothing is written then.
+        Stopped: If a signal arrived; nothing is written then.
     """
     if plan.validation is None:
         return None
@@ -89,28 +89,31 @@ def write_held_out(
     decision: Decision,
     further: Mapping[str, np.ndarray] | None = None,
 ) -> None:
-    """Writes gt.csv, and beside it the files of an inference.
+    """Writes gt.csv with the true labels, and the files that inference.py writes.
 
-    gt.csv has the name of each image, its class as number and by name, its group and its metadata, so that
-    evaluation.py scores by group and by metadata too. Where labels are missing, it also has each attribute's value by
-    name, and the class of an image that lacks a label is empty.
+    gt.csv contains the name of each image, its class as number and name, its group and its metadata, so evaluation.py
+    can score groups and subgroups too. If labels are missing, the class of these images is empty, and there is a column
+    with the values of each attribute.
 
     Args:
-        folder: The folder to write into.
+        folder: The folder to write to.
         table: The images, with their true labels.
-        answers: To all of them.
+        answers: The predictions for all images.
         labels: Content of labels.json.
-        decision: Decides the class of each image.
+        decision: Rule that selects the class of each image.
         further: More columns of gt.csv by name, (n,).
     """
+    # name and class of each image
     names = pd.DataFrame({NAME_COLUMN: table.locations.paths}, dtype="str")
     classes = table.classes()
     class_names = np.array([*table.scheme.class_names, ""], dtype=object)[classes]
     truth = names.assign(**{"ans": classes, ANSWER_NAME: class_names})
+    # missing labels: no class, but a column for each attribute
     if (classes < 0).any():
         truth["ans"] = pd.Series(classes, dtype="Int64").where(classes >= 0)
         for attribute, codes in zip(table.scheme.attributes, table.codes().values(), strict=True):
             truth[attribute_column(attribute.name)] = np.array([*attribute.values, ""], dtype=object)[codes]
+    # further columns, group and metadata; a metadata column whose name is taken gets a prefix
     truth = truth.assign(**(further or {}))
     if table.grouped_by:
         truth["group"] = table.groups

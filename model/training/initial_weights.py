@@ -18,8 +18,8 @@ from model.training.weights_file import Weights, read_weights
 
 
 def make_network(settings: TrainSettings, heads: Heads, preprocessing: Preprocessing) -> Network:
-    """The network with its initial weights: `weights`, otherwise timm's if `pretrained`, otherwise random from torch's
-    global generator."""
+    """Makes the network with its initial weights: those of the setting `weights`, otherwise timm's if `pretrained` is
+    set, otherwise random ones from torch's global generator."""
     fetch = settings.pretrained and not settings.weights
     backbone = make_backbone(settings.model, preprocessing, settings.drop_path, fetch, settings.model_args)
     network = Network(backbone, heads, settings.hidden_layers, settings.dropout)
@@ -31,30 +31,31 @@ def make_network(settings: TrainSettings, heads: Heads, preprocessing: Preproces
 def load_weights(
     network: Network, path: Path, heads: Heads, settings: TrainSettings, preprocessing: Preprocessing
 ) -> None:
-    """Loads weights into the network.
+    """Loads weights into the network, and logs what was loaded.
 
-    A saved model's classifiers are matched by class name; those of another file are taken over where they have the
-    network's shape. A backbone's weights for another input size, or under their original names (DINOv2, CLIP, SigLIP),
-    are converted by timm. All of that is logged.
+    The classifiers of a saved model are matched by class name; those of other files are loaded if they have the
+    network's shape. timm converts a backbone's weights that are for another input size or have their original names
+    (DINOv2, CLIP, SigLIP).
 
     Args:
         network: The network.
-        path: What `weights` names.
+        path: The setting `weights`.
         heads: Heads of the network.
         settings: Name and arguments of the backbone.
-        preprocessing: Size and channels of its input.
+        preprocessing: Size and channels of the backbone's input.
 
     Raises:
-        InputError: If keys are missing or unknown or have another shape; the message lists them, and nothing is loaded.
+        InputError: If keys are missing, unknown or have another shape. The message lists them; nothing is loaded.
     """
     weights = read_weights(path)
     state = network.state_dict()
     classifier = getattr(network.backbone, "default_cfg", {}).get("classifier") or "classifier"
     foreign = tuple(f"{name}." for name in ([classifier] if isinstance(classifier, str) else classifier))
-    # A bare backbone's weights get our prefix
+    # Add our prefix to the weights of a bare backbone
     tensors = weights.tensors
     if not any(key.startswith(BACKBONE) for key in tensors):
         tensors = {key if key.startswith(foreign) else BACKBONE + key: value for key, value in tensors.items()}
+    # Separate classifiers from the rest, which has to fit the network, converted by timm if necessary
     classifiers = {key: value for key, value in tensors.items() if key.startswith((*foreign, HEADS_PREFIX))}
     kept = {key: value for key, value in tensors.items() if key not in classifiers}
     mismatches = _mismatches(kept, state)
@@ -62,24 +63,22 @@ def load_weights(
         bare = {key.removeprefix(BACKBONE): value for key, value in kept.items()}
         converted = convert_weights(settings.model, preprocessing, bare, settings.model_args)
         if converted is not None:
-            log.info("weights %s: converted by timm to its names and this input size", weights.name)
+            log.info("weights %s: converted by timm to its parameter names and to this input size", weights.name)
             kept = {BACKBONE + key: value for key, value in converted.items()}
             mismatches = _mismatches(kept, state)
     if mismatches:
-        raise InputError(
-            "\n".join([f"weights {path}: do not fit the network; is `model` the one they are for?", *mismatches])
-        )
+        raise InputError("\n".join([f"weights {path}: do not fit the network; check the setting `model`", *mismatches]))
     network.load_state_dict({**state, **kept, **_classifiers(weights, classifiers, state, heads)})
 
 
 def _classifiers(
     weights: Weights, classifiers: Mapping[str, torch.Tensor], state: Mapping[str, torch.Tensor], heads: Heads
 ) -> dict[str, torch.Tensor]:
-    """The classifiers to load, by the network's parameter names. Logs what is taken over and what is left out.
+    """The classifiers to load, by the network's parameter names. Logs which are loaded and which are not.
 
     Args:
-        weights: Name, and heads if they are known.
-        classifiers: All classifiers of the file.
+        weights: Their name, and their heads if they are known.
+        classifiers: All classifiers in the file.
         state: State of the network.
         heads: Heads of the network.
     """
@@ -89,21 +88,21 @@ def _classifiers(
             log.info("weights %s: %s", weights.name, line)
         return matched.tensors
     kept = {key: value for key, value in classifiers.items() if key in state and state[key].shape == value.shape}
-    if left_out := classifiers.keys() - kept.keys():
-        shapes = listing(f"{key} {list(classifiers[key].shape)}" for key in sorted(left_out))
-        log.info("weights %s: the classifier is left out and begins anew: %s", weights.name, shapes)
+    if unused := classifiers.keys() - kept.keys():
+        shapes = listing(f"{key} {list(classifiers[key].shape)}" for key in sorted(unused))
+        log.info("weights %s: the classifier has another shape and is trained from scratch: %s", weights.name, shapes)
     if kept:
         log.info(
-            "weights %s: the classifier is taken over row by row, as the file does not name its classes; for other "
-            "classes of the same number, name a saved model, or leave it out of the file",
+            "weights %s: the file has no class names, so its classifier is loaded row by row; if its classes are "
+            "different ones, use a saved model or remove the classifier from the file",
             weights.name,
         )
     return kept
 
 
 def _mismatches(weights: Mapping[str, torch.Tensor], state: Mapping[str, torch.Tensor]) -> list[str]:
-    """A line for each kind of mismatch between weights and a network's state, with the keys. Heads may be missing, and
-    the batch counters of batch norm."""
+    """A line with the keys for each kind of mismatch between weights and a network's state. Heads and the batch
+    counters of batch norm may be missing."""
     missing = [
         key
         for key in state
@@ -115,5 +114,5 @@ def _mismatches(weights: Mapping[str, torch.Tensor], state: Mapping[str, torch.T
         for key in weights
         if key in state and weights[key].shape != state[key].shape
     ]
-    kinds = {"missing in the file": missing, "unknown to the network": unknown, "of another shape": reshaped}
+    kinds = {"missing in the file": missing, "not in the network": unknown, "with another shape": reshaped}
     return [f"  {kind} ({len(keys):,}): {listing(keys)}" for kind, keys in kinds.items() if keys]

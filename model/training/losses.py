@@ -1,7 +1,7 @@
-"""Training losses, by the names of the setting `loss`.
+"""Training losses, by the values of the setting `loss`.
 
-Every loss takes logits (N, C) and targets, int64 classes (N,) or float probabilities (N, C) from mixup and cutmix, and
-returns a scalar in float32 whatever the type of the logits.
+A loss takes logits (N, C) and targets: classes, int64 (N,), or with mixup and cutmix probabilities, float (N, C). It
+computes and returns a scalar in float32, also for logits in bf16 or fp16.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from model.training.class_weights import class_weights, corrected_share
 
 @dataclass(frozen=True)
 class LossContext:
-    """What a head's loss may depend on.
+    """Everything that a head's loss can depend on.
 
     Attributes:
         settings: Settings of the training.
         head: Settings of the head.
-        counts: (C,), training images of each of the head's classes.
-        drawn_shares: float64 (C,), the distribution over the head's classes that the sampler draws.
+        counts: Training images of each class of the head, (C,).
+        drawn_shares: Share of each class among the images that the sampler draws, float64 (C,).
     """
 
     settings: TrainSettings
@@ -42,7 +42,7 @@ class LossContext:
 
     @cached_property
     def class_weights(self) -> Tensor | None:
-        """Weights of the classes, float32 (C,), as the setting `class_weights` of the head asks; None for none."""
+        """Weights of the classes, float32 (C,), by the head's setting `class_weights`; None for no weights."""
         return class_weights(
             self.head.class_weights,
             self.counts,
@@ -58,11 +58,12 @@ class LossType:
     """A value of the setting `loss`.
 
     Attributes:
-        make: Makes the loss of a head from its LossContext and, as keywords, loss_args. ValueError and TypeError say
-            what is wrong with an argument.
-        outputs: Number of logits that a head of so many classes needs. ValueError if the loss cannot be had for them.
-        corrects: Share of the class prior that a loss corrects by itself; 0.0 if it takes no class weights either.
-            None: what its class weights correct.
+        make: Makes the loss of a head from its LossContext and, as keywords, loss_args. Raises ValueError or TypeError
+            if an argument is invalid.
+        outputs: Number of logits that a head needs, from its number of classes. Raises ValueError if the loss does not
+            support this number of classes.
+        corrects: Share of the class prior that the loss corrects by itself; 0.0 if it takes no class weights either.
+            None: the share that its class weights correct.
     """
 
     make: Callable[..., nn.Module]
@@ -74,7 +75,7 @@ class Loss(nn.Module):
     """Base class of the losses.
 
     Args:
-        weight: Weights of the classes, float32 (C,); they move with the module and are not in its state.
+        weight: Weights of the classes, float32 (C,): a buffer, so it moves with the module, but not in its state_dict.
     """
 
     weight: Tensor | None
@@ -92,7 +93,7 @@ class CrossEntropy(Loss):
 
     Args:
         weight: Weights of the classes.
-        smoothing: Share of the target that is spread evenly over all classes, as torch's label_smoothing.
+        smoothing: Share of the target that is spread evenly over all classes, like torch's label_smoothing.
     """
 
     def __init__(self, weight: Tensor | None = None, smoothing: float = 0.0) -> None:
@@ -110,10 +111,10 @@ class CrossEntropy(Loss):
 class FocalLoss(Loss):
     """Mean over images of -sum_c w_c y_c (1 - p_c)^gamma log p_c, where p is softmax(logits) and y the target.
 
-    Lin et al., Focal Loss for Dense Object Detection, ICCV 2017, there with sigmoids.
+    Lin et al., Focal Loss for Dense Object Detection, ICCV 2017, where p is a sigmoid.
 
     Args:
-        gamma: Focusing; 0 is cross entropy.
+        gamma: Focusing parameter; 0 gives cross entropy.
         weight: Weights of the classes.
     """
 
@@ -123,7 +124,7 @@ class FocalLoss(Loss):
 
     def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
         log_p = F.log_softmax(at_least_float32(logits), dim=1)
-        # 1 - p, kept above 0, where the derivative of its power is infinite for gamma below 1
+        # 1 - p, kept above 0: at 0 the derivative of (1 - p)^gamma is infinite for gamma below 1
         not_p = (1 - log_p.exp()).clamp_min(torch.finfo(log_p.dtype).tiny)
         by_class = -(not_p**self.gamma) * log_p
         weight = self.weight_as(log_p)
@@ -131,7 +132,7 @@ class FocalLoss(Loss):
 
 
 class BinaryCrossEntropy(Loss):
-    """Cross entropy of an attribute of two values from one logit (N, 1), of class 1: mean over images of
+    """Cross entropy of two classes from one logit (N, 1), that of class 1: mean over images of
     -w_1 y_1 log sigmoid(logit) - w_0 y_0 log sigmoid(-logit)."""
 
     def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
@@ -142,11 +143,11 @@ class BinaryCrossEntropy(Loss):
 
 
 class F1Loss(Loss):
-    """1 - macro soft F1 of the batch: 1 - mean over c of 2 sum_n p_nc y_nc / (sum_n p_nc + sum_n y_nc), over the
-    classes that occur in the targets or are the most probable of an image; p is softmax(logits), y the target.
+    """1 - macro soft F1 of the batch: 1 - mean over c of 2 sum_n p_nc y_nc / (sum_n p_nc + sum_n y_nc), where p is
+    softmax(logits) and y the target. The mean is over the classes that occur in the targets or among the most probable.
 
-    With one-hot p this is scikit-learn's macro F1. All classes count alike, so it takes no class weights. It is no mean
-    over images: accumulation and several processes average the losses of smaller batches.
+    With one-hot p this is scikit-learn's macro F1. All classes have equal weight, so it takes no class weights. It is
+    not a mean over images: with accumulation or several processes it is the mean of the losses of the smaller batches.
     """
 
     def __init__(self) -> None:
@@ -165,7 +166,7 @@ def at_least_float32(logits: Tensor) -> Tensor:
 
 
 def at_targets(by_class: Tensor, targets: Tensor) -> Tensor:
-    """Losses (N,) from the losses of each class as target, (N, C): the target's, or the mean over a soft target."""
+    """Selects each image's loss (N,) from the losses for each possible target, (N, C); for soft targets the mean."""
     if targets.is_floating_point():
         return (by_class * targets).sum(1)
     return by_class.gather(1, targets[:, None]).squeeze(1)
@@ -180,17 +181,17 @@ def _label_smoothing(context: LossContext, smoothing: float | None = None) -> Cr
 
 
 def _or_setting(context: LossContext, name: str, argument: object) -> Any:
-    """An argument of loss_args, within the bounds of the setting of its meaning; that setting if it is None."""
+    """The value of an argument in loss_args, checked like the setting of the same meaning; if None, that setting."""
     return getattr(context.settings, name) if argument is None else decode_value(TrainSettings, name, argument)
 
 
 def _one_output(classes: int) -> int:
     if classes != 2:
-        raise ValueError("loss bce is for two classes")
+        raise ValueError("loss bce needs two classes")
     return 1
 
 
-# By the names of the setting `loss`, which are those of model.settings.choices.LOSSES
+# By the values of the setting `loss`, which are also listed in model.settings.choices.LOSSES
 LOSSES: dict[str, LossType] = {
     "focal": LossType(_focal),
     "cross_entropy": LossType(lambda context: CrossEntropy(context.class_weights)),
@@ -201,17 +202,17 @@ LOSSES: dict[str, LossType] = {
 
 
 def loss_type(name: str) -> LossType:
-    """The loss of a name. InputError names the nearest."""
+    """The LossType of a name. Raises InputError with the nearest name if there is none."""
     if name not in LOSSES:
-        raise InputError(f"loss {name!r} is none of {listing(LOSSES)}{did_you_mean(name, LOSSES)}")
+        raise InputError(f"loss {name!r}: expected one of {listing(LOSSES)}{did_you_mean(name, LOSSES)}")
     return LOSSES[name]
 
 
 def make_loss(context: LossContext) -> nn.Module:
-    """The loss of a head: the one that its settings name, with its loss_args.
+    """Makes the loss of a head by its settings `loss` and `loss_args`.
 
     Raises:
-        InputError: If there is no loss of the name, or it does not take an argument; the message has the nearest.
+        InputError: If the loss or an argument is unknown; the message has the nearest name.
     """
     name, arguments = context.head.loss, context.head.loss_args
     make = loss_type(name).make
@@ -219,7 +220,9 @@ def make_loss(context: LossContext) -> nn.Module:
     unknown = [f"{key!r}{did_you_mean(key, known)}" for key in arguments if key not in known]
     if unknown:
         raise InputError(
-            f"loss_args: loss {name} has no argument {listing(unknown)}; it takes {listing(known) or 'none'}"
+            f"loss_args: loss {name} has no argument {listing(unknown)}; expected one of {listing(known)}"
+            if known
+            else f"loss_args: loss {name} takes no arguments, not {listing(unknown)}"
         )
     try:
         return make(context, **arguments)
@@ -228,10 +231,10 @@ def make_loss(context: LossContext) -> nn.Module:
 
 
 def double_correction(context: LossContext, sampler: float) -> str | None:
-    """A warning if sampler and loss together correct the class prior more than once, else None.
+    """A warning if sampler and loss together correct the class prior more than once, otherwise None.
 
     Args:
-        context: Of the loss.
+        context: Context of the loss.
         sampler: Share of the class prior that the sampler corrects.
     """
     own = loss_type(context.head.loss).corrects
@@ -239,8 +242,8 @@ def double_correction(context: LossContext, sampler: float) -> str | None:
     if own is None:
         share = corrected_share(kind, strength)
         what = f"the class weights ({kind}, strength {strength:g})"
-        remedy = "let sampler_strength and class_weights_strength add up to at most 1, or set sampler or class_weights "
-        remedy += "to none"
+        remedy = "choose sampler_strength and class_weights_strength with a sum of at most 1, or set sampler or "
+        remedy += "class_weights to none"
     else:
         share = own(context)
         what = f"the loss ({context.head.loss}, strength {share:g})"
@@ -249,6 +252,6 @@ def double_correction(context: LossContext, sampler: float) -> str | None:
     if together <= 1:
         return None
     return (
-        f"the sampler (strength {sampler:g}) and {what} correct the class prior {together:g} times over: rare classes "
-        f"are answered too often, and accuracy and F1 fall; {remedy}"
+        f"the sampler (strength {sampler:g}) and {what} together correct the class prior {together:g} times: rare "
+        f"classes are predicted too often, which lowers accuracy and F1; {remedy}"
     )

@@ -1,4 +1,4 @@
-"""Mixing of the images of a batch: mixup and cutmix, by name. A further method is an entry in MIXING."""
+"""Mixing of the images of a batch: mixup and cutmix, by name. To add a method, add an entry to MIXING."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import torch
 from model.errors import InputError
 from model.images.inputs import PIXELS
 
-# (images (N, channels, height, width), the partner of each (N,), share of the image itself) -> (mixed images, share)
+# (images (N, channels, height, width), partner of each (N,), share of the own image) -> (mixed images, actual share)
 Mix = Callable[[torch.Tensor, torch.Tensor, float], tuple[torch.Tensor, float]]
 
 
@@ -22,8 +22,9 @@ class MixingMethod:
     """How a batch is mixed.
 
     Attributes:
-        mix: Mixes images with their partners. Returns the mixed images and the share that it realised.
-        alpha: Default parameter of the Beta distribution that the share is drawn from.
+        mix: Mixes images with their partners. Returns the mixed images and the actual share of the own image, which
+            cutmix rounds to whole pixels.
+        alpha: Default parameter of the Beta distribution of this share.
     """
 
     mix: Mix
@@ -31,12 +32,12 @@ class MixingMethod:
 
 
 def mixup(images: torch.Tensor, partner: torch.Tensor, own: float) -> tuple[torch.Tensor, float]:
-    """The weighted sum of both images. Zhang et al., ICLR 2018."""
+    """The weighted sum of both images. Zhang et al., mixup: Beyond Empirical Risk Minimization, ICLR 2018."""
     return images * own + images[partner] * (1 - own), own
 
 
 def cutmix(images: torch.Tensor, partner: torch.Tensor, own: float) -> tuple[torch.Tensor, float]:
-    """A patch of area 1 - own from the partner. Yun et al., ICCV 2019."""
+    """Replaces a random patch, 1 - own of the area, by the partner's. Yun et al., CutMix, ICCV 2019."""
     height, width = images.shape[-2:]
     cut_height, cut_width = round(height * math.sqrt(1 - own)), round(width * math.sqrt(1 - own))
     upper = np.random.randint(height - cut_height + 1)
@@ -52,10 +53,10 @@ MIXING: dict[str, MixingMethod] = {"mixup": MixingMethod(mixup, alpha=0.2), "cut
 
 @dataclass(frozen=True)
 class Mixing:
-    """Mixes the images of a batch; of several methods it takes one at random for each batch.
+    """Mixes the images of a batch. If there are several methods, one is drawn at random for each batch.
 
     Attributes:
-        alpha: Parameter of the Beta distribution by method, a key of MIXING.
+        alpha: Parameter of the Beta distribution for each method, a key of MIXING.
         p: Share of the batches that are mixed.
     """
 
@@ -63,18 +64,20 @@ class Mixing:
     p: float
 
     def __call__(self, tensors: Mapping[str, torch.Tensor]) -> tuple[dict[str, torch.Tensor], torch.Tensor, float]:
-        """Mixes the images of a batch with a permutation of themselves. Draws from numpy's global generator.
+        """Mixes each image of a batch with another one. Draws from numpy's global generator.
 
         Args:
-            tensors: Those of network_tensors. All but `pixels` (N, channels, height, width) stay as they are.
+            tensors: Output of network_tensors. Only `pixels` (N, channels, height, width) are changed.
 
         Returns:
-            The tensors with mixed images, the partner of each image int64 (N,), and the share of the image itself.
+            The tensors with mixed images, the index of each image's partner, int64 (N,), and the own image's share.
         """
         images = tensors[PIXELS]
+        # partners are a random permutation of the batch
         partner = torch.from_numpy(np.random.permutation(len(images))).to(images.device)
         if not self.alpha or np.random.random() >= self.p:
             return dict(tensors), partner, 1.0
+        # draw the method and the share of the own image
         method = sorted(self.alpha)[np.random.randint(len(self.alpha))]
         own = float(np.random.beta(self.alpha[method], self.alpha[method]))
         mixed, own = MIXING[method].mix(images, partner, own)
@@ -82,14 +85,21 @@ class Mixing:
 
 
 def make_mixing(named: Mapping[str, Mapping[str, Any]]) -> Mixing | None:
-    """The mixing of the setting `augmentation`; None if it names no method of MIXING."""
+    """Makes the mixing that the setting `augmentation` describes; None if it has no method of MIXING.
+
+    Args:
+        named: Arguments of each augmentation by its name.
+
+    Raises:
+        InputError: If an argument is unknown or out of range.
+    """
     mixing = {name: named[name] for name in MIXING if name in named}
     for name, arguments in mixing.items():
         for key, value in arguments.items():
             if key not in ("alpha", "p") or not isinstance(value, (int, float)) or value <= 0:
-                raise InputError(f"augmentation: {name} takes alpha and p above 0, not {key} = {value!r}")
+                raise InputError(f"augmentation: {name}: {key} = {value!r}; expected alpha or p, above 0")
             if key == "p" and value > 1:
-                raise InputError(f"augmentation: {name}: p = {value!r}, expected at most 1")
+                raise InputError(f"augmentation: {name}: p = {value!r}; expected at most 1")
     if not mixing:
         return None
     alpha = {name: float(arguments.get("alpha", MIXING[name].alpha)) for name, arguments in mixing.items()}

@@ -1,4 +1,4 @@
-"""Optimisers (timm's by name), learning rate schedules (timm's and torch's), and gradient accumulation."""
+"""Optimisers (timm's), learning rate schedules (timm's and torch's) and gradient accumulation."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from model.errors import InputError, did_you_mean
 from model.metrics.epoch_metrics import CRITERIA
 from model.settings.train import TrainSettings
 
-TIMM_SCHEDULES = ("cosine", "tanh", "step", "multistep", "poly")  # its plateau keeps no state in a checkpoint
-STEP_SCHEDULES = ("CyclicLR", "OneCycleLR")  # torch's that count optimiser steps; its others count epochs
+TIMM_SCHEDULES = ("cosine", "tanh", "step", "multistep", "poly")  # not plateau, whose state_dict lacks its state
+STEP_SCHEDULES = ("CyclicLR", "OneCycleLR")  # torch's schedules that count optimiser steps; the others count epochs
 NO_SCHEDULE = "none"
 
 
 def make_optimiser(settings: TrainSettings, network: nn.Module) -> torch.optim.Optimizer:
-    """timm's optimiser over the trainable parameters, without weight decay of biases and norms.
+    """Makes timm's optimiser for the trainable parameters. Biases and norm layers have no weight decay.
 
     Raises:
-        InputError: If timm has no optimiser of the name, or it does not take an argument.
+        InputError: If timm has no optimiser of this name, or if an argument is invalid.
     """
     name = settings.optimizer.lower()
     known = [str(name) for name in list_optimizers()]
     if name == "adahessian":
-        raise InputError("optimizer 'adahessian' needs second derivatives, which the loop does not make")
+        raise InputError("optimizer 'adahessian' needs second derivatives, which the training loop does not compute")
     if name not in known:
-        raise InputError(f"optimizer {settings.optimizer!r}: timm has none of that name{did_you_mean(name, known)}")
+        raise InputError(f"optimizer {settings.optimizer!r}: timm has no such optimiser{did_you_mean(name, known)}")
     try:
         return create_optimizer_v2(
             network, opt=name, lr=settings.lr, weight_decay=settings.weight_decay, **settings.optimizer_args
@@ -44,11 +44,11 @@ def make_optimiser(settings: TrainSettings, network: nn.Module) -> torch.optim.O
 
 @dataclass(frozen=True)
 class Accumulation:
-    """Gradient accumulation: the batches of an epoch in groups, with an optimiser step after each group.
+    """Gradient accumulation: the batches of an epoch are divided into groups, with an optimiser step after each group.
 
     Attributes:
-        batches: Batches of an epoch.
-        per_step: Batches of a group; the last group of an epoch may have fewer.
+        batches: Batches per epoch.
+        per_step: Batches per group; the last group of an epoch may have fewer.
     """
 
     batches: int
@@ -56,11 +56,11 @@ class Accumulation:
 
     @property
     def optimiser_steps(self) -> int:
-        """Optimiser steps of an epoch."""
+        """Optimiser steps per epoch."""
         return math.ceil(self.batches / self.per_step)
 
     def group_size(self, batch: int) -> int:
-        """Batches in the group of a batch. batch: its position in the epoch, from 0."""
+        """Number of batches in the group that a batch is in. batch: its position in the epoch, from 0."""
         first = batch - batch % self.per_step
         return min(self.per_step, self.batches - first)
 
@@ -70,16 +70,16 @@ class Accumulation:
 
 
 class Schedule:
-    """The learning rate over a run: one interface for timm's schedules, which compute it from the number of optimiser
-    steps, and torch's, which have a state.
+    """The learning rate schedule: one interface for timm's schedules, which compute the rate from the number of steps,
+    and torch's, which have a state.
 
     Args:
         settings: Name and arguments of the schedule.
         optimiser: The optimiser whose learning rate is set.
-        steps: Optimiser steps of an epoch.
+        steps: Optimiser steps per epoch.
 
     Raises:
-        InputError: If there is no schedule of the name, or it does not take an argument.
+        InputError: If there is no schedule of this name, or if an argument is invalid.
     """
 
     def __init__(self, settings: TrainSettings, optimiser: torch.optim.Optimizer, steps: int):
@@ -106,7 +106,7 @@ class Schedule:
                     arguments = {"mode": "max" if higher_is_better else "min", **arguments}
                 self.torch = getattr(lr_scheduler, name)(optimiser, **arguments)
             elif name != NO_SCHEDULE:
-                raise InputError(f"scheduler {name!r}: there is none of that name{did_you_mean(name, known)}")
+                raise InputError(f"scheduler {name!r}: there is no such schedule{did_you_mean(name, known)}")
         except (TypeError, ValueError, AssertionError) as error:
             raise InputError(f"scheduler {name!r} with {arguments}: {error}") from None
 
@@ -127,14 +127,14 @@ class Schedule:
         return schedule
 
     def after_step(self, step: int) -> None:
-        """Called after each optimiser step. step: optimiser steps done since the run began."""
+        """Called after each optimiser step. step: optimiser steps since the start of the run."""
         if self.timm is not None:
             self.timm.step_update(step)
         elif self.torch is not None and self.each_step and step <= getattr(self.torch, "total_steps", step + 1):
             self.torch.step()
 
     def after_epoch(self, score: float | None) -> None:
-        """Called after each epoch. score: the validation's, by best_criterion; None if there is no validation."""
+        """Called after each epoch. score: validation score by best_criterion; None without validation."""
         if self.torch is not None and not self.each_step:
             if isinstance(self.torch, lr_scheduler.ReduceLROnPlateau):
                 if score is not None:
@@ -143,7 +143,7 @@ class Schedule:
                 self.torch.step()
 
     def state_dict(self) -> dict[str, Any]:
-        """The state of the schedule; numbers, texts, lists and mappings only."""
+        """The state of the schedule: only numbers, text, lists and mappings, which `weights_only` can load."""
         schedule = self.torch if self.torch is not None else self.timm
         state = schedule.state_dict() if schedule is not None else {}
         return {key: value for key, value in state.items() if _is_plain(value)}

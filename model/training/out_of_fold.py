@@ -1,5 +1,5 @@
-"""Out-of-fold answers: each row of the channel answered by the model of the fold that it was held out of, in the files
-of an inference, which evaluation.py scores."""
+"""Out-of-fold predictions: each row of the channel is predicted by a model that was not trained on it. The files are
+those of inference.py, with the true labels for evaluation.py."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from model.training.held_out import write_held_out
 from model.training.plan import Plan
 from model.training.validation import Validation
 
-FOLDER = "out_of_fold"  # and what labels.json says of the answers in it
+FOLDER = "out_of_fold"  # name of the folder, and of its rows in labels.json
 
 log = logging.getLogger("rarebird")
 
@@ -30,7 +30,7 @@ log = logging.getLogger("rarebird")
 def answer_out_of_fold(
     plan: Plan, models: Path, settings: TrainSettings, output: Path, stop: StopSignal
 ) -> dict[str, float]:
-    """Writes gt.csv, output.csv, probabilities.csv and labels.json of the whole channel into output/out_of_fold.
+    """Writes gt.csv, output.csv, probabilities.csv and labels.json for the whole channel to output/out_of_fold.
 
     Args:
         plan: A plan with folds.
@@ -40,10 +40,10 @@ def answer_out_of_fold(
         stop: Signals that end it early.
 
     Returns:
-        accuracy and f1 (macro F1; if the scheme is_large, the mean of the attributes').
+        accuracy and f1 (macro F1; if the scheme is_large, the mean over the attributes).
 
     Raises:
-        Stopped: If a signal came. Nothing is written then.
+        Stopped: If a signal arrived; nothing is written then.
     """
     assert plan.folds is not None
     table = plan.table
@@ -51,24 +51,24 @@ def answer_out_of_fold(
 
     folder = output / FOLDER
     classes = table.classes()
-    known = classes >= 0  # a row with a label missing has no joint class to score
-    made = _provenance(plan, models)
-    labels = table.scheme.to_dict() | {HELD_OUT_KEY: FOLDER, PROVENANCE_KEY: made.to_dict()}
+    known = classes >= 0  # a row that lacks a label has no joint class to score
+    provenance = _provenance(plan, models)
+    labels = table.scheme.to_dict() | {HELD_OUT_KEY: FOLDER, PROVENANCE_KEY: provenance.to_dict()}
     write_held_out(folder, table, answers, labels, plan.decision, {"fold": plan.folds + 1})
 
-    answered = np.full(len(table), NO_ANSWER, np.int64)
-    answered[answers.rows] = plan.decision.classes(answers.probabilities)
-    # scored as epochs are: of a hierarchy with many combinations f1 is the mean of the attributes'
-    scored = Validation(table.take(np.flatnonzero(known)), np.empty((0, 0), np.float32), answered[known], loss=0.0)
+    predicted = np.full(len(table), NO_ANSWER, np.int64)
+    predicted[answers.rows] = plan.decision.classes(answers.probabilities)
+    # scored like an epoch: for hierarchies with many combinations f1 is the mean over the attributes
+    scored = Validation(table.take(np.flatnonzero(known)), np.empty((0, 0), np.float32), predicted[known], loss=0.0)
     accuracy, f1 = scored.metrics["acc"], scored.metrics["f1"]
     log.info("out of fold accuracy=%.4f; f1=%.4f;", accuracy, f1)
-    log.info("with intervals: python evaluation.py --ground_truth_dir %s --output_data_dir %s", folder, folder)
+    log.info("scores with intervals: python evaluation.py --ground_truth_dir %s --output_data_dir %s", folder, folder)
     return {"accuracy": accuracy, "f1": f1}
 
 
 def _provenance(plan: Plan, models: Path) -> Provenance:
     members = [(run.folder, load_model(models / run.folder)) for run in plan.runs]
-    joined = "that of the models that did not learn from the image"
+    joined = "from the models that were not trained on the image"
     name = models.resolve().name
     return Provenance(
         name, 1, joined, tuple(MemberProvenance.of_run(path, model.settings, model.metrics) for path, model in members)
@@ -76,13 +76,13 @@ def _provenance(plan: Plan, models: Path) -> Provenance:
 
 
 def _answer_folds(plan: Plan, models: Path, settings: TrainSettings, stop: StopSignal) -> Answers:
-    """The answers to all rows of the channel."""
+    """The predictions for all rows of the channel."""
     table = plan.table
     probabilities = np.zeros((len(table), table.scheme.num_classes), np.float32)
     unreadable: dict[int, str] = {}
     workers = worker_count(settings.num_workers)
     for fold in range(settings.folds):
-        # The models of a fold, one or one an attribute, answer the rows that they did not learn from
+        # The models of a fold (with target separate one per attribute) predict the rows of this fold
         rows = np.flatnonzero(plan.folds == fold)
         members = [load(models / run.folder) for run in plan.runs if run.fold == fold]
         model = make_ensemble(models, members, [1.0] * len(members), PRODUCT, plan.decision)

@@ -1,4 +1,4 @@
-"""The network as an epoch trains it: parts of it frozen, spread over the processes of torchrun, compiled."""
+"""The network in training: with frozen parts, distributed over the processes of torchrun, compiled."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from model.settings.train import TrainSettings
 
 
 class ParallelNetwork:
-    """Forward passes of a network whose gradients are averaged over the processes.
+    """A network whose gradients are averaged over all processes (DistributedDataParallel), if there are several.
 
     Args:
         network: The network, on its device.
@@ -27,7 +27,7 @@ class ParallelNetwork:
         hardware: The device.
 
     Raises:
-        InputError: If `freeze` names no part of the network.
+        InputError: If `freeze` has a name that no part of the network has.
     """
 
     def __init__(self, network: Network, settings: TrainSettings, hardware: Hardware):
@@ -37,17 +37,19 @@ class ParallelNetwork:
         self.prepare(epoch=0)
 
     def prepare(self, epoch: int) -> None:
-        """Freezes the parts that an epoch does not train. The network is wrapped again if these are others than before;
-        the optimiser has the parameters of all parts and skips those without gradients.
+        """Freezes the parts that are not trained in an epoch, and wraps the network again if they have changed.
+
+        The optimiser has the parameters of all parts and skips those without gradients.
 
         Args:
             epoch: The epoch, from 0.
         """
-        thawed_after = self.settings.freeze_epochs
-        frozen = not thawed_after or epoch < thawed_after
+        freeze_epochs = self.settings.freeze_epochs
+        frozen = not freeze_epochs or epoch < freeze_epochs
         if self._frozen == frozen:
             return
         self._frozen = frozen
+        # freeze, then wrap: DistributedDataParallel registers the parameters that need gradients
         unfreeze(self.network)
         if frozen:
             freeze(self.network, self.settings.freeze)
@@ -58,8 +60,11 @@ class ParallelNetwork:
         self._forward: Callable[..., torch.Tensor] = compiled(self._model) if self.settings.compile else self._model
 
     def __call__(self, **tensors: torch.Tensor) -> torch.Tensor:
-        """Logits (N, outputs) of the tensors of network_tensors, (N, ...). InputError if batch norm has too few
-        images or pixels."""
+        """Returns logits (N, outputs) from the tensors of network_tensors, (N, ...).
+
+        Raises:
+            InputError: If the batch has too few images or pixels for batch norm.
+        """
         try:
             return self._forward(**tensors)
         except ValueError as error:
@@ -67,13 +72,13 @@ class ParallelNetwork:
                 raise
             size = len(next(iter(tensors.values())))
             raise InputError(
-                f"batch norm cannot learn from a batch of {size} at this size: a larger batch_size, a larger "
-                "input_size or more images are needed"
+                f"batch norm needs more than one value per channel, which a batch of {size} at this input_size does "
+                "not have: use a larger batch_size, a larger input_size or more images"
             ) from None
 
     def exchange(self, enabled: bool) -> AbstractContextManager[Any]:
-        """The context of a forward and backward pass, in which the processes exchange gradients only if enabled. They
-        add up in each process until then."""
+        """The context of a forward and backward pass. If enabled, the backward pass averages the gradients over all
+        processes; otherwise they accumulate in each process."""
         if enabled or self.world == 1:
             return nullcontext()
         return self._model.no_sync()  # type: ignore[operator]

@@ -1,5 +1,5 @@
-"""The models that one training job trains: one, or one an attribute (target separate), or one a fold (folds), or both;
-and the ensembles that they are joined to."""
+"""The plan of a training job: which models it trains and which ensembles they form. There is one model, or one per
+attribute (target separate), per fold (folds), or per attribute and fold."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from model.artifacts.ensemble import PRODUCT, SOFT
-from model.data.datasets import Datasets, hold_out, labelled_for, make_datasets, save_left_out, write_split
+from model.data.datasets import Datasets, hold_out, labelled_for, make_datasets, save_skipped, write_split
 from model.data.leaks import warn_of_duplicates
 from model.data.split_report import SplitReport, report_split
 from model.data.splits import assign
@@ -42,13 +42,13 @@ class Run:
 
 @dataclass(frozen=True)
 class EnsembleSpec:
-    """Models that answer together.
+    """An ensemble: models that predict together.
 
     Attributes:
-        folder: Folder of its ensemble.json, relative to the saved model's; "" for the outermost.
+        folder: Folder of its ensemble.json, relative to the saved model's; "" for the outermost ensemble.
         members: Folders of its models and ensembles, relative to its own.
-        combine: How their probabilities are combined: SOFT (mean) or PRODUCT (of attributes).
-        decision: Decides the class by the combined probabilities.
+        combine: How their probabilities are combined: SOFT (mean) or PRODUCT (over attributes).
+        decision: Rule that selects the class from the combined probabilities.
     """
 
     folder: str
@@ -64,13 +64,13 @@ class Plan:
     Attributes:
         runs: The models, in the order of training.
         ensembles: The ensembles of them, inner before outer.
-        table: The training channel, reduced to the attributes that are learnt.
+        table: The training channel, reduced to the attributes of the target.
         channel: Label scheme of the whole channel.
-        decision: Of the model that answers: the only one, or the outermost ensemble.
+        decision: Decision of the saved model, which is the only model or the outermost ensemble.
         folds: Fold of each row of table, int64 (n,); None without folds.
-        validation: The validation images, with those that lack a label of some attribute; None with folds or without
-            validation.
-        report: How the channel was split; None if it was not.
+        validation: The validation images, including those that lack the label of an attribute; None with folds or
+            without validation.
+        report: How the channel was split; None if it was not split.
     """
 
     runs: list[Run]
@@ -84,15 +84,15 @@ class Plan:
 
     @property
     def is_single(self) -> bool:
-        """Whether there is one model only."""
+        """Whether there is only one model."""
         return not self.ensembles
 
     def identity(self) -> dict[str, Any]:
-        """The data that a job must share, beside its settings, to resume an unfinished one."""
+        """Identifies the data. An unfinished job is resumed only if this and its settings are unchanged."""
         return self.runs[0].datasets.identity()
 
     def text(self) -> str:
-        """The channel, its attributes and its split, for people."""
+        """A readable summary of the channel, its attributes and its split."""
         table = self.table
         grouped = f" of {len(set(table.groups)):,} groups by {table.grouped_by}" if table.grouped_by else ""
         lines = [f"{table.root}: {table.source}, {len(table):,} images{grouped}"]
@@ -104,18 +104,17 @@ class Plan:
         return "\n".join([*lines, *([self.report.text()] if self.report else [])])
 
     def save_split(self, folder: Path) -> None:
-        """Logs the split; writes split.csv (each image with its group, labels and side or fold) and split.json."""
+        """Logs the split, and writes split.csv (group, labels and side or fold of each image) and split.json."""
         if self.folds is None:
             self.runs[0].datasets.save_split(folder)
         elif self.report:
-            save_left_out(folder, [self.table])
+            save_skipped(folder, [self.table])
             sides = np.array(self.report.side_names)[self.folds]
             write_split(folder, self.report, self.table.frame().assign(**{SIDE: sides}))
 
 
 def make_plan(settings: TrainSettings, train: Table, validation: Table | None) -> Plan:
-    """The models that `target` and `folds` ask for, each with its settings and data. All hold out the same groups,
-    whatever attribute they learn.
+    """Makes the plan for the settings `target` and `folds`. The models of all attributes hold out the same groups.
 
     Args:
         settings: Settings of the job.
@@ -128,11 +127,12 @@ def make_plan(settings: TrainSettings, train: Table, validation: Table | None) -
     is_separate = settings.target == SEPARATE
     table = train if is_separate else labelled_for(train, settings.target)
     if is_separate and len(train.scheme.attributes) < 2:
-        raise InputError(f"target separate needs several attributes; the channel has {listing(train.scheme.names)}")
+        only = listing(train.scheme.names)
+        raise InputError(f"target separate needs at least two attributes; the channel has only {only}")
     if settings.folds and validation is not None:
-        raise InputError("folds hold out each part of train in turn; with them a validation channel has no place")
+        raise InputError("folds and a validation channel cannot be combined: each fold of train is held out in turn")
     decision = _decision(settings, table.scheme)
-    # Split the channel once for all attributes: by fold, or into train and validation
+    # Split the channel once for all attributes: into folds, or into train and validation
     folds, report = _assign_folds(settings, table) if settings.folds else (None, None)
     if folds is None:
         whole = replace(settings, target=HEADS) if is_separate else settings
@@ -143,7 +143,7 @@ def make_plan(settings: TrainSettings, train: Table, validation: Table | None) -
             name: hold_out(table, np.flatnonzero(folds == fold), share)
             for fold, name in enumerate(_fold_names(settings.folds))
         }
-    # A model for each attribute and fold; the folds of an attribute form an ensemble, the attributes another
+    # One model per attribute and fold. The folds of an attribute form an ensemble, and the attributes form another
     runs, ensembles = [], []
     for attribute, own_settings in settings_by_attribute(settings, train.scheme.names).items():
         for fold, (fold_name, datasets) in enumerate(splits.items()):
@@ -162,7 +162,7 @@ def make_plan(settings: TrainSettings, train: Table, validation: Table | None) -
 
 
 def _decision(settings: TrainSettings, scheme: Scheme) -> Decision:
-    """The decision that the settings ask for. InputError, which names the classes, if it does not fit them."""
+    """The decision that the settings define. Raises InputError with the classes' names if it does not fit them."""
     try:
         return make_decision(settings.decision, settings.decision_args, scheme.num_classes)
     except InputError as error:

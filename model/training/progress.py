@@ -1,4 +1,4 @@
-"""The position and results of a training run: what its checkpoints hold beside network and optimiser."""
+"""Position and results of a training run: what its checkpoints contain in addition to network and optimiser."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Best:
 
     Attributes:
         epoch: Epoch of the weights, from 1.
-        score: Score by best_criterion; higher is better.
+        score: Validation score by best_criterion; higher is better.
         metrics: `Validation.metrics`, with intervals.
         weights: State of the network, on the CPU.
     """
@@ -38,12 +38,12 @@ class Progress:
 
     Attributes:
         epoch: Epochs finished.
-        batches: Batches done of the current epoch.
-        updates: Optimiser steps done.
+        batches: Batches finished in the current epoch.
+        updates: Optimiser steps finished.
         loss_sum: Sum of the losses of the current epoch's batches.
         lr: Learning rate of the last optimiser step.
         stale: Epochs since the best one.
-        seconds: Training time, summed over restarts.
+        seconds: Training time, including that before a run was resumed.
         history: A record of each epoch.
         best: The best weights so far; None before the first validation.
     """
@@ -71,18 +71,18 @@ class Progress:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What training returns: all that a saved model is made of, and how it came about.
+    """What training returns: everything that a saved model needs, and the progress of the run.
 
     Attributes:
         settings: Settings of the training.
         heads: The heads of the network.
         pipeline: Makes the inputs of the network.
-        decision: How its probabilities become a class.
+        decision: Rule that selects the class from its probabilities.
         weights: State of the network to save, on the CPU.
-        progress: How far the run came.
+        progress: Position and results of the run.
         stopped_by: The signal that ended training early; None if it is finished.
-        probabilities: Of the validation images by `weights`, float32 (n, C); None if they are not known, as where the
-            best epoch came before a checkpoint that was resumed from.
+        probabilities: Probabilities of the validation images from `weights`, float32 (n, C); None if they are unknown,
+            for example because the best epoch was before the checkpoint that training resumed from.
     """
 
     settings: TrainSettings
@@ -98,10 +98,10 @@ class Outcome:
     def from_state(
         cls, state: State, settings: TrainSettings, heads: Heads, pipeline: InputPipeline, decision: Decision
     ) -> Outcome:
-        """The outcome of a finished run, from its checkpoint and what is made of its settings and data."""
+        """The outcome of a finished run. state: its checkpoint; the others are made from its settings and data."""
         return cls(settings, heads, pipeline, decision, state["weights"], Progress.from_state(state))
 
     def to_state(self) -> State:
-        """What the checkpoint of a finished run holds: weights and progress."""
+        """The content of a finished run's checkpoint: weights and progress."""
         best = {**vars(self.progress.best), "weights": {}} if self.progress.best else None
         return {**self.progress.to_state(), "best": best, "weights": self.weights}

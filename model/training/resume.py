@@ -1,4 +1,4 @@
-"""The name that a run trains under: whether an unfinished run of the name is resumed, and the lock on the name."""
+"""The name that a run trains under: finds a free name or an unfinished run to resume, and locks the name."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from model.training.checkpoints import Checkpoints, State
 
 
 class Lock:
-    """A lock on a run's name, in a file that leaving a `with` block releases and removes.
+    """A lock on a run's name: a locked file, which is released and removed at the end of a `with` block.
 
-    The lock ends with this process, however it ends: POSIX record locks (fcntl(2)) are not inherited by forked loader
-    workers, which may live longer. A pickled copy holds no lock.
+    The lock always ends with this process, even if it crashes: forked loader workers, which may live longer, do not
+    inherit POSIX record locks (fcntl(2)). A pickled copy is not locked.
     """
 
     def __init__(self, folder: Path):
@@ -33,10 +33,10 @@ class Lock:
         self._file: IO[str] | None = None
 
     def acquire(self) -> str | None:
-        """Locks. Returns None if this process now has the lock, otherwise who has it."""
+        """Tries to lock. Returns None if this process now has the lock, otherwise a description of its holder."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         while True:
-            file = open(self.path, "a+", encoding="utf-8")  # noqa: SIM115 (it is held open)
+            file = open(self.path, "a+", encoding="utf-8")  # noqa: SIM115 (it stays open)
             try:
                 fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
@@ -46,7 +46,7 @@ class Lock:
                 return holder or "another process"
             if self._is_current(file):
                 break
-            file.close()  # its holder removed the file between open and lock
+            file.close()  # the former holder removed the file between open and lock: try again
         file.truncate(0)
         file.write(f"process {os.getpid()} on {socket.gethostname()}, since {time.strftime('%Y-%m-%d %H:%M:%S')}\n")
         file.flush()
@@ -79,13 +79,13 @@ class Lock:
 
 @dataclass(frozen=True)
 class RunLocation:
-    """Where the runs of a training job lie.
+    """The folders of saved models and checkpoints.
 
     Attributes:
-        models: Folder of saved models, a subfolder for each name.
-        checkpoints: Folder of checkpoints, a subfolder for each name.
-        is_packed: Whether `models` itself is the folder of the saved model, whatever its name, because SageMaker packs
-            it as it is.
+        models: Folder of saved models, with a subfolder per name.
+        checkpoints: Folder of checkpoints, with a subfolder per name.
+        is_packed: Whether the saved model is in `models` itself instead of a subfolder, because SageMaker packs this
+            folder.
     """
 
     models: Path
@@ -121,7 +121,7 @@ class Claim:
 
     @property
     def finished(self) -> bool:
-        """Whether the run is finished, but its saved model is gone and has to be written again."""
+        """Whether the run is finished, but its saved model is missing and must be written again."""
         return self.state is not None and bool(self.state["finished"])
 
 
@@ -129,9 +129,9 @@ def claim(name: str, location: RunLocation, identity: Mapping[str, Any], resume:
     """Locks a name to train under: `name`, or the first of name1, name2, ... that is not of a finished run.
 
     Args:
-        name: The setting.
-        location: Where saved models and checkpoints lie.
-        identity: Settings and data that an unfinished run must share to be resumed.
+        name: The setting `name`.
+        location: Folders of saved models and checkpoints.
+        identity: Settings and data of this run. An unfinished run is resumed only if its own are the same.
         resume: "auto" resumes an unfinished run of the name, "never" starts it from scratch.
 
     Raises:
@@ -141,7 +141,7 @@ def claim(name: str, location: RunLocation, identity: Mapping[str, Any], resume:
         claimed = _claim(candidate, location, identity, resume)
         if claimed is not None:
             return claimed
-    raise AssertionError("names do not end")
+    raise AssertionError("unreachable: there is always another name to try")
 
 
 def _candidates(name: str) -> Iterator[str]:
@@ -153,7 +153,7 @@ def _candidates(name: str) -> Iterator[str]:
 
 
 def _claim(name: str, location: RunLocation, identity: Mapping[str, Any], resume: str) -> Claim | None:
-    """The claim of exactly this name; None if it is of a finished run."""
+    """The claim of exactly this name; None if a finished run has it."""
     folder, run_dir = location.checkpoints_dir(name), location.run_dir(name)
     if not folder.is_dir() and not location.is_packed and is_finished(run_dir):
         return None
@@ -174,18 +174,18 @@ def _claim(name: str, location: RunLocation, identity: Mapping[str, Any], resume
 
 
 def _is_taken(state: State | None, run_dir: Path, checkpoints: Checkpoints, is_packed: bool) -> bool:
-    """Whether a name is of a finished run whose saved model is there."""
+    """Whether a finished run with a saved model has the name."""
     if not is_finished(run_dir):
         return False
     if state is not None:
         return bool(state["finished"])
-    # No checkpoint, or resume is "never": a run with unfinished checkpoints is trained again, and so is one in the
-    # folder that SageMaker packs
+    # There is no checkpoint, or resume is "never". A run with unfinished checkpoints is then trained again, and so is a
+    # run in the folder that SageMaker packs
     return checkpoints.is_finished() or not (checkpoints.files() or is_packed)
 
 
 def _resumable(state: State | None, name: str, checkpoints: Checkpoints) -> State | None:
-    """The state to resume from. Clears the checkpoints if there is none: the run starts from scratch.
+    """The state to resume from. If there is none, deletes the checkpoints, and the run starts from scratch.
 
     Raises:
         InputError: If the run is unfinished and has other settings or data.
@@ -196,19 +196,20 @@ def _resumable(state: State | None, name: str, checkpoints: Checkpoints) -> Stat
         return None
     if differences:
         raise InputError(
-            f"an unfinished run {name!r} lies in {checkpoints.folder} with other settings or data:\n"
+            f"{checkpoints.folder} contains an unfinished run {name!r} with other settings or data:\n"
             + "\n".join(f"  {difference}" for difference in differences)
-            + "\ngo on with the same ones, begin anew with --resume never, or choose another --name"
+            + "\nuse the same ones to resume it, --resume never to start from scratch, or another --name"
         )
     return state
 
 
 def differing_fields(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """`lr: 0.001 then, 0.01 now` for every field that differs, but for settings of reading: the data are compared.
+    """A line such as `lr: 0.001 then, 0.01 now` for every field that differs. Settings that say how the channel is read
+    are not compared, because the data themselves are.
 
     Args:
-        before: Settings and data of a checkpoint, of this version or an earlier one. A setting that it lacks, because
-            it was added later, had the effect of its default; what it lacks of ADDED_DATA is not compared.
+        before: Settings and data of a checkpoint of this version or an earlier one. A setting that an earlier version
+            did not have is compared by its default; missing fields of ADDED_DATA are not compared.
         now: Settings and data of this run.
     """
     defaults = {name: value for name, value in as_dict(TrainSettings()).items() if name in now}
@@ -223,8 +224,8 @@ def differing_fields(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[
 
 
 def _as_read_now(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The values, with the settings among them as this version reads them: earlier ones kept names inside settings as
-    they were spelled. `heads` stays as it is, since of it they used only what was spelled as here."""
+    """Converts the settings among the values to the spelling of this version. Earlier versions saved names inside
+    settings as the user wrote them. `heads` is not converted, since they ignored its names in another spelling."""
     known = as_dict(TrainSettings()).keys() - {"heads"}
     settings = {name: value for name, value in values.items() if name in known}
     decoded, _ = decode_layer(TrainSettings, Layer("{}", settings))
@@ -232,5 +233,5 @@ def _as_read_now(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _as_json(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The values after a round trip through JSON, which makes lists of tuples."""
+    """The values after a round trip through JSON, which turns tuples into lists."""
     return json.loads(json.dumps(dict(values)))

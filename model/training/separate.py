@@ -1,4 +1,4 @@
-"""The settings of each attribute's model for target separate: the common ones and its own in the setting `separate`."""
+"""The settings of each attribute's model for target separate: the common ones, changed by the setting `separate`."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from dataclasses import replace
 from typing import Any
 
 from model.errors import InputError, did_you_mean, listing
-from model.settings.choices import SEPARATE
+from model.settings.choices import IMAGES, SEPARATE
 from model.settings.fields import Layer, as_dict, build, names_in_sections
 from model.settings.nested import own_names
 from model.settings.train import TrainSettings
 
-OWN_SECTIONS = ("Sampling and loss", "Network", "Pictures", "Loop", "Machine")  # settings that an attribute may have
+OWN_SECTIONS = ("Sampling and loss", "Network", IMAGES, "Loop", "Machine")  # settings that may differ by attribute
 
 
 def settings_by_attribute(settings: TrainSettings, attributes: Sequence[str]) -> dict[str, TrainSettings]:
-    """The settings of each attribute's model; of the only model, under "", unless the target is separate.
+    """The settings of each attribute's model by its name. Unless the target is separate, those of the only model by "".
 
     Raises:
         InputError: Lists all problems in the setting `separate`.
@@ -50,14 +50,14 @@ def attribute_settings(settings: TrainSettings, name: str, own: Any) -> TrainSet
     if not isinstance(own, Mapping):
         raise InputError(f"separate: {name}: expected settings by name, not {own!r}")
     known = names_in_sections(TrainSettings, OWN_SECTIONS)
-    unfit = [key for key in own if key not in known]
-    if unfit:
+    invalid = [key for key in own if key not in known]
+    if invalid:
         raise InputError(
             "\n".join(
-                f"separate: {name}: {key} cannot be an attribute's own{did_you_mean(key, known)}" for key in unfit
+                f"separate: {name}: {key} cannot be set per attribute{did_you_mean(key, known)}" for key in invalid
             )
         )
-    # number of classes and decision are of the joint class
+    # number of classes and decision apply to the joint class
     default = TrainSettings()
     of_joint_class = {"num_classes": 0, "decision": default.decision, "decision_args": default.decision_args}
     common = {**as_dict(settings), "folds": 0, "separate": {}, **of_joint_class, "target": name}

@@ -1,7 +1,7 @@
 """The training loop: epochs of forward and backward passes, optimiser steps, validation, checkpoints and resuming.
 
-Plain PyTorch, in one process or in several under torchrun. It can be stopped and resumed between any two optimiser
-steps, with the same result as without the stop.
+Plain PyTorch, in one process or in several under torchrun. Training can be stopped and resumed between any two
+optimiser steps, and gives the same result as without the stop.
 """
 
 from __future__ import annotations
@@ -51,13 +51,19 @@ from model.training.validation import Validation, Validator
 
 log = logging.getLogger("rarebird")
 
-FINITE_EVERY = 10  # optimiser steps between two checks that the loss is finite, each of which waits for a GPU
+FINITE_EVERY = 10  # optimiser steps between two checks that the loss is finite; each check waits for the GPU
 
 
 @dataclass(frozen=True)
 class TrainableModel:
-    """A network with what its outputs mean (heads), how its inputs are made (pipeline) and how its probabilities become
-    a class (decision)."""
+    """A network to train.
+
+    Attributes:
+        network: The network.
+        heads: What its outputs mean.
+        pipeline: Makes its inputs from images.
+        decision: Rule that selects the class from its probabilities.
+    """
 
     network: Network
     heads: Heads
@@ -72,8 +78,8 @@ class Trainer:
         settings: Settings of the training.
         datasets: Training images, and validation images if there are any.
         model: The network to train.
-        hardware: Where it is trained.
-        checkpoints: Where states are written; None to write none.
+        hardware: Where to train it.
+        checkpoints: Where to write checkpoints; None to write none.
         stop: Signals that end training early.
         tracker: Receives the metrics of the run.
 
@@ -98,7 +104,7 @@ class Trainer:
         self.rank, self.world = distributed.rank(), distributed.world()
         self.workers = worker_count(settings.num_workers)
 
-        # Input: which images, how they are read and changed, and their targets
+        # Input: order of the images, how they are read and augmented, and their targets
         table = datasets.train
         sampler = make_sampler(settings, table)
         self.sampler = EpochSampler(sampler, settings.batch_size, self.rank, self.world)
@@ -122,10 +128,10 @@ class Trainer:
             self.validator = Validator(datasets.validation, *parts, settings.batch_size, self.workers, stop)
 
         self.progress = Progress()
-        self.best_probabilities: np.ndarray | None = None  # of the validation images, by the best weights
+        self.best_probabilities: np.ndarray | None = None  # of the validation images, from the best weights
         self.is_between_updates = True
-        self.rate = 0.0  # images a second of the current epoch
-        # freezes parts: after the optimiser, which has to have the parameters of all
+        self.rate = 0.0  # images per second in the current epoch
+        # comes after the optimiser, which must have the parameters of all parts, because it freezes some
         self.parallel = ParallelNetwork(self.network, settings, hardware)
 
     def train(self, state: State | None = None) -> Outcome:
@@ -135,7 +141,7 @@ class Trainer:
             state: Checkpoint to resume from; None to start from scratch.
 
         Returns:
-            The best weights by best_criterion; without validation the last ones, averaged if `ema` is set.
+            The best weights by best_criterion; without validation the last ones, averaged over steps if `ema` is set.
 
         Raises:
             Failure: If the loss is not finite, or an image can no longer be read.
@@ -153,7 +159,8 @@ class Trainer:
                 self._finish_epoch(self.validator(self.scored) if self.validator else None)
         except Stopped:
             stopped_by = self.stop.received or signal.SIGTERM
-            # Within an accumulated step batch norm has seen more than the weights: the last checkpoint stays
+            # In the middle of an accumulated step, batch norm has seen batches that the weights have not: then the last
+            # checkpoint is kept
             if self.is_between_updates:
                 self._save()
         best = self.progress.best
@@ -162,20 +169,20 @@ class Trainer:
         return Outcome(*parts, weights, self.progress, stopped_by, self.best_probabilities)
 
     def _first_logged_step(self) -> int:
-        """First optimiser step to log: the next one, or the last one again if the validation of its epoch is still to
-        come, because at the last step of an epoch only the epoch is logged."""
+        """First optimiser step to log after resuming: usually the next one. It is the last one again if its epoch has
+        not been validated yet, since at the last step of an epoch the epoch is logged instead."""
         awaits_validation = self.progress.batches == self.sampler.steps
         return self.progress.updates + (self.progress.updates > 0 and not awaits_validation)
 
     def _is_stale(self) -> bool:
         patience = self.settings.early_stopping
         if patience and self.progress.stale >= patience:
-            log.info("no better %s for %d epochs: training ends", self.settings.best_criterion, patience)
+            log.info("early stopping: no better %s in the last %d epochs", self.settings.best_criterion, patience)
             return True
         return False
 
     def _train_epoch(self) -> None:
-        """Trains on the batches of the current epoch that are left."""
+        """Trains on the remaining batches of the current epoch."""
         progress, device, steps = self.progress, self.hardware.device, self.sampler.steps
         self.parallel.prepare(progress.epoch)
         self.network.train()
@@ -200,7 +207,7 @@ class Trainer:
                 progress.batches = step + 1
                 self.loss.after_update()
                 self.is_between_updates = True
-                # check the loss, log it, write a checkpoint or stop, as is due
+                # check the loss, log it, write a checkpoint, or stop
                 self._after_update()
         self.rate = (steps - first) * size / max(time.monotonic() - began, 1e-9)
 
@@ -214,14 +221,14 @@ class Trainer:
         device, epoch = self.hardware.device, self.progress.epoch
         if batch.unreadable or batch.inputs is None:
             raise unreadable_images(self.images, batch.unreadable)
-        # dropout and mixing depend on the position only, so that a resumed run draws the same
+        # dropout and mixing depend only on the position, so a resumed run draws the same numbers
         seed_all(mixed_seed(self.settings.seed, 2, epoch, step, self.rank))
         tensors = network_tensors(batch.inputs.by_view(), self.pipeline.preprocessing, self.hardware)
         partner, own = None, 1.0
         if self.mixing is not None:
             tensors, partner, own = self.mixing(tensors)
         targets = [classes[batch.rows].to(device, non_blocking=True) for classes in self.targets]
-        # processes exchange gradients in the last backward pass before the optimiser step only
+        # processes average their gradients only in the last backward pass before the optimiser step
         with self.parallel.exchange(self.accumulation.ends_group(step)):
             with self.hardware.autocast():
                 logits = self.parallel(**tensors)
@@ -230,25 +237,28 @@ class Trainer:
         return loss.detach()
 
     def _update(self) -> None:
-        """An optimiser step, and the learning rate and averaged weights after it."""
+        """An optimiser step, followed by the learning rate and the averaged weights."""
         self.progress.lr = max(group["lr"] for group in self.optimiser.param_groups)
+        # clip the gradients, unscaled if fp16 scales them
         if self.settings.clip_grad:
             self.scaler.unscale_(self.optimiser)
             nn.utils.clip_grad_norm_(self.network.parameters(), self.settings.clip_grad)
+        # update the weights
         self.scaler.step(self.optimiser)
         self.scaler.update()
         self.optimiser.zero_grad(set_to_none=True)
+        # learning rate of the next step, average of the weights
         self.progress.updates += 1
         self.schedule.after_step(self.progress.updates)
         if self.ema:
             self.ema.update(self.network, self.progress.updates)
 
     def _after_update(self) -> None:
-        """Between two optimiser steps: checks the loss, logs it, writes a checkpoint or stops, as is due."""
+        """Between two optimiser steps: checks that the loss is finite, logs it, writes a checkpoint, or stops."""
         settings, progress = self.settings, self.progress
         is_last = progress.batches == self.sampler.steps
         is_check = is_last or progress.updates % FINITE_EVERY == 0
-        # several processes have to agree on stopping; they ask each other less often than one process looks
+        # several processes must agree on stopping, which takes time: they check less often than a single process
         stopping = (is_check or self.world == 1) and distributed.any_rank(
             self.stop.received is not None, self.hardware.device
         )
@@ -272,8 +282,9 @@ class Trainer:
             )
 
     def _finish_epoch(self, validation: Validation | None) -> None:
-        """Records the epoch, keeps its weights if they are the best, and writes a checkpoint."""
+        """Records the epoch, keeps its weights if they are the best so far, and writes a checkpoint."""
         progress = self.progress
+        # mean training loss over all processes, validation scores
         loss_sum = float(np.mean(distributed.gather(self.loss.sum())))
         metrics = validation.metrics if validation else {}
         better = validation is not None and self._keep_best(validation)
@@ -284,9 +295,11 @@ class Trainer:
             "lr": progress.lr,
             "pictures_per_second": self.rate,
         }
+        # log the epoch
         progress.history.append(entry)
         shown = {name: value for name, value in entry.items() if reported(name, self.settings.best_criterion)}
         self.tracker.epoch(EpochResult(progress.updates, shown, validation, better))
+        # go to the next epoch
         progress.epoch, progress.batches, progress.loss_sum = progress.epoch + 1, 0, 0.0
         self.schedule.after_epoch(metrics.get(self.settings.best_criterion))
         self._save()
@@ -312,7 +325,7 @@ class Trainer:
         return better
 
     def _save(self) -> None:
-        """Writes a checkpoint, between two optimiser steps."""
+        """Writes a checkpoint. Only called between two optimiser steps."""
         now = time.monotonic()
         self.progress.seconds += now - self.started
         self.started = self.saved_at = now
@@ -322,7 +335,7 @@ class Trainer:
             self.checkpoints.save(self.state())
 
     def state(self) -> State:
-        """Everything that training resumes from. What is random depends on the seed and the position only."""
+        """The state that training resumes from. Random generators are not in it: seeds depend only on the position."""
         return {
             **self.progress.to_state(),
             "finished": False,

@@ -1,4 +1,4 @@
-"""Validation: the answers of a network to the validation images, and their scores."""
+"""Validation: the predictions of a network for the validation images, and their scores."""
 
 from __future__ import annotations
 
@@ -42,19 +42,19 @@ from model.training.criterion import Criterion, head_targets
 
 RESAMPLES = 1000
 CONFIDENCE = 0.95
-ROWS_AT_ONCE = 256  # images whose probabilities of many classes are computed together
+ROWS_AT_ONCE = 256  # images per step when joint probabilities of many classes are computed
 
 
 @dataclass(frozen=True)
 class Validation:
-    """The answers of a network to the images of a table.
+    """The predictions of a network for the images of a table.
 
     Attributes:
         table: The images.
         probabilities: float32 (n, joint classes).
-        answers: The answered class of each image by the model's decision, int64 (n,).
+        answers: The class that the model's decision selects for each image, int64 (n,).
         loss: The training loss over all images.
-        pixel_range: By which the images were scaled, as in Preprocessing.
+        pixel_range: Range that the pixels were scaled by, as in Preprocessing.
     """
 
     table: Table
@@ -65,19 +65,19 @@ class Validation:
 
     @cached_property
     def classes(self) -> np.ndarray:
-        """The true classes, int64 (n,), negative where a label is missing."""
+        """The true classes, int64 (n,), negative if a label is missing."""
         return self.table.classes()
 
     @cached_property
     def present(self) -> np.ndarray:
-        """The classes that have images, int64 ascending. gmean is over these: with one that is never right, as a
-        class without images is, it would be 0 whatever the others are."""
+        """The classes that have images, int64 in ascending order. gmean is computed over these: a class without images
+        has F1 0, which would make the geometric mean 0."""
         return np.unique(self.classes[self.classes >= 0])
 
     @cached_property
     def metrics(self) -> dict[str, Any]:
-        """The loss, the scores by which weights can be chosen (f1, acc, ...), `attributes` if there are several, and
-        per_class."""
+        """The loss, the scores that can select the best weights (f1, acc, ...), `per_class`, and `attributes` if there
+        are at least two."""
         values = self._scores_of(self._counts(np.asarray(self._statistics.sum(axis=0))[None]))
         by_class = per_class(self.classes, self.answers, self.table.scheme.num_classes)
         by_attribute = self.by_attribute
@@ -90,8 +90,8 @@ class Validation:
 
     @cached_property
     def by_attribute(self) -> dict[str, dict[str, float]]:
-        """f1 (macro F1) and accuracy of each attribute by its name, as ATTRIBUTE_SCORES names them; empty if there is
-        only one. If the scheme is_large, macro F1 is over the values that occur in truth."""
+        """f1 (macro F1) and accuracy of each attribute by its name, with the names in ATTRIBUTE_SCORES; empty if there
+        is only one attribute. If the scheme is_large, macro F1 is over the values that occur in the true labels."""
         by_attribute = {}
         for name, target in self._attributes.items():
             counts = Counts.from_answers(*target)
@@ -100,26 +100,26 @@ class Validation:
         return by_attribute
 
     def intervals(self) -> dict[str, list[float]]:
-        """[low, high] of each score that has an interval, over the groups. These images also select the best epoch;
+        """[low, high] of each score that has an interval, resampled by group. The same images select the best epoch;
         the intervals do not account for that bias."""
         groups = pd.factorize(self.table.groups)[0]
         units = number_of_units(groups, len(groups))
         resampled = self._scores_of(self._counts(resample(self._statistics, groups, RESAMPLES, seed=0)))
         by_class = class_intervals(self.classes, self.answers, self.table.scheme.num_classes, groups, CONFIDENCE)
-        found = with_border_intervals(score_intervals(resampled, CONFIDENCE, units), by_class, CONFIDENCE)
+        intervals = with_border_intervals(score_intervals(resampled, CONFIDENCE, units), by_class, CONFIDENCE)
         known = self.classes >= 0
-        found["accuracy"] = accuracy_interval((self.answers == self.classes)[known], groups[known], CONFIDENCE)
+        intervals["accuracy"] = accuracy_interval((self.answers == self.classes)[known], groups[known], CONFIDENCE)
         bounds = {}
         for name, score in _scores().items():
-            estimate = found[score]
+            estimate = intervals[score]
             if estimate.low is not None and estimate.high is not None:
                 bounds[name] = [estimate.low, estimate.high]
         return bounds
 
     @cached_property
     def _attributes(self) -> dict[str, tuple[np.ndarray, np.ndarray, int]]:
-        """True values and answered values, int64 (n,), and number of values of each attribute by its name; empty if
-        there is only one."""
+        """True values, predicted values, int64 (n,) each, and number of values of each attribute by its name; empty if
+        there is only one attribute."""
         scheme = self.table.scheme
         if len(scheme.attributes) < 2:
             return {}
@@ -128,10 +128,10 @@ class Validation:
 
     @cached_property
     def _statistics(self) -> sparse.csr_array:
-        """A row an image, from whose sums _counts makes what the scores are computed of.
+        """One row of counts per image. _counts turns sums of these rows into the Counts that scores are computed from.
 
-        If the scheme is_large: whether all attributes are right, as counts of one class, then the counts of each
-        attribute; otherwise the counts of the joint classes.
+        A row has the counts of the joint classes. If the scheme is_large, it has instead the counts of one class
+        (whether all attributes are right), followed by the counts of each attribute.
         """
         scheme = self.table.scheme
         if not scheme.is_large:
@@ -143,39 +143,39 @@ class Validation:
         return sparse.csr_array(sparse.hstack(blocks))
 
     def _counts(self, totals: np.ndarray) -> list[Counts]:
-        """Counts, (m, C) each, of m sums of _statistics, (m, columns)."""
+        """Converts m sums of _statistics, (m, columns), to Counts, (m, C) each."""
         sizes = [1, *(size for _, _, size in self._attributes.values())] if self.table.scheme.is_large else []
         return [
             Counts.from_totals(part) for part in np.split(totals, 3 * np.cumsum(sizes, dtype=np.int64)[:-1], axis=1)
         ]
 
     def _scores_of(self, counts: list[Counts]) -> dict[str, np.ndarray]:
-        """The scores by name, (m,), from _counts."""
+        """The scores by name, (m,), from the output of _counts."""
         joint, *attributes = counts
         return mean_scores_of(attributes, joint.accuracy) if attributes else scores_of(joint, self.present.tolist())
 
     @cached_property
     def confusion(self) -> np.ndarray:
-        """Confusion matrix of the joint classes, int64 (C, C): rows true class, columns answer."""
+        """Confusion matrix of the joint classes, int64 (C, C): rows are true classes, columns predictions."""
         return confusion(self.classes, self.answers, self.table.scheme.num_classes).toarray()
 
     def worst(self, most: int) -> np.ndarray:
-        """Rows of wrong answers, int64 (at most `most`,), the most confident first."""
+        """Rows of wrong predictions, int64 (at most `most`,), by decreasing confidence."""
         wrong = np.flatnonzero((self.answers != self.classes) & (self.classes >= 0))
         return wrong[np.argsort(-self.probabilities[wrong, self.answers[wrong]], kind="stable")[:most]]
 
 
 class Validator:
-    """Validates a network: `validator(network)`. Each process answers its share of the images.
+    """Validates a network: `validator(network)`. Each process predicts its share of the images.
 
     Args:
         table: The validation images.
-        decision: Decides the answers.
+        decision: Rule that selects the class from probabilities.
         pipeline: Makes the network's inputs.
         hardware: Where the network runs.
-        criterion: The training loss, which has the heads of the network.
-        batch_size: Images of a forward pass, over all processes.
-        workers: Processes that read images, for each process.
+        criterion: The training loss, with the heads of the network.
+        batch_size: Images per forward pass, summed over all processes.
+        workers: Number of processes that read images, for each training process.
         stop: Signals that end the validation early.
     """
 
@@ -197,23 +197,26 @@ class Validator:
         self.batch_size = max(1, batch_size // self.world)
         self.targets = head_targets(self.heads, table)
         if not table.has_all_labels().any():
-            raise InputError(f"{table.source}: no validation image has a label of every attribute to score it by")
+            raise InputError(f"{table.source}: no validation image can be scored, each lacks the label of an attribute")
 
     def __call__(self, network: nn.Module) -> Validation:
-        """Called on every process; the validation is the same on all.
+        """Must be called on every process; returns the same validation on all.
 
         Raises:
-            Stopped: If a signal came.
+            Stopped: If a signal arrived.
             Failure: If an image can no longer be read.
         """
-        if self.world > 1:  # the statistics of batch norm differ by process; those of rank 0 are saved
+        # batch norm's statistics differ by process: use those of rank 0, which are saved
+        if self.world > 1:
             for buffer in network.buffers():
                 dist.broadcast(buffer, 0)
-        network.train()  # makes some backbones drop what they cached from earlier weights
+        network.train()  # some backbones then drop values that they cached from earlier weights
+        # logits of all images, collected from all processes
         own_logits = self._logits(network)
         for rank, rows in enumerate(distributed.gather(own_logits[self.rank :: self.world])):
             own_logits[rank :: self.world] = rows
         logits = torch.from_numpy(own_logits)
+        # probabilities, loss and predicted classes
         probabilities = self._probabilities(logits)
         with torch.inference_mode():
             loss = self.criterion.cpu()(logits, self.targets).item()
@@ -225,7 +228,7 @@ class Validator:
         """Joint probabilities, float32 (n, joint classes)."""
         if not self.heads.scheme.is_large:
             return joint_probabilities(self.heads, logits).numpy()
-        # some rows at a time, as there may be many classes and each head has a term for each of them
+        # in blocks of rows to limit memory: each head has an array of rows x joint classes
         probabilities = np.empty((len(logits), self.heads.scheme.num_classes), np.float32)
         for start in range(0, len(logits), ROWS_AT_ONCE):
             rows = slice(start, start + ROWS_AT_ONCE)
@@ -233,7 +236,7 @@ class Validator:
         return probabilities
 
     def _logits(self, network: nn.Module) -> np.ndarray:
-        """Logits, float32 (n, outputs), of which only the rows of this process are filled."""
+        """Logits, float32 (n, outputs). Only the rows of this process are filled in."""
         table, size = self.table, self.batch_size
         backend = TorchBackend(network, self.heads, self.pipeline.preprocessing, self.hardware)
         pictures = ImageDataset(table.root, table.locations, Views(self.pipeline))
@@ -250,12 +253,12 @@ class Validator:
                 logits[batch.rows] = backend.logits(batch.inputs.by_view())
         except Stopped:
             stopped = True
-        # All processes stop together, or the others would wait in gather
+        # All processes stop together, as the others would wait in gather
         if distributed.any_rank(stopped, self.hardware.device):
             raise Stopped
         return logits
 
 
 def _scores() -> dict[str, str]:
-    """The names in `metrics` of the scores by which weights can be chosen, with their names in scores_of."""
+    """Scores that can select the best weights: their names in scores_of by their names in `metrics`."""
     return {name: metric.score for name, metric in CRITERIA.items() if metric.score}

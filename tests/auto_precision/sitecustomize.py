@@ -1,5 +1,5 @@
 """Python imports this at its start where the folder is on PYTHONPATH: `precision auto` on a CPU then means what
-RAREBIRD_TEST_PRECISION says, bf16 or fp32, whatever units the processor has. tests/conftest.py sets both for the tests'
+RAREBIRD_TEST_PRECISION says, bf16 or fp32, on every processor. tests/conftest.py sets both for the tests'
 own process and for every process that they start (pytest --auto_precision)."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The simulation of coverage, with few data sets; its own table is in docs/evaluation.md."""
+"""The simulation of coverage with few data sets; docs/evaluation.md has the results of many."""
 
 import numpy as np
 import pytest
@@ -25,12 +25,12 @@ def test_samples_are_of_the_population():
     truth, answers, others = (
         np.concatenate([getattr(sample, name) for sample in samples]) for name in ("truth", "answers", "others")
     )
-    found, of_others = scores(truth, answers, CLASSES), scores(truth, others, CLASSES)
+    of_first, of_others = scores(truth, answers, CLASSES), scores(truth, others, CLASSES)
     for name in ("accuracy", "macro_f1", "balanced_accuracy", "macro_precision"):
-        assert found[name] == pytest.approx(population[name], abs=0.012)
-    assert found["macro_f1"] - of_others["macro_f1"] == pytest.approx(population["difference of macro F1"], abs=0.01)
+        assert of_first[name] == pytest.approx(population[name], abs=0.012)
+    assert of_first["macro_f1"] - of_others["macro_f1"] == pytest.approx(population["difference of macro F1"], abs=0.01)
     assert np.mean(truth == 0) == pytest.approx(1 / 13, abs=0.006)
-    # two images of a group are right together as often as their correlation says
+    # how often two images of a group are both right follows from their correlation
     right = (answers == truth)[truth == 0].reshape(-1, 7)
     assert np.corrcoef(right[:, 0], right[:, 1])[0, 1] == pytest.approx(CORRELATION, abs=0.06)
     inside = np.concatenate([sample.is_right for sample in samples])
@@ -47,7 +47,7 @@ def test_fixed_samples_have_the_same_number_of_groups_of_each_class():
     assert len(set(random)) > 1
 
 
-def test_every_reported_interval_is_measured_and_most_hold():
+def test_every_reported_interval_is_measured_and_most_cover():
     covered = coverage(Scenario(groups=28, images=1, recall=0.6), datasets=30, resamples=60, seed=0)
     assert covered.reported.keys() - covered.percentile.keys() == {"accuracy of a calibration bin"}
     assert len(covered.reported) == 20 and min(covered.reported.values()) > 0.7
@@ -57,7 +57,7 @@ def test_every_reported_interval_is_measured_and_most_hold():
     assert reported["macro_f1"].value == pytest.approx(percentile["macro_f1"].value)
 
 
-def test_an_interval_that_does_not_hold_is_counted(monkeypatch):
+def test_an_interval_that_does_not_cover_is_counted(monkeypatch):
     monkeypatch.setattr(Scenario, "population", lambda self: dict.fromkeys(_names(), 2.0))
     covered = coverage(Scenario(28, 1, 0.6), datasets=3, resamples=20, seed=0)
     assert set(covered.reported.values()) == {0.0}

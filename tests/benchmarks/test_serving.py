@@ -17,7 +17,7 @@ def run(*flags: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.long
-def test_the_server_is_measured_beside_the_predictor_alone(faces, run_train):
+def test_the_server_is_compared_with_the_predictor_alone(faces, run_train):
     model = run_train(faces / "train", "--epochs", "0")
     few = ["--clients", "4", "--seconds", "0.5", "--rounds", "1", "--requests", "40", "--device", "cpu"]
     where = ["--model_dir", str(model), "--pictures", str(faces / "eval")]
@@ -40,17 +40,17 @@ def test_rates_are_medians_and_ratios_of_the_same_round():
     assert server.split() == ["server", "16.0", "0.75", "50.0", "95.0", "99.0"]
 
 
-def test_images_come_from_folders_in_the_folder_too(tmp_path):
+def test_images_are_also_read_from_subfolders(tmp_path):
     (tmp_path / "images").mkdir()
     (tmp_path / "images" / "b.JPG").write_bytes(b"b")
     (tmp_path / "a.png").write_bytes(b"a")
     (tmp_path / "notes.txt").write_bytes(b"c")
     assert read_pictures(tmp_path) == [b"a", b"b"]
-    with pytest.raises(InputError, match="there are none"):
+    with pytest.raises(InputError, match="contains no images"):
         read_pictures(tmp_path / "gone")
 
 
-def test_without_a_model_it_says_what_is_needed():
+def test_without_a_model_the_error_says_what_is_required():
     assert list(ServingSettings().contradictions()) == [
-        "model_dir is needed: a saved model, as in --model_dir runs/exp"
+        "model_dir is required: a saved model, for example --model_dir runs/exp"
     ]

@@ -14,7 +14,7 @@ def run(*flags: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.long
-def test_the_time_to_the_first_step_is_told(faces):
+def test_the_time_to_the_first_step_is_printed(faces):
     small = ["--model", "resnet10t", "--input_size", "32", "24", "--batch_size", "32", "--rounds", "1"]
     ended = run("--train_dir", str(faces / "train"), *small)
     assert ended.returncode == 0, ended.stderr
@@ -22,6 +22,6 @@ def test_the_time_to_the_first_step_is_told(faces):
     assert 0 < float(row.split()[-1]) < 300
 
 
-def test_without_images_it_says_what_is_needed():
+def test_without_images_the_error_says_what_is_required():
     ended = run("--rounds", "1")
     assert ended.returncode == 2 and "--train_dir data/train" in ended.stderr

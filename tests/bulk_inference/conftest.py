@@ -1,4 +1,4 @@
-"""Channels of loose images and of shards, a model without torch, and the hosts of a processing job."""
+"""Channels of single files and of shards, a model without torch, and the hosts of a processing job."""
 
 from __future__ import annotations
 
@@ -28,25 +28,25 @@ PICTURES = 24
 
 @pytest.fixture(autouse=True)
 def no_fsync(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hundreds of small files need not reach the disk."""
+    """Turns fsync off: hundreds of small files need not reach the disk."""
     monkeypatch.setattr("os.fsync", lambda _: None)
 
 
 @pytest.fixture
 def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A saved model whose network needs no torch and no time."""
+    """A saved model whose network is fast and does not need torch."""
     monkeypatch.setattr("model.artifacts.files.NETWORK_FILES", [*NETWORK_FILES, TOY])
     monkeypatch.setitem(BACKENDS, TOY, ToyBackend)
     folder = toy_model(tmp_path / "model", 0)
     with np.load(folder / TOY) as network:
         weight = network["weight"]
-    np.savez(folder / TOY, weight=weight, bias=-weight.sum(axis=0) / 2)  # every class is answered for some colour
+    np.savez(folder / TOY, weight=weight, bias=-weight.sum(axis=0) / 2)  # every class is predicted for some colour
     return folder
 
 
 @pytest.fixture
 def loose(tmp_path: Path) -> Path:
-    """A folder of images, of which two cannot be read."""
+    """A folder of images; two of them cannot be read."""
     folder = tmp_path / "loose"
     draw = np.random.default_rng(0)
     for number in range(PICTURES):
@@ -70,7 +70,7 @@ def shards(loose: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def written(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The names of the parts that are predicted and written, as they are."""
+    """The names of the parts that are predicted, in the order in which they are written."""
     names: list[str] = []
     write = parts_module.write_part
 
@@ -84,12 +84,12 @@ def written(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def stop_after(count: int, names: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ends an inference by SIGTERM's exception in place of the part after `count`."""
+    """Raises the exception of SIGTERM instead of writing the part after the first `count` parts."""
     write = parts_module.write_part
 
     def stopped(folder: Path, *arguments: object) -> object:
         if len(names) == count:
-            folder.with_name(f".{folder.name}.1.part").mkdir(parents=True)  # what a kill leaves
+            folder.with_name(f".{folder.name}.1.part").mkdir(parents=True)  # left by a killed process
             raise Terminated
         return write(folder, *arguments)  # type: ignore[arg-type]
 
@@ -108,7 +108,7 @@ def contents(folder: Path, prefix: str = "") -> dict[str, bytes]:
 
 @pytest.fixture
 def host_trees(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Path]]:
-    """Makes the trees of a processing job's hosts, as SageMaker mounts them."""
+    """Creates the folders of a processing job on each of its hosts, as SageMaker mounts them."""
 
     def make(channel: Path, hosts: int, sharded: bool, name: str = "ml", earlier: Path | None = None) -> list[Path]:
         files = sorted(path for path in channel.rglob("*") if path.is_file())
@@ -144,7 +144,7 @@ def run_host(base: Path, monkeypatch: pytest.MonkeyPatch, *flags: str) -> None:
 
 
 def uploaded(trees: Sequence[Path], name: str, target: Path) -> Path:
-    """The output of that name of all hosts in one folder, as SageMaker uploads it."""
+    """Copies the output with a name from all hosts into one folder, as SageMaker uploads it."""
     for base in trees:
         if (base / "processing" / name).is_dir():
             shutil.copytree(base / "processing" / name, target, dirs_exist_ok=True)
@@ -152,7 +152,7 @@ def uploaded(trees: Sequence[Path], name: str, target: Path) -> Path:
 
 
 def answers_of(folder: Path) -> list[tuple[str, ...]]:
-    """The rows of all hosts' tables, sorted by image."""
+    """The rows of the tables of all hosts, sorted by image."""
     tables = [
         pd.concat(
             pd.read_csv(path, dtype=str, keep_default_na=False) for path in sorted(folder.rglob(name))
@@ -164,7 +164,7 @@ def answers_of(folder: Path) -> list[tuple[str, ...]]:
 
 @pytest.fixture
 def stopped(model, shards, tmp_path, written, monkeypatch) -> Path:
-    """The parts of an inference that was stopped before its last one; `written` is empty again."""
+    """The parts of an inference that was stopped before its last part. `written` is empty again."""
     with monkeypatch.context() as patched:
         stop_after(5, written, patched)
         with pytest.raises(Terminated):

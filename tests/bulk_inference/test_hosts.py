@@ -1,4 +1,4 @@
-"""Inference of many images by several hosts, and by several processes of one."""
+"""Inference with several hosts, and with several processes on one host."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_two_hosts_that_were_killed_resume_without_repeating_a_part(
     assert answers_of(uploaded(trees, "output", tmp_path / "output")) == one_host
 
 
-def test_hosts_of_another_number_take_the_parts_over(host_trees, model, shards, tmp_path, written, monkeypatch):
+def test_another_number_of_hosts_reuses_the_parts(host_trees, model, shards, tmp_path, written, monkeypatch):
     trees = host_trees(shards, 2, True, "first")
     for base in trees:
         run_host(base, monkeypatch)
@@ -60,10 +60,12 @@ def test_a_host_without_a_shard_has_nothing_to_do(host_trees, shards, monkeypatc
         caplog.clear()
 
 
-def test_shards_of_an_earlier_version_and_tables_are_refused_in_parts(host_trees, loose, shards, tmp_path, monkeypatch):
+def test_split_shards_of_an_earlier_version_and_split_tables_are_refused(
+    host_trees, loose, shards, tmp_path, monkeypatch
+):
     names = sorted(path.relative_to(loose).as_posix() for path in loose.rglob("*.png"))
     old = pack_with_one_index(loose, tmp_path / "old", [names[:9], names[9:]])
-    message = r"eval comes in parts to 2 hosts .*shards.csv has the index of all shards.*use FullyReplicated"
+    message = r"eval is split between 2 hosts .*shards.csv has the index of all shards.*use FullyReplicated"
     with pytest.raises(InputError, match=message):
         run_host(host_trees(old, 2, True, "old-ml")[0], monkeypatch)
     (shards / "info.csv").write_text("ImageID,ans\n0/00.png,0\n")
@@ -74,7 +76,7 @@ def test_shards_of_an_earlier_version_and_tables_are_refused_in_parts(host_trees
 # Several processes
 
 
-def test_each_process_answers_its_parts_and_the_first_joins_them(model, loose, tmp_path, written, monkeypatch, caplog):
+def test_each_process_predicts_its_parts_and_the_first_joins_them(model, loose, tmp_path, written, monkeypatch, caplog):
     whole = infer(loose, model, tmp_path / "whole")
     monkeypatch.setenv("WORLD_SIZE", "2")
     monkeypatch.setenv("RAREBIRD_RANKS_DIR", str(tmp_path))
@@ -89,7 +91,7 @@ def test_each_process_answers_its_parts_and_the_first_joins_them(model, loose, t
     assert contents(tmp_path / "output") == contents(whole) and not (tmp_path / "output" / "parts").exists()
 
 
-def test_the_first_process_reports_what_the_others_took_over(
+def test_the_first_process_reports_the_parts_that_others_reused(
     stopped, model, shards, tmp_path, written, monkeypatch, caplog
 ):
     for name in ("shard-00000.tar", "shard-00002.tar"):
@@ -118,8 +120,8 @@ def test_parts_that_another_job_writes_meanwhile_are_not_joined(model, loose, tm
         infer(loose, model, tmp_path / "output")
 
 
-def test_processes_are_started_by_the_entry_point_alone(model, loose, tmp_path, monkeypatch):
-    with pytest.raises(InputError, match=r"processes = 2: .* python -m container.entrypoint inference"):
+def test_only_the_entry_point_starts_processes(model, loose, tmp_path, monkeypatch):
+    with pytest.raises(InputError, match=r"processes = 2: .* `python -m container.entrypoint inference`"):
         infer(loose, model, tmp_path / "output", "--processes", "2")
     monkeypatch.setenv("WORLD_SIZE", "2")  # as torchrun itself sets it
     with pytest.raises(InputError, match=r"torchrun .* python -m container.entrypoint inference"):

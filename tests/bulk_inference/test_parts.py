@@ -1,4 +1,4 @@
-"""Parts of an inference that are kept, taken over and joined.
+"""Parts of an inference are kept, reused and joined.
 
 A kill is an exception between two parts here; tests/long/test_bulk_inference.py kills processes.
 """
@@ -23,13 +23,13 @@ from tests.bulk_inference.conftest import FILES, contents, infer, stop_after
 from tests.test_without_torch import toy_model
 
 
-def test_the_answers_of_parts_are_those_of_one_inference(model, loose, shards, tmp_path, written):
+def test_parts_give_the_predictions_of_one_inference(model, loose, shards, tmp_path, written):
     whole = infer(loose, model, tmp_path / "whole")
     assert not written and "errors.csv" in contents(whole)
     assert pd.read_csv(whole / "output.csv")["ans"].nunique() > 2
     joined = infer(shards, model, tmp_path / "joined")
     assert len(written) == 6 and contents(joined) == contents(whole)
-    assert sorted(path.name for path in joined.iterdir()) == sorted(FILES)  # single host: the parts are removed
+    assert sorted(path.name for path in joined.iterdir()) == sorted(FILES)  # with one host the parts are removed
     infer(loose, model, tmp_path / "named", "--part_size", "3", "--output", "photos.csv")
     assert len(written) == 6 + 6  # three rows, rounded up to a batch
     assert contents(tmp_path / "named", "photos.") | contents(whole).keys() >= {"probabilities.csv"}
@@ -37,10 +37,10 @@ def test_the_answers_of_parts_are_those_of_one_inference(model, loose, shards, t
 
 
 @pytest.mark.parametrize("most_open", [100, 2])
-def test_rows_that_alternate_between_parts_keep_their_order_and_texts(
+def test_rows_that_alternate_between_parts_keep_their_order_and_values(
     model, loose, shards, tmp_path, written, monkeypatch, most_open
 ):
-    """A table of shards in any order, with duplicates, images that are missing, quotes and line feeds."""
+    """A table of shards in any order, with duplicates, missing images, quotes and line feeds."""
     monkeypatch.setattr("model.answers.joined_parts.MOST_OPEN", most_open)
     names = sorted(path.relative_to(loose).as_posix() for path in loose.rglob("*.png"))
     names = [*np.random.default_rng(1).permutation(names).tolist(), names[0], "gone.png", names[5]]
@@ -54,7 +54,7 @@ def test_rows_that_alternate_between_parts_keep_their_order_and_texts(
     assert read["ImageID"].tolist() == names and read["note"].tolist() == notes
 
 
-def test_a_stopped_inference_takes_its_finished_parts_over(model, shards, tmp_path, written, monkeypatch, caplog):
+def test_a_stopped_inference_reuses_its_finished_parts(model, shards, tmp_path, written, monkeypatch, caplog):
     whole = infer(shards, model, tmp_path / "whole")
     written.clear()
     caplog.set_level(logging.INFO)
@@ -71,14 +71,14 @@ def test_a_stopped_inference_takes_its_finished_parts_over(model, shards, tmp_pa
     assert contents(tmp_path / "output") == contents(whole) and not (tmp_path / "output" / "parts").exists()
 
 
-def test_parts_of_an_earlier_output_are_named_by_a_setting(stopped, model, shards, tmp_path, written):
+def test_a_setting_names_the_parts_of_an_earlier_run(stopped, model, shards, tmp_path, written):
     infer(shards, model, tmp_path / "again", "--resume_from", str(stopped))
     assert written == ["shard-00005.tar"] and len(list(stopped.glob("shard*"))) == 5
     with pytest.raises(InputError, match=r"resume_from: .*nowhere: there is no such folder"):
         infer(shards, model, tmp_path / "x", "--resume_from", str(tmp_path / "nowhere"))
 
 
-def test_a_part_of_another_model_or_of_other_settings_is_answered_again(
+def test_a_part_of_another_model_or_other_settings_is_predicted_again(
     stopped, model, shards, tmp_path, written, caplog
 ):
     def resumed(*flags: str, model: Path = model) -> int:
@@ -99,7 +99,7 @@ def test_a_part_of_another_model_or_of_other_settings_is_answered_again(
 
 
 def test_other_files_in_the_folder_of_the_parts_are_kept(model, shards, tmp_path, stopped):
-    """The channel itself may be the folder `parts` beside the answers."""
+    """The channel itself may be the folder `parts` next to the output."""
     own = stopped.parent / "parts" / "photos" / "a.png"
     own.parent.mkdir(parents=True)
     own.write_bytes(b"mine")
@@ -108,7 +108,7 @@ def test_other_files_in_the_folder_of_the_parts_are_kept(model, shards, tmp_path
 
 
 @pytest.mark.parametrize("change", ["removed", "replaced"])
-def test_a_part_that_another_process_replaces_while_it_is_copied_is_answered_again(
+def test_a_part_that_is_replaced_while_it_is_copied_is_predicted_again(
     stopped, model, shards, tmp_path, written, monkeypatch, change
 ):
     whole = infer(shards, model, tmp_path / "whole")
@@ -127,7 +127,7 @@ def test_a_part_that_another_process_replaces_while_it_is_copied_is_answered_aga
     assert written == ["shard-00001.tar", "shard-00005.tar"] and contents(again) == contents(whole)
 
 
-def test_a_part_whose_images_or_files_have_changed_is_answered_again(
+def test_a_part_whose_images_or_files_have_changed_is_predicted_again(
     stopped, model, loose, shards, tmp_path, written, caplog
 ):
     number = "shard-00001.tar"
@@ -143,14 +143,16 @@ def test_a_part_whose_images_or_files_have_changed_is_answered_again(
     assert f"{stopped / 'shard-00002.tar'}: incomplete, so its images are predicted again" in caplog.text
 
 
-def test_random_views_are_those_of_the_row_in_the_whole_input(model, loose, tmp_path, monkeypatch):
+def test_random_views_depend_on_the_row_in_the_whole_input(model, loose, tmp_path, monkeypatch):
     monkeypatch.setattr("model.images.tta.SMALLEST_ZOOM", 0.1)  # so that views differ much
     flags = ("--num_tta", "9", "--tta_mode", "vote")
     whole = infer(loose, model, tmp_path / "whole", *flags)
     assert contents(infer(loose, model, tmp_path / "parts", *flags, "--part_size", "8")) == contents(whole)
 
 
-def test_parts_of_loose_images_need_the_size_that_they_had(model, loose, tmp_path, written, monkeypatch, caplog):
+def test_parts_of_single_files_are_reused_only_with_the_same_part_size(
+    model, loose, tmp_path, written, monkeypatch, caplog
+):
     with monkeypatch.context() as patched:
         stop_after(1, written, patched)
         with pytest.raises(Terminated):

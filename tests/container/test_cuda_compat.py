@@ -12,7 +12,7 @@ CLOSED = "NVRM version: NVIDIA UNIX x86_64 Kernel Module  {}  Wed Jan 22 22:33:5
 
 @pytest.fixture
 def compat(tmp_path: Path) -> Path:
-    """As the package cuda-compat-13-0 lies in NVIDIA's base images."""
+    """The package cuda-compat-13-0 as in NVIDIA's base images."""
     folder = tmp_path / "compat"
     folder.mkdir()
     (folder / "libcuda.so.580.95.05").touch()
@@ -20,10 +20,10 @@ def compat(tmp_path: Path) -> Path:
     return folder
 
 
-def variables(tmp_path: Path, compat: Path, told: str | None, **others: str) -> dict[str, str]:
+def variables(tmp_path: Path, compat: Path, driver_text: str | None, **others: str) -> dict[str, str]:
     driver = tmp_path / "version"
-    if told is not None:
-        driver.write_text(told)
+    if driver_text is not None:
+        driver.write_text(driver_text)
     return compat_variables(others, compat, driver)
 
 
@@ -37,7 +37,7 @@ def test_an_older_driver_gets_the_compatibility_library(tmp_path, compat, text, 
 
 @pytest.mark.parametrize("text", [OPEN, CLOSED])
 @pytest.mark.parametrize("version", ["580.65.06", "580.95.05", "580.105.08", "595.45.04"])
-def test_one_as_new_or_newer_does_not(tmp_path, compat, text, version):
+def test_a_driver_that_is_as_new_or_newer_does_not(tmp_path, compat, text, version):
     assert variables(tmp_path, compat, text.format(version)) == {}
 
 

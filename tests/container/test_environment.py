@@ -1,4 +1,4 @@
-"""Variables of the process and .env: which process this is, the server's settings, the account of tracking."""
+"""Variables of the process and .env: the rank, the server's settings, the account of Weights & Biases."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from model.settings.serve import ServeSettings
 
 
 @pytest.mark.parametrize("part", ["input", "config", "processing"])
-def test_any_part_of_the_tree_makes_it_count(tmp_path, monkeypatch, part):
+def test_opt_ml_is_used_if_any_of_its_folders_exists(tmp_path, monkeypatch, part):
     (tmp_path / "ml" / part).mkdir(parents=True)
     monkeypatch.setenv("SAGEMAKER_BASE_DIR", str(tmp_path / "ml"))
     assert Environment().uses_opt_ml
@@ -42,7 +42,7 @@ def test_weights_and_biases_needs_a_key_or_the_offline_mode(monkeypatch):
     assert account("masks", "team") == {"project": "masks", "entity": "team", "mode": "online", "api_key": "secret"}
 
 
-def test_settings_come_from_sagemakers_variables_ours_and_flags(monkeypatch):
+def test_server_settings_come_from_sagemakers_variables_ours_and_flags(monkeypatch):
     for name, value in {
         "SAGEMAKER_BIND_TO_PORT": "9000",
         "SAGEMAKER_MAX_PAYLOAD_IN_MB": "6",
@@ -56,20 +56,20 @@ def test_settings_come_from_sagemakers_variables_ours_and_flags(monkeypatch):
         "SM_HP_NUM_TTA": "8",
     }.items():
         monkeypatch.setenv(name, value)
-    found, _ = settings_layers.read(SERVE, ["--precision", "bf16"], "")
-    assert (found.port, found.max_payload_mb, found.timeout, found.processes) == (9001, 6, 120, 3)
-    assert (found.accept, found.batch, found.num_tta, found.precision) == ("text/csv", True, 4, "bf16")
+    settings, _ = settings_layers.read(SERVE, ["--precision", "bf16"], "")
+    assert (settings.port, settings.max_payload_mb, settings.timeout, settings.processes) == (9001, 6, 120, 3)
+    assert (settings.accept, settings.batch, settings.num_tta, settings.precision) == ("text/csv", True, 4, "bf16")
 
 
-def test_seconds_win_where_the_timeout_is_told_twice(monkeypatch):
+def test_the_timeout_variable_in_seconds_has_priority(monkeypatch):
     monkeypatch.setenv("SAGEMAKER_MODEL_SERVER_TIMEOUT_SECONDS", "240")
     assert settings_layers.read(SERVE, [], "")[0].timeout == 240
     monkeypatch.setenv("SAGEMAKER_MODEL_SERVER_TIMEOUT", "20")
     assert settings_layers.read(SERVE, [], "")[0].timeout == 240
 
 
-def test_what_kubernetes_tells_of_a_service_named_serve_is_no_setting(monkeypatch):
-    """Its documentation: Service, Discovering services, Environment variables."""
+def test_variables_of_a_kubernetes_service_named_serve_are_ignored(monkeypatch):
+    """Source: Kubernetes documentation, Service, Discovering services, Environment variables."""
     for service in ("SERVE", "SERVE_FACES"):
         for name, value in {
             "SERVICE_HOST": "10.0.0.11",
@@ -86,7 +86,7 @@ def test_what_kubernetes_tells_of_a_service_named_serve_is_no_setting(monkeypatc
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "told"),
+    ("name", "value", "message"),
     [
         ("SERVE_PROT", "tcp://10.0.0.11:8080", "nearest: port"),
         ("SERVE_PORT", "http", "expected a whole number"),
@@ -96,7 +96,7 @@ def test_what_kubernetes_tells_of_a_service_named_serve_is_no_setting(monkeypatc
         ("SERVE_NUM_TAA", "4", "nearest: num_tta"),
     ],
 )
-def test_variables_that_do_not_fit_are_told(monkeypatch, name, value, told):
+def test_invalid_variables_are_errors(monkeypatch, name, value, message):
     monkeypatch.setenv(name, value)
-    with pytest.raises(InputError, match=told):
+    with pytest.raises(InputError, match=message):
         settings_layers.read(SERVE, [], "")

@@ -1,4 +1,4 @@
-"""The garbage collector rests while our scripts import, and nowhere else."""
+"""The garbage collector is paused while job scripts import, and nowhere else."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from container.gc_pause import is_script
 from container.project_root import PROJECT_ROOT
 
 
-def test_only_our_scripts_count():
+def test_only_job_scripts_count():
     assert is_script(str(PROJECT_ROOT / "train.py"))
     assert not is_script(None) and not is_script("/usr/bin/pytest") and not is_script(container.gc_pause.__file__)
 
 
-def test_it_rests_in_a_script_of_ours_alone(tmp_path: Path):
+def test_the_collector_is_paused_only_in_job_scripts(tmp_path: Path):
     body = "import container.gc_pause, gc; print(gc.isenabled())"
     (tmp_path / "container").symlink_to(PROJECT_ROOT / "container")
     (tmp_path / "train.py").write_text(body)

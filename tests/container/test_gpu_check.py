@@ -1,4 +1,4 @@
-"""GPUs that the driver shows and torch cannot use."""
+"""GPUs that the driver shows but torch cannot use."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from container.environment import Environment
 from container.gpu_check import check_gpus
 from model.errors import Failure, InputError
 
-SHOWN = r"the driver shows 4 GPUs, and none can be used: torch .*, built for CUDA"
+SHOWN = r"the driver shows 4 GPUs, but none can be used: torch .*, built for CUDA"
 
 
 @pytest.fixture(autouse=True)
 def without_gpu(monkeypatch):
-    """torch as it is with a driver that is too old."""
+    """torch as it behaves if the driver is too old."""
 
     def init() -> None:
         raise RuntimeError("The NVIDIA driver on your system is too old (found version 11040).\nPlease update")
@@ -26,14 +26,14 @@ def without_gpu(monkeypatch):
     monkeypatch.setattr(torch.cuda, "init", init)
 
 
-def test_in_a_container_a_training_ends_before_it_reads_an_image(tree, driver):
+def test_in_a_container_training_fails_before_it_reads_images(tree, driver):
     with pytest.raises(Failure, match=rf"{SHOWN} .*driver on your system is too old.*InferenceAmiVersion") as raised:
         train.main([])
-    assert "Please update" not in str(raised.value) and "--device cpu computes on the CPU" in str(raised.value)
+    assert "Please update" not in str(raised.value) and "To use the CPU instead: --device cpu" in str(raised.value)
 
 
 @pytest.mark.parametrize("variables", [{"device": "cpu"}, {"visible": ""}, {"driver": "none"}])
-def test_a_cpu_that_is_asked_for_or_without_gpus_is_fine(variables, tree, driver, monkeypatch):
+def test_a_requested_cpu_or_no_visible_gpu_is_fine(variables, tree, driver, monkeypatch):
     monkeypatch.setenv("SM_HP_DEVICE", variables.get("device", "auto"))
     if "visible" in variables:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
@@ -43,7 +43,7 @@ def test_a_cpu_that_is_asked_for_or_without_gpus_is_fine(variables, tree, driver
         train.main([])
 
 
-def test_elsewhere_it_is_a_warning(driver, caplog, monkeypatch, tmp_path):
+def test_outside_of_a_container_it_is_a_warning(driver, caplog, monkeypatch, tmp_path):
     monkeypatch.setenv("SAGEMAKER_BASE_DIR", str(tmp_path / "none"))
     with caplog.at_level(logging.WARNING, "rarebird"):
         check_gpus(Environment(), "auto", lambda: "too old")

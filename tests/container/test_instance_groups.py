@@ -1,4 +1,4 @@
-"""Which hosts of a cluster of several instance groups train."""
+"""The hosts that train if a cluster has several instance groups."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ def test_groups_of_different_types_are_refused(tree):
         InputError, match=r"data \(ml.c5.xlarge\), gpu \(ml.g5.xlarge\) have machines of different"
     ) as e:
         training_hosts(Environment())
-    assert 'sagemaker_distribution_instance_groups, as in ["gpu"]' in str(e.value)
+    assert 'sagemaker_distribution_instance_groups, for example ["gpu"]' in str(e.value)
 
 
 @pytest.mark.parametrize("chosen", ['["gpu"]', "gpu", '"gpu"'])
-def test_the_groups_that_are_named_train_and_the_hosts_of_others_do_not(chosen, tree):
+def test_only_hosts_of_the_chosen_groups_train(chosen, tree):
     write_groups(tree, "algo-2", chosen)
     hosts = training_hosts(Environment())
     assert (hosts.names, hosts.rank, hosts.master) == (("algo-1", "algo-2"), 1, "algo-1")
@@ -48,13 +48,13 @@ def test_the_groups_that_are_named_train_and_the_hosts_of_others_do_not(chosen, 
     assert training_hosts(Environment()) is None
 
 
-def test_a_group_that_is_not_there_is_refused_with_the_nearest_name(tree):
+def test_an_unknown_group_is_an_error_with_the_nearest_name(tree):
     write_groups(tree, "algo-1", json.dumps(["gpus"]))
-    with pytest.raises(InputError, match=r"no instance group 'gpus', expected some of data, gpu.*nearest: gpu"):
+    with pytest.raises(InputError, match=r"no instance group 'gpus'; instance groups: data, gpu.*nearest: gpu"):
         training_hosts(Environment())
 
 
-def test_one_group_or_none_is_all_hosts(tree):
+def test_with_one_group_or_none_all_hosts_train(tree):
     assert training_hosts(Environment()).names == ("algo-1",)
     write_config(tree, "resourceconfig.json", {"current_host": "b", "hosts": ["b", "a"]})
     assert training_hosts(Environment()).names == ("a", "b")

@@ -1,5 +1,6 @@
 """Exit codes and messages of a job, seen from outside: most run in a process of their own."""
 
+import ast
 import os
 import signal
 import subprocess
@@ -22,7 +23,7 @@ def run(body: str, **env: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize(
-    ("body", "code", "told"),
+    ("body", "code", "message"),
     [
         ("def main(): return 0", 0, ""),
         (
@@ -35,43 +36,43 @@ def run(body: str, **env: str) -> subprocess.CompletedProcess[str]:
         ("def main(): raise SystemExit(5)", 5, ""),
     ],
 )
-def test_what_a_main_ends_with(body, code, told):
+def test_exit_codes_and_messages(body, code, message):
     ended = run(body)
-    assert (ended.returncode, ended.stderr) == (code, told)
+    assert (ended.returncode, ended.stderr) == (code, message)
 
 
-def test_garbage_is_collected_again_when_a_job_begins():
+def test_garbage_is_collected_again_when_a_job_starts():
     ended = run("import gc\ngc.disable()\ndef main(): print(gc.isenabled())")
     assert ended.stdout == "True\n"
 
 
-def test_any_other_fault_is_told_with_its_place():
+def test_an_unexpected_exception_is_printed_with_its_traceback():
     ended = run("def main(): return 1 // 0")
     assert ended.returncode == 1
     assert "ZeroDivisionError" in ended.stderr and "line" in ended.stderr
 
 
-def test_memory_that_runs_out_says_what_needs_less():
+def test_out_of_memory_names_settings_that_need_less():
     ended = run("def main(): raise MemoryError('20 GB')")
     assert ended.returncode == 1
     assert "batch_size" in ended.stderr and "Traceback" not in ended.stderr
 
 
 @pytest.mark.parametrize(
-    ("name", "code", "told"),
+    ("name", "code", "message"),
     [
-        ("SIGKILL", 137, "a loader worker was killed, as for memory: fewer num_workers"),
+        ("SIGKILL", 137, "a loader worker was killed, probably out of memory: use fewer num_workers"),
         ("SIGSEGV", 1, "a loader worker was killed by a signal: Segmentation fault\n"),
-        ("SIGBUS", 1, "a loader worker was killed by a signal: Bus error; /dev/shm may be full: fewer num_workers"),
+        ("SIGBUS", 1, "a loader worker was killed by a signal: Bus error; /dev/shm may be full: use fewer num_workers"),
     ],
 )
-def test_a_loader_worker_that_ends_by_a_signal_is_told_with_it(name, code, told, monkeypatch, capsys):
+def test_a_loader_worker_that_a_signal_ended_is_reported(name, code, message, monkeypatch, capsys):
     """In this process, where torch is imported."""
     monkeypatch.setattr(job_script, "start_log", lambda stream: None)  # it would take the log from the tests after this
     with pytest.raises(SystemExit) as ended:
         job_script.run(lambda: len(list(DataLoader(Killed(getattr(signal, name)), num_workers=1))))
     assert ended.value.code == code
-    assert f"error: {told}" in capsys.readouterr().err
+    assert f"error: {message}" in capsys.readouterr().err
 
 
 class Killed(Dataset):
@@ -87,19 +88,19 @@ class Killed(Dataset):
         os.kill(os.getpid(), self.number)
 
 
-def test_korean_names_come_out_where_the_locale_knows_only_ascii():
+def test_korean_names_are_printed_in_an_ascii_locale():
     body = "def main():\n log.info('\\ucc29\\uc6a9\\uc0f7'); print('\\ubbf8\\ubd84\\ub958', file=sys.stderr); return 0"
     ended = run(body, LC_ALL="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0")
     assert (ended.stdout, ended.stderr) == ("착용샷\n", "미분류\n")
 
 
-def test_warnings_say_that_they_are_and_other_ranks_are_quiet():
+def test_warnings_are_marked_and_other_ranks_are_quiet():
     body = "def main():\n log.info('plan'); log.warning('twice'); return 0"
     assert run(body).stdout == "plan\nwarning: twice\n"
     assert run(body, RANK="1").stdout == ""
 
 
-def test_sigterm_ends_with_143_and_cleans_up(tmp_path):
+def test_sigterm_exits_with_143_after_cleaning_up(tmp_path):
     ended = run(f"""
 import os, signal
 from pathlib import Path
@@ -113,13 +114,13 @@ def main():
     assert not list(tmp_path.iterdir())
 
 
-def test_a_place_that_cannot_be_written_is_bad_input(tmp_path):
+def test_a_path_that_cannot_be_written_is_bad_input(tmp_path):
     (tmp_path / "file").touch()
     ended = run(f"def main(): open({str(tmp_path / 'file' / 'a')!r}, 'w')")
     assert ended.returncode == 2 and "file/a: Not a directory" in ended.stderr and "Traceback" not in ended.stderr
 
 
-def test_other_errors_of_the_system_are_faults():
+def test_other_operating_system_errors_are_failures():
     ended = run("def main(): raise OSError(28, 'No space left on device', 'a.csv')")
     assert ended.returncode == 1 and "a.csv: No space left on device" in ended.stderr
 
@@ -142,7 +143,7 @@ from container.job_types import TRAIN
 {MANY.replace("main():", f"main():{chr(10)}    {reading}")}"""
 
 
-def test_a_list_of_problems_that_is_too_long_is_written_whole(tmp_path):
+def test_a_long_list_of_problems_is_written_to_a_file(tmp_path):
     """To the output directory, by variable or setting; without one that can be written, to a temporary folder."""
     (tmp_path / "file").touch()
     (tmp_path / "a.yaml").write_text(f"output_data_dir: {tmp_path / 'experiment'}\n")
@@ -163,6 +164,66 @@ def test_a_list_of_problems_that_is_too_long_is_written_whole(tmp_path):
     assert len(list(tmp_path.glob("rarebird-*/problems.txt"))) == 2
 
 
-def test_a_list_that_is_shown_whole_is_not_written(tmp_path):
+def test_a_short_list_of_problems_is_only_printed(tmp_path):
     ended = run(MANY.replace("range(30)", "range(20)"), SM_OUTPUT_DATA_DIR=str(tmp_path / "output"))
     assert ended.returncode == 2 and "19.jpg" in ended.stderr and not list(tmp_path.iterdir())
+
+
+def end_early(*commands: str, **env: str) -> list[tuple[int, str]]:
+    """Runs scripts up to where they end, one after the other in one process, as commands in the working folder.
+
+    Returns:
+        Of each, its exit code and what it prints.
+    """
+    body = f"""
+import contextlib, io, runpy, sys
+heavy = {{"torch", "torchvision", "timm", "pandas", "numpy", "PIL", "scipy", "sklearn"}}
+for command in {list(commands)!r}:
+    script, *flags = command.split()
+    sys.argv = [script, *flags]
+    out = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out):
+            runpy.run_path(f"{ROOT}/{{script}}", run_name="__main__")
+    except SystemExit as ended:
+        assert not heavy & set(sys.modules), (command, heavy & set(sys.modules))
+        print(repr((int(ended.code or 0), out.getvalue())))
+"""
+    environ = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", **env}
+    ended = subprocess.run([sys.executable, "-c", body], env=environ, capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr
+    return list(map(ast.literal_eval, ended.stdout.splitlines()))
+
+
+def test_texts_and_input_errors_end_before_heavy_imports():
+    Path("a.yaml").write_text("epocs: 3\n")
+    cases = {
+        "train.py --help": (0, "usage: python train.py"),
+        "train.py --help-all": (0, "--effective_beta"),
+        "train.py --version": (0, "rarebird "),
+        "inference.py -h": (0, "usage: python inference.py"),
+        "inference_TTA.py --help": (0, "default: 4"),
+        "evaluation.py --help-all": (0, "compared.csv"),
+        "train.py --epochz 3": (2, "error: settings:\n  --epochz: there is no such setting; nearest: epochs\n"),
+        "train.py --epochs many": (2, "--epochs = 'many': expected a whole number"),
+        "train.py --config a.yaml": (2, "a.yaml: epocs: there is no such setting; nearest: epochs"),
+        "train.py": (2, "error: the channel `train` is missing"),
+        "train.py --train_dir photos": (2, "error: train_dir photos: there is no such folder"),
+        "inference.py --num_ta 2": (2, "--num_ta: there is no such setting; nearest: num_tta"),
+        "inference_TTA.py": (2, "error: no model is named"),
+        "evaluation.py": (2, "error: the ground truth is missing"),
+    }
+    for (command, (code, text)), (ended_with, out) in zip(cases.items(), end_early(*cases), strict=True):
+        assert ended_with == code and text in out, (command, ended_with, out)
+
+
+def test_an_early_error_is_reported_like_one_of_the_job(tmp_path):
+    """To SageMaker, or to the supervisor; the first of several processes alone prints it."""
+    (tmp_path / "input").mkdir()
+    (tmp_path / "output").mkdir()
+    (tmp_path / "output" / "success").touch()
+    end_early("train.py --epochz 3", SAGEMAKER_BASE_DIR=str(tmp_path))
+    assert "nearest: epochs" in (tmp_path / "output" / "failure").read_text()
+    assert not (tmp_path / "output" / "success").exists()
+    ((_, printed),) = end_early("train.py --epochz 3", RAREBIRD_FAILURE_FILE=str(tmp_path / "reason"), RANK="1")
+    assert "nearest: epochs" in (tmp_path / "reason").read_text() and not printed

@@ -1,4 +1,4 @@
-"""Every job type against the scripts on disk, the fields of its settings class and the launcher's flags."""
+"""Job types agree with the scripts, the fields of their settings classes and the launcher's flags."""
 
 import ast
 import dataclasses
@@ -27,8 +27,8 @@ def test_the_scripts_are_those_in_the_projects_root():
 
 
 @parametrized(LAUNCHED)
-def test_a_script_is_written_for_its_own_job_type(job_type: JobType):
-    """It imports the constant of its type from container.job_types, and no other."""
+def test_a_script_imports_its_own_job_type(job_type: JobType):
+    """It imports only the constant of its own type from container.job_types."""
     tree = ast.parse((PROJECT_ROOT / job_type.script).read_text(encoding="utf-8"))
     imports = [
         node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module == job_types.__name__
@@ -38,14 +38,14 @@ def test_a_script_is_written_for_its_own_job_type(job_type: JobType):
 
 
 @parametrized(list(JOB_TYPES.values()))
-def test_a_word_means_a_job_type_with_and_without_its_ending(job_type: JobType):
+def test_a_job_type_is_found_by_name_and_script(job_type: JobType):
     assert find_job_type(job_type.name) is JOB_TYPES[job_type.name] is job_type
     assert find_job_type(f"{job_type.name}.py") is (None if job_type is SERVE else job_type)
     assert find_job_type(job_type.name[:-1]) is None
 
 
 @parametrized(list(JOB_TYPES.values()))
-def test_the_settings_that_it_names_are_fields_of_its_settings_class(job_type: JobType):
+def test_all_settings_of_a_job_type_are_fields_of_its_settings_class(job_type: JobType):
     fields = {field.name for field in dataclasses.fields(job_type.settings)}
     named = [*job_type.defaults, *job_type.folders, *job_type.files, *job_type.local, *job_type.required]
     assert set(named) <= fields
@@ -54,8 +54,8 @@ def test_the_settings_that_it_names_are_fields_of_its_settings_class(job_type: J
 
 
 @parametrized(LAUNCHED)
-def test_every_text_setting_is_in_exactly_one_class(job_type: JobType):
-    """A setting that is text may be a path: a new one must say what becomes of it in a launched job."""
+def test_every_text_setting_is_in_exactly_one_group(job_type: JobType):
+    """A text setting may be a path, so a new one must define how a launched job gets it."""
     hints = typing.get_type_hints(job_type.settings)
     choices = {field.name for field in dataclasses.fields(job_type.settings) if field.metadata["choices"]}
     texts = [name for name, hint in hints.items() if hint in (str, str | None, list[str]) and name not in choices]
@@ -70,7 +70,7 @@ def test_every_text_setting_is_in_exactly_one_class(job_type: JobType):
 
 
 @parametrized(LAUNCHED)
-def test_a_launched_job_has_the_flags_that_its_inputs_need(job_type: JobType):
+def test_the_launcher_has_the_flags_for_all_inputs(job_type: JobType):
     flags = {field.name for field in dataclasses.fields(FLAGS[job_type.name])}
     assert bool(job_type.data) is ("data" in flags)
     assert job_type.data in {"", *job_type.required_inputs}
@@ -79,13 +79,13 @@ def test_a_launched_job_has_the_flags_that_its_inputs_need(job_type: JobType):
         assert flag == ("--data" if name == job_type.data else f"--{setting}")
 
 
-def test_what_one_job_leaves_is_an_input_of_another():
+def test_outputs_for_later_jobs_are_their_inputs():
     inputs = {name for job_type in LAUNCHED for name in job_type.folders.values()}
     feeding = {name: folder for job_type in LAUNCHED for name, folder in job_type.feeds.items()}
     assert feeding == {"model": "model", "predictions": "output", "parts": "parts"} and set(feeding) <= inputs
     assert INFERENCE.feeds["predictions"] == INFERENCE.output == INFERENCE_TTA.output and TRAIN.output == "output"
 
 
-def test_inference_TTA_has_inferences_aliases_and_a_default_of_its_own():
+def test_inference_TTA_has_the_aliases_of_inference_and_its_own_default():
     assert (INFERENCE_TTA.alias_script, TRAIN.alias_script, SERVE.alias_script) == ("inference.py", "train.py", "serve")
     assert (INFERENCE.default_settings.num_tta, INFERENCE_TTA.default_settings.num_tta) == (1, 4)

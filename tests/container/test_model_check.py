@@ -1,4 +1,4 @@
-"""Whether a training left a model, by the files in its folders."""
+"""Whether a training has saved a model, judged by the files in its folders."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def save(folder: Path, name: str = "metrics.json", seconds: float | None = None)
     return folder
 
 
-def test_a_model_is_new_if_its_file_is_another_whatever_the_clock_says(tmp_path):
+def test_a_model_is_new_if_its_file_has_changed_whatever_its_time(tmp_path):
     kept, replaced = (save(tmp_path / name, seconds=1e9) for name in ("kept", "replaced"))
     folders = [kept, replaced, tmp_path / "missing"]
     before = fingerprints(folders)
@@ -40,22 +40,22 @@ def test_a_model_is_new_if_its_file_is_another_whatever_the_clock_says(tmp_path)
     assert newest(folders, before) == tmp_path / "missing"
 
 
-def test_an_ensemble_counts_by_the_file_that_is_written_last(tmp_path):
+def test_an_ensemble_is_recognised_by_its_last_written_file(tmp_path):
     folder = save(tmp_path / "one")
     before = fingerprints([folder])
     save(folder, "ensemble.json")
     assert fingerprints([folder])[folder][0] == "ensemble.json" and newest([folder], before) == folder
 
 
-def test_a_run_may_have_a_number_behind_its_name(tmp_path):
+def test_run_folders_may_have_a_number_after_the_name(tmp_path):
     for name in ("exp", "exp1", "exp12", "exp-1", "export", "other"):
         (tmp_path / name).mkdir()
     settings = TrainSettings(model_dir=str(tmp_path), name="exp")
-    found = run_folders(settings, Locations(Environment({})))
-    assert sorted(folder.name for folder in found) == ["exp", "exp1", "exp12"]
+    folders = run_folders(settings, Locations(Environment({})))
+    assert sorted(folder.name for folder in folders) == ["exp", "exp1", "exp12"]
 
 
-def test_what_sagemaker_packs_is_the_runs_folder(tmp_path):
+def test_in_opt_ml_the_run_folder_is_the_model_folder(tmp_path):
     locations = Locations(Environment({"SAGEMAKER_BASE_DIR": str(tmp_path)}))
     (tmp_path / "model" / "exp").mkdir(parents=True)
     settings = TrainSettings(model_dir=str(tmp_path / "model"))
@@ -79,5 +79,5 @@ def test_the_model_decides_how_a_training_ended(tmp_path, monkeypatch, code, rec
     settings = TrainSettings(model_dir=str(tmp_path))
     so_far = "" if code == ExitCode.DONE else "so far"
     status = ExitStatus(code, received)
-    found = require_model(code, so_far, status, settings, Locations(Environment({})), {})
-    assert found[0] == expected and found[1].startswith(reason) and bool(found[1]) is bool(reason)
+    outcome = require_model(code, so_far, status, settings, Locations(Environment({})), {})
+    assert outcome[0] == expected and outcome[1].startswith(reason) and bool(outcome[1]) is bool(reason)

@@ -1,4 +1,4 @@
-"""What the config files in /opt/ml say."""
+"""The content of the config files in /opt/ml."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from model.errors import InputError
 from tests.container.conftest import write_config
 
 
-def test_the_hosts_are_sagemakers_or_this_one_alone(tree):
+def test_the_hosts_are_configured_or_this_machine(tree):
     assert (Environment().hosts.names, Environment().hosts.rank) == (("algo-1",), 0)
     write_config(tree, "resourceconfig.json", {"current_host": "algo-2", "hosts": ["algo-2", "algo-1", "algo-3"]})
     hosts = Environment().hosts
     assert (hosts.names, hosts.rank, hosts.master) == (("algo-1", "algo-2", "algo-3"), 1, "algo-1")
     write_config(tree, "resourceconfig.json", {"current_host": "algo-9", "hosts": ["algo-1"]})
-    with pytest.raises(InputError, match="current_host 'algo-9' is none of hosts algo-1"):
+    with pytest.raises(InputError, match="current_host 'algo-9' is not in hosts: algo-1"):
         Environment().hosts  # noqa: B018
 
 
@@ -29,7 +29,7 @@ def test_the_hosts_are_read_once_by_an_environment(tree, monkeypatch):
     assert read == ["resourceconfig.json"]
 
 
-def test_config_files_are_a_trainings_or_a_processing_jobs(tree):
+def test_config_files_of_training_and_processing_jobs_are_read(tree):
     opt_ml = OptMl(tree)
     assert opt_ml.read_config("resourceconfig.json") == {}
     opt_ml.processing_config.mkdir()
@@ -39,7 +39,7 @@ def test_config_files_are_a_trainings_or_a_processing_jobs(tree):
     assert opt_ml.read_config("resourceconfig.json") == {"current_host": "a"}
 
 
-def test_a_processing_jobs_folder_is_told_by_its_config_or_its_folders(tmp_path):
+def test_a_processing_job_is_recognised_by_its_config_or_its_folders(tmp_path):
     opt_ml = OptMl(tmp_path)
     assert not opt_ml.exists and not opt_ml.is_processing
     opt_ml.processing.mkdir()

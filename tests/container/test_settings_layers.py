@@ -11,10 +11,11 @@ import pytest
 
 from container import settings_layers
 from container.environment import Environment
-from container.job_types import EVALUATION, INFERENCE, INFERENCE_TTA, TRAIN
+from container.job_types import EVALUATION, INFERENCE, INFERENCE_TTA, SERVE, TRAIN
 from container.locations import Locations
 from container.sm_variables import sm_variables
 from model.errors import InputError
+from model.settings.cli import HELP
 from model.settings.train import TrainSettings
 from tests.container.conftest import write_config
 
@@ -23,7 +24,7 @@ def read(*argv: str) -> TrainSettings:
     return settings_layers.read(TRAIN, argv, "usage")[0]
 
 
-def test_flags_win_over_hyperparameters_over_variables_over_the_experiment_file(tree, tmp_path, monkeypatch):
+def test_flags_override_hyperparameters_override_variables_override_the_experiment_file(tree, tmp_path, monkeypatch):
     config = tmp_path / "a.yaml"
     config.write_text("epochs: 1\nlr: 0.1\nbatch_size: 2\nseed: 3\n")
     monkeypatch.setenv("SM_HP_LR", "0.2")
@@ -35,13 +36,13 @@ def test_flags_win_over_hyperparameters_over_variables_over_the_experiment_file(
 
 
 @pytest.mark.parametrize("encode", [str, json.dumps])
-def test_the_experiment_file_is_found_under_a_name_that_was_encoded_once_more(tree, tmp_path, encode):
+def test_the_path_of_the_experiment_file_may_be_encoded_twice(tree, tmp_path, encode):
     (tmp_path / "a.yaml").write_text("epochs: 3\n")
     write_config(tree, "hyperparameters.json", {"config": encode(str(tmp_path / "a.yaml"))})
     assert read().epochs == 3
 
 
-def test_dotenv_stands_behind_the_environment(monkeypatch):
+def test_the_environment_overrides_dotenv(monkeypatch):
     Path(".env").write_text("SM_HP_LR=0.5\nSM_HP_EPOCHS=4\nSM_MODEL_DIR=from-file\n")
     monkeypatch.setenv("SM_HP_EPOCHS", "6")
     settings, env = settings_layers.read(TRAIN, [], "usage")
@@ -49,7 +50,7 @@ def test_dotenv_stands_behind_the_environment(monkeypatch):
     assert Locations(env).models_dir(None) == Path("from-file")
 
 
-def test_what_sagemakers_clients_put_there_for_themselves_is_ignored(tree, monkeypatch):
+def test_hyperparameters_of_sagemakers_clients_are_ignored(tree, monkeypatch):
     monkeypatch.setenv("SM_HP_SAGEMAKER_PROGRAM", "train.py")
     write_config(
         tree,
@@ -59,12 +60,12 @@ def test_what_sagemakers_clients_put_there_for_themselves_is_ignored(tree, monke
     assert read().epochs == 4
 
 
-def test_everything_that_is_wrong_is_told_at_once_with_its_source(tree, monkeypatch):
+def test_problems_of_all_sources_are_reported_together(tree, monkeypatch):
     monkeypatch.setenv("SM_HP_BATCHSIZE", "8")
     write_config(tree, "hyperparameters.json", {"epochs": "many", "los": "focal"})
-    with pytest.raises(InputError) as told:
+    with pytest.raises(InputError) as caught:
         read("--lr", "-1", "--sampler", "imbalance")
-    text = str(told.value)
+    text = str(caught.value)
     assert "variable SM_HP_batchsize: there is no such setting; nearest: batch_size" in text
     assert "hyperparameter epochs = 'many': expected a whole number" in text
     assert "hyperparameter los: there is no such setting; nearest: loss" in text
@@ -80,20 +81,30 @@ def test_one_dotenv_serves_all_jobs(monkeypatch):
     settings_layers.read(EVALUATION, [], "")
 
 
-def test_a_scripts_own_default_gives_way_to_everything(monkeypatch):
+def test_every_source_overrides_the_default_of_a_script(monkeypatch):
     assert settings_layers.read(INFERENCE_TTA, [], "")[0].num_tta == 4
     assert settings_layers.read(INFERENCE_TTA, ["--num-tta", "2"], "")[0].num_tta == 2
     monkeypatch.setenv("SM_HP_NUM_TTA", "8")
     assert settings_layers.read(INFERENCE_TTA, [], "")[0].num_tta == 8
 
 
-def test_help_prints_the_scripts_own_default_and_ends(capsys):
+@pytest.mark.parametrize("flag", ["--help", "--help-all"])
+def test_help_prints_the_default_of_the_script_and_ends(flag, capsys):
     with pytest.raises(SystemExit) as ended:
-        settings_layers.read(INFERENCE_TTA, ["--help"], "how to use it")
+        settings_layers.read(INFERENCE_TTA, [flag], "Predicts.\n\nExamples:\n  a b\n\nDetails.")
     assert ended.value.code == 0
-    told = capsys.readouterr().out
-    assert told.startswith("how to use it")
-    assert "--num_tta N" in told and "default 4" in told
+    out, is_all = capsys.readouterr().out, flag == "--help-all"
+    start = "usage: python inference_TTA.py [IMAGE ...] [--SETTING VALUE ...]\n\nPredicts.\n\nExamples:\n  a b\n\n"
+    assert out.startswith(f"{start}Details.\n\nInputs and outputs:\n" if is_all else f"{start}Common settings:\n")
+    assert "--num_tta N" in out and "default: 4" in out and ("--tta_mode" in out) is is_all
+    assert ("settings: python inference_TTA.py --help-all\n" in out) is not is_all
+    assert "SM_HP_NAME" in out and out.endswith(f"{settings_layers.EXIT_CODES}\n")
+
+
+def test_the_servers_help_names_its_own_variables():
+    text = settings_layers.text_of(SERVE, HELP, "Serves.")
+    assert text.startswith("usage: python -m container.serve [--SETTING") and "SERVE_NAME" in text
+    assert "SM_HP_NAME" not in text
 
 
 @pytest.mark.parametrize(
@@ -101,11 +112,11 @@ def test_help_prints_the_scripts_own_default_and_ends(capsys):
     [
         (None, "No such file"),
         ("- a\n", "expected settings by name, not list"),
-        ("a: [", "not YAML"),
+        ("a: [", "invalid YAML"),
         ("epocs: 3\n", "a.yaml: epocs: there is no such setting; nearest: epochs"),
     ],
 )
-def test_an_experiment_file_that_is_none_is_told(tmp_path, text, expected):
+def test_an_invalid_experiment_file_is_an_error(tmp_path, text, expected):
     config = tmp_path / "a.yaml"
     if text is not None:
         config.write_text(text)
@@ -154,28 +165,28 @@ SENDERS: dict[str, Callable[[Any], str]] = {
 
 
 @pytest.mark.parametrize("sender", SENDERS)
-def test_every_senders_encoding_of_every_kind_of_setting_is_read(tree, monkeypatch, sender):
+def test_every_kind_of_setting_is_read_in_the_encoding_of_every_sender(tree, monkeypatch, sender):
     """As hyperparameters, and as the variables that the toolkit makes of them."""
-    given = {name.replace("_", "-"): SENDERS[sender](value) for name, value in SETTINGS.items()}
-    write_config(tree, "hyperparameters.json", given)
-    made = {name: value for name, value in sm_variables(Environment()).items() if name.startswith("SM_HP_")}
-    assert len(made) == len(SETTINGS)
-    for found in (read(), None):
-        if found is None:
+    hyperparameters = {name.replace("_", "-"): SENDERS[sender](value) for name, value in SETTINGS.items()}
+    write_config(tree, "hyperparameters.json", hyperparameters)
+    variables = {name: value for name, value in sm_variables(Environment()).items() if name.startswith("SM_HP_")}
+    assert len(variables) == len(SETTINGS)
+    for settings in (read(), None):
+        if settings is None:
             write_config(tree, "hyperparameters.json", {})
-            for name, value in made.items():
+            for name, value in variables.items():
                 monkeypatch.setenv(name, value)
-            found = read()
+            settings = read()
         for name, value in SETTINGS.items():
-            assert getattr(found, name) == value and type(getattr(found, name)) is type(value), (sender, name)
+            assert getattr(settings, name) == value and type(getattr(settings, name)) is type(value), (sender, name)
 
 
-def test_what_is_wrong_with_a_hyperparameter_is_told_once_though_it_is_a_variable_too(tree, monkeypatch):
+def test_a_problem_is_reported_once_for_a_hyperparameter_that_is_a_variable_too(tree, monkeypatch):
     write_config(tree, "hyperparameters.json", {"epocs": "3"})
     monkeypatch.setenv("SM_HP_EPOCS", "3")
-    with pytest.raises(InputError) as told:
+    with pytest.raises(InputError) as caught:
         read()
-    assert str(told.value).count("epocs") == 1
+    assert str(caught.value).count("epocs") == 1
 
 
 def config_channel(base: Path, *names: str, text: str = "epochs: 7\nlr: 0.5\n") -> Path:
@@ -197,7 +208,7 @@ def test_a_channel_config_is_an_experiment_file(name, tree):
     assert (settings.epochs, settings.lr, settings.seed, settings.config) == (7, 0.25, 3, str(file))
 
 
-def test_jobs_without_the_setting_read_the_input_config_too(tmp_path, monkeypatch):
+def test_jobs_without_the_setting_config_read_the_input_config(tmp_path, monkeypatch):
     folder = tmp_path / "processing" / "input" / "config"
     folder.mkdir(parents=True)
     (folder / "config.yaml").write_text("gmean_classes: [a, b]\nresamples: 5\n")
@@ -213,9 +224,9 @@ def test_jobs_without_the_setting_read_the_input_config_too(tmp_path, monkeypatc
     assert settings_layers.read(EVALUATION, [], "")[0].resamples == 6
 
 
-def test_one_of_several_files_of_the_channel_config_is_named(tree):
+def test_of_several_files_in_the_channel_config_the_setting_chooses_one(tree):
     folder = config_channel(tree, "a.yaml", "b.yaml")
-    with pytest.raises(InputError, match=r"expected one experiment file .*a\.yaml, b\.yaml; name one by the setting"):
+    with pytest.raises(InputError, match=r"expected one experiment file .*a\.yaml, b\.yaml; choose one by the setting"):
         read()
     (folder / "b.yaml").write_text("epochs: 8\n")
     assert read("--config", "b.yaml").epochs == read("--config", str(folder / "b.yaml")).epochs == 8
@@ -223,11 +234,11 @@ def test_one_of_several_files_of_the_channel_config_is_named(tree):
         read("--config", "c.yaml")
 
 
-def test_a_config_elsewhere_beside_the_channel_or_an_empty_channel_is_an_error(tree, tmp_path):
+def test_a_config_outside_the_channel_and_an_empty_channel_are_errors(tree, tmp_path):
     (tmp_path / "c.yaml").write_text("epochs: 3\n")
     folder = config_channel(tree, "a.yaml")
-    with pytest.raises(InputError, match=r"c\.yaml: it is not in the channel `config`, .* leave out the setting or"):
+    with pytest.raises(InputError, match=r"c\.yaml: it is not in the channel `config`, .* remove the setting or"):
         read("--config", str(tmp_path / "c.yaml"))
     (folder / "a.yaml").unlink()
-    with pytest.raises(InputError, match=r"expected one experiment file \(YAML\); it has none"):
+    with pytest.raises(InputError, match=r"expected one experiment file \(YAML\); it contains none"):
         read()

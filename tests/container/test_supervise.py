@@ -1,4 +1,4 @@
-"""Running a command as a child, in a process of its own, which inherits its orphans."""
+"""Running a command as a child. Each test does it in a new process, which becomes the parent of orphans."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def run(body: str) -> str:
-    """What a script with supervise at hand prints."""
+    """The output of a script that has imported supervise."""
     head = "import os, signal, subprocess, sys\nfrom container import supervise\n"
     ended = subprocess.run(
         [sys.executable, "-c", head + body], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
@@ -18,18 +18,18 @@ def run(body: str) -> str:
     return ended.stdout
 
 
-def test_once_the_command_has_ended_sigterm_finds_nothing_to_stop():
+def test_sigterm_is_ignored_after_the_command_has_ended():
     body = "ended = supervise.supervise([sys.executable, '-c', 'exit(3)'], os.environ)\n"
     assert run(body + "os.kill(os.getpid(), signal.SIGTERM)\nprint(ended.code)") == "3\n"
 
 
-def test_a_process_that_cannot_be_killed_is_left_in_the_end():
-    """As one that waits for a file system which does not answer."""
-    told = run(
+def test_a_process_that_cannot_be_killed_is_ignored_in_the_end():
+    """As if it waited for a file system that does not respond."""
+    output = run(
         "supervise.ORPHANS_TERM_SECONDS, supervise.ORPHANS_KILL_SECONDS, supervise._send = 0.2, 0.2, lambda *_: None\n"
         "child = subprocess.Popen(['sleep', '300'])\n"
         "supervise._end_children()\n"
         "print(child.poll())\n"
         "child.kill()"
     )
-    assert told == "None\n"
+    assert output == "None\n"

@@ -1,4 +1,4 @@
-"""How a child of torchrun notes its end, each a real process."""
+"""How a child of torchrun writes the way it ended. Each child is a real process."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from container.project_root import PROJECT_ROOT
 from container.torchrun_child import first_failure, wait_for_others
 
 
-def test_a_process_that_does_not_heed_sigterm_is_killed_and_noted_as_stopped(tmp_path):
+def test_a_process_that_ignores_sigterm_is_killed_and_counts_as_stopped(tmp_path):
     deaf = tmp_path / "deaf.py"
     deaf.write_text(
         "import signal, sys, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
         "open(sys.argv[1], 'w').close()\ntime.sleep(60)"
     )
-    words = [str(deaf), str(tmp_path / "ready")]
-    body = f"from container import torchrun_child\ntorchrun_child.PATIENCE = 0.5\ntorchrun_child.main({words})"
+    arguments = [str(deaf), str(tmp_path / "ready")]
+    body = f"from container import torchrun_child\ntorchrun_child.PATIENCE = 0.5\ntorchrun_child.main({arguments})"
     env = {**os.environ, RANKS_DIR: str(tmp_path), "RANK": "3"}
     process = subprocess.Popen([sys.executable, "-c", body], cwd=PROJECT_ROOT, env=env)
     while not (tmp_path / "ready").exists():
@@ -43,7 +43,7 @@ def note(folder: Path, rank: int, code: int, at: float, failure: str = "") -> No
         (folder / f"{rank}.failure").write_text(failure, encoding="utf-8")
 
 
-def test_the_first_that_failed_counts_and_not_those_that_ended_well(tmp_path):
+def test_the_first_rank_that_failed_is_reported(tmp_path):
     assert first_failure(tmp_path) is None
     note(tmp_path, 0, 0, at=1.0)
     assert first_failure(tmp_path) is None
@@ -54,7 +54,7 @@ def test_the_first_that_failed_counts_and_not_those_that_ended_well(tmp_path):
     assert (first.rank, first.status.code, first.failure) == (2, 2, "no such folder")
 
 
-def test_a_script_that_leaves_no_message_is_noted_with_its_code(tmp_path):
+def test_a_script_without_a_message_is_reported_with_its_exit_code(tmp_path):
     env = {**os.environ, RANKS_DIR: str(tmp_path), "RANK": "0"}
     script = tmp_path / "script.py"
     script.write_text("import sys; sys.exit(int(sys.argv[1]))")
@@ -66,7 +66,7 @@ def test_a_script_that_leaves_no_message_is_noted_with_its_code(tmp_path):
     assert first is not None and (first.status.code, first.failure) == (7, "")
 
 
-def test_a_rank_waits_until_the_others_have_ended_well(tmp_path, monkeypatch):
+def test_a_rank_waits_until_the_others_have_succeeded(tmp_path, monkeypatch):
     pauses = []
 
     def pause(seconds: float) -> None:
@@ -76,4 +76,4 @@ def test_a_rank_waits_until_the_others_have_ended_well(tmp_path, monkeypatch):
     monkeypatch.setattr(torchrun_child.time, "sleep", pause)
     note(tmp_path, 1, 0, at=1.0)
     wait_for_others(tmp_path, 0, 3)
-    assert len(pauses) == 2  # 2 had not ended, then failed, then ended well
+    assert len(pauses) == 2  # first rank 2 had not ended, then it had failed, then it had succeeded

@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 CLIENT = "/usr/bin/docker" if os.access("/usr/bin/docker", os.X_OK) else "docker"
 CLIENTS = Path(__file__).with_name("clients")
 SDK = {"v2": "sagemaker[local]==2.257.7", "v3": "sagemaker==3.27.0"}
-NOBODY = {  # whatever calls AWS fails
+NOBODY = {  # any call to AWS fails
     "AWS_ACCESS_KEY_ID": "none",
     "AWS_SECRET_ACCESS_KEY": "none",
     "AWS_DEFAULT_REGION": "eu-west-1",

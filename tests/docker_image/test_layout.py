@@ -1,4 +1,4 @@
-"""What is in the image and what is not, what its metadata say, and what a change of code builds anew."""
+"""What is in the image and what is not, what its metadata say, and what a change of code rebuilds."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_a_quota_of_processor_time_counts_as_cores(engine):
     assert "cores 1\n" in engine.start("python", "-c", program, options=("--cpus", "1")).ends_with(0)
 
 
-def test_a_change_of_code_builds_no_wheel_anew(build, image, docker, described, tmp_path):
+def test_a_change_of_code_rebuilds_no_wheel(build, image, docker, described, tmp_path):
     listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True)
     for name in listed.stdout.splitlines():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)

@@ -21,7 +21,7 @@ CPU = ("--device", "cpu", "--precision", "fp32")
 
 
 def numbers(told: Any, place: str = "") -> dict[str, float]:
-    """Every number in evaluation.json by its place."""
+    """Every number in evaluation.json by its path."""
     if isinstance(told, bool) or not isinstance(told, dict | list | int | float):
         return {}
     if isinstance(told, int | float):
@@ -58,7 +58,7 @@ def weights(shared: Path) -> Path:
 
 @pytest.fixture
 def training(data: Path, weights: Path, settings: dict[str, object]) -> list[object]:
-    """The words of one epoch."""
+    """The fields of one epoch's log line."""
     chosen = {**settings, "config": ROOT / str(settings["config"]), "weights": weights}
     chosen |= {"epochs": 1, "input_size": [64, 48], "batch_size": 14}
     texts = {name: json.dumps(value) if isinstance(value, list) else value for name, value in chosen.items()}
@@ -127,7 +127,7 @@ def inputs(requests: list[tuple[str, dict[str, Any]]]) -> Iterator[tuple[str, st
 
 
 def send(source: Path, place: Path) -> None:
-    """A folder or a file as it would lie in S3; a client mounts it."""
+    """A folder or a file as it would be in S3; a client mounts it."""
     place.parent.mkdir(parents=True, exist_ok=True)
     if source.is_dir():
         place.symlink_to(source)

@@ -52,7 +52,7 @@ def test_answers_are_those_of_batch_inference(serving, trained, people):
     assert np.allclose(told, reference.select_dtypes("float32"), atol=1e-5)
 
 
-def test_what_is_wrong_is_told(serving):
+def test_errors_are_reported(serving):
     status, body = ask(f"{serving[1]}/invocations", b"no image", "image/jpeg")
     assert status == 400 and json.loads(body)["error"]
     assert ask(f"{serving[1]}/invocations", b"x", "text/plain")[0] == 415

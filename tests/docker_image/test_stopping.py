@@ -19,7 +19,7 @@ def weights(tree) -> bytes:
     return (tree.model / "model.safetensors").read_bytes()
 
 
-def test_sigterm_in_mid_epoch_saves_the_model_and_the_next_start_goes_on(
+def test_sigterm_in_mid_epoch_saves_the_model_and_the_next_start_resumes(
     engine, make_tree, settings, channels, trained, tmp_path
 ):
     tree = make_tree(tmp_path / "ml", channels, settings)

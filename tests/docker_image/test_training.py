@@ -65,7 +65,7 @@ def test_a_locked_down_container_trains_the_same_model(engine, make_tree, settin
 
 
 def test_variables_alone_do_for_any_user_on_a_read_only_file_system(engine, settings, people, tmp_path):
-    """There is no place for /opt/ml/output: the split is told beside the model."""
+    """There is no mount for /opt/ml/output: the split is written next to the model."""
     os.chown(tmp_path, 12345, 12345)
     locked = ("--read-only", "--tmpfs", "/tmp", "--user", "12345", "--cap-drop", "ALL")
     told = {**settings, "weights": "none", "pretrained": False, "epochs": 0}

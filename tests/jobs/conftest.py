@@ -1,7 +1,8 @@
-"""What tests of the launcher share: an account that does not exist, a moto server in place of AWS, stubbed answers."""
+"""Fixtures of the launcher's tests: a fictitious account, a moto server instead of AWS, stubbed answers."""
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import shlex
@@ -18,6 +19,7 @@ from botocore.stub import Stubber
 from botocore.validate import ParamValidator
 from moto.server import ThreadedMotoServer
 
+from container.environment import Environment
 from jobs.__main__ import SUBCOMMANDS
 from jobs.aws.clients import Clients
 from jobs.requests.validation import check_request, operation
@@ -29,28 +31,32 @@ ROOT = Path(__file__).resolve().parents[2]
 ROLE = "arn:aws:iam::123456789012:role/service-role/SageMaker-Execution"
 IMAGE = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/rarebird:abc1234"
 BUCKET = "rarebird-test"
-REGISTRY_ACCOUNT = ("--bucket", BUCKET, "--image", IMAGE)  # register takes no role
+REGISTRY_ACCOUNT = ("--bucket", BUCKET, "--image", IMAGE)  # register has no --role
 ACCOUNT = ("--role", ROLE, *REGISTRY_ACCOUNT)
-MANIFEST = json.dumps({"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json"})  # of an image
+SESSIONS: dict[Any, Any] = {}  # of Clients in this process, by region, profile and environment
+CLIENTS: dict[Any, Any] = {}
+MANIFEST = json.dumps(
+    {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json"}
+)  # of a container image
 
 
 @pytest.fixture(autouse=True)
 def no_account(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No credentials, region, profile or instance metadata of this machine reach a test."""
+    """Hides credentials, region, profile and instance metadata of this machine from tests."""
     for name in list(os.environ):
         if name.startswith("AWS_"):
             monkeypatch.delenv(name)
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))  # of the hashes of uploads
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))  # cache of the hashes of uploads
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "no-config"))
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "no-credentials"))
 
 
 @pytest.fixture
 def dry_run(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
-    """`python -m jobs SUBCOMMAND FLAGS --dry_run` on SageMaker: exit code, stdout and stderr."""
+    """Runs `python -m jobs SUBCOMMAND FLAGS --dry_run` for SageMaker: exit code, stdout and stderr."""
 
     def run(command: str, *flags: str) -> tuple[int, str, str]:
         capsys.readouterr()
@@ -64,7 +70,7 @@ def dry_run(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str,
 
 @pytest.fixture
 def valid_requests(dry_run: Callable[..., tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The requests of a dry run by boto3's method, which pass botocore's own check and ours; no network is used."""
+    """Returns the requests of a dry run by method; checks that botocore and we accept them, without a network."""
 
     def no_network(*_: Any, **__: Any) -> None:
         raise AssertionError("a dry run must not use the network")
@@ -93,9 +99,41 @@ def server() -> Iterator[str]:
     moto.stop()
 
 
+@functools.cache
+def shared_client(service: str, *options: tuple[str, str]) -> Any:
+    """A boto3 client that all tests of this process share, since creating one takes long."""
+    return boto3.client(service, **dict(options))
+
+
+def share_clients(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets all tests share the sessions and clients of Clients with the same region, profile and environment."""
+
+    def key(clients: Clients) -> tuple[Any, ...]:
+        variables = {name: value for name, value in Environment().variables.items() if name.startswith("AWS_")}
+        for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):  # other paths in each test
+            if not os.path.exists(variables[name]):
+                del variables[name]
+        return clients.region, clients.profile, *sorted(variables.items())
+
+    def session(clients: Clients) -> Any:
+        if key(clients) not in SESSIONS:
+            SESSIONS[key(clients)] = real_session(clients)
+        return SESSIONS[key(clients)]
+
+    def client(clients: Clients, service: str, attempts: int = 5) -> Any:
+        whole_key = (service, attempts, *key(clients))
+        if whole_key not in CLIENTS:
+            CLIENTS[whole_key] = real_client(clients, service, attempts)
+        return CLIENTS[whole_key]
+
+    real_session, real_client = Clients.__dict__["session"].func, Clients.client
+    monkeypatch.setattr(Clients, "session", property(session))
+    monkeypatch.setattr(Clients, "client", client)
+
+
 @pytest.fixture
 def aws(server: str, monkeypatch: pytest.MonkeyPatch, no_account: None) -> Callable[[str], Any]:
-    """Makes a client of the server, emptied, with a bucket; the subcommands use the same server."""
+    """Empties the server and creates a bucket; subcommands use this server. Returns a function that creates clients."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", server)
     monkeypatch.setenv("AWS_REGION", "eu-west-1")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
@@ -103,14 +141,14 @@ def aws(server: str, monkeypatch: pytest.MonkeyPatch, no_account: None) -> Calla
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
     monkeypatch.setattr("jobs.aws.follower.POLL_SECONDS", 0.0)
     urllib.request.urlopen(urllib.request.Request(f"{server}/moto-api/reset", method="POST")).read()
-    s3 = boto3.client("s3")
-    s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    share_clients(monkeypatch)
+    bucket_client().create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
     return boto3.client
 
 
 @pytest.fixture
 def pictures(tmp_path: Path) -> Path:
-    """A folder of five images, and a hidden one."""
+    """A folder of five images and a hidden one."""
     folder = tmp_path / "train"
     for name in ("a/1.jpg", "a/2.jpg", "b/착용 3.jpg", "a.jpg", "a-b.jpg", ".hidden/4.jpg"):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -119,30 +157,33 @@ def pictures(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def stubbed(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Clients whose answers the test queues: (clients, stubs of sagemaker and of logs)."""
-    keys = {"aws_access_key_id": "x", "aws_secret_access_key": "x", "region_name": "eu-west-1"}
+def stubbed(no_account: None) -> Iterator[Any]:
+    """Clients for which the test queues answers: (clients, stub of sagemaker, stub of logs)."""
+    options = (("aws_access_key_id", "x"), ("aws_secret_access_key", "x"), ("region_name", "eu-west-1"))
     clients = Clients()
-    clients.__dict__["sagemaker"] = boto3.client("sagemaker", **keys)
-    clients.__dict__["logs"] = boto3.client("logs", **keys)
-    stubs = Stubber(clients.sagemaker), Stubber(clients.logs)
-    for stub in stubs:
-        stub.activate()
-    return clients, *stubs
+    clients.__dict__["sagemaker"] = shared_client("sagemaker", *options)
+    clients.__dict__["logs"] = shared_client("logs", *options)
+    with Stubber(clients.sagemaker) as sagemaker, Stubber(clients.logs) as logs:
+        yield clients, sagemaker, logs
 
 
 def run_jobs(command: str, *flags: str) -> int:
-    """`python -m jobs COMMAND FLAGS`, in this process."""
+    """Runs `python -m jobs COMMAND FLAGS` in this process."""
     return run_subcommand("jobs", SUBCOMMANDS, [command, *flags])
 
 
+def bucket_client() -> Any:
+    """Returns a client of the moto server for the bucket."""
+    return shared_client("s3", ("endpoint_url", os.environ["AWS_ENDPOINT_URL"]))
+
+
 def keys(prefix: str = "") -> list[str]:
-    """The keys in the bucket."""
-    return [item.key for item in list_objects(boto3.client("s3"), S3Uri(BUCKET, prefix))]
+    """Returns the keys in the bucket."""
+    return [item.key for item in list_objects(bucket_client(), S3Uri(BUCKET, prefix))]
 
 
 def saved_model(folder: Path) -> Path:
-    """The files of a saved model, the least that passes."""
+    """Writes the smallest set of files that is a valid saved model."""
     folder.mkdir(parents=True, exist_ok=True)
     header = json.dumps({"w": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}).encode()
     (folder / "model.safetensors").write_bytes(len(header).to_bytes(8, "little") + header + bytes(8))
@@ -153,9 +194,9 @@ def saved_model(folder: Path) -> Path:
     return folder
 
 
-def leave(job: str, folder: Path, **archives: Path) -> None:
-    """Puts what a training would leave into S3, and lines into its log."""
-    s3, logs = boto3.client("s3"), boto3.client("logs")
+def write_training_results(job: str, folder: Path, **archives: Path) -> None:
+    """Writes the results of a training to S3, and lines to its log."""
+    s3, logs = bucket_client(), shared_client("logs", ("endpoint_url", os.environ["AWS_ENDPOINT_URL"]))
     for name, content in archives.items():
         archive = folder / f"{name}.tar.gz"
         pack(content, archive, lead="data/" if name == "output" else "")

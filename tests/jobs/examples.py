@@ -1,4 +1,4 @@
-"""Descriptions of jobs, and what a job on this machine leaves, for several tests."""
+"""Example jobs and results of local jobs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ HOST = Host("algo-2", ["algo-1", "algo-2"], "eth0")
 
 
 def write_hosts(record: JobRecord, *hosts: str, job: Job = LOCAL_JOB) -> dict[str, OptMl]:
-    """The folders of a job's hosts, as the backends write them."""
+    """Writes the folders of a job's hosts, as the backends do."""
     hosts = {host: OptMl(record.folder / "ml" / host) for host in hosts}
     for opt_ml in hosts.values():
         write_host_folder(opt_ml, job, HOST)
@@ -29,7 +29,7 @@ def write_hosts(record: JobRecord, *hosts: str, job: Job = LOCAL_JOB) -> dict[st
 
 
 def saved_state(record: JobRecord) -> str:
-    """How the job stands, by its record on the disk."""
+    """Returns the state of a job from its record on disk."""
     saved = find_record(record.folder.parent, record.name)
     assert saved is not None
     return saved.state

@@ -1,4 +1,4 @@
-"""Subcommands run with AWS, Docker and processes replaced by objects that record what they are asked for."""
+"""Runs subcommands with AWS, docker and processes replaced by objects that record their calls."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from jobs.backends.child_processes import HostCommand
 from jobs.spec.record import JobRecord
 from tests.jobs.conftest import BUCKET, IMAGE, ROLE, run_jobs, saved_model
 
-REMOTE = "s3://b/in"  # a folder in S3 that has an image
+REMOTE = "s3://b/in"  # a folder in S3 with an image
 ENDED = {
     **{f"{kind}JobStatus": "Completed" for kind in ("Training", "Processing", "Transform", "HyperParameterTuning")},
     "PipelineExecutionArn": "arn:p",
     "ModelPackageArn": "arn:m",
 }
-ANSWERS: dict[str, Any] = {  # by method; of any other, ENDED
+ANSWERS: dict[str, Any] = {  # answers by method; ENDED for other methods
     "get_caller_identity": {"Arn": "arn:me"},
     "get_role": {"Role": {"Arn": "arn:role", "AssumeRolePolicyDocument": "sagemaker.amazonaws.com"}},
     "get_bucket_location": {"LocationConstraint": "eu-west-1"},
@@ -45,7 +45,7 @@ EVALUATION = {"rarebird": {"accuracy": SCORE, "macro_f1": SCORE}, "multiclass_cl
 
 
 class Recorder:
-    """What the subcommands ask for, in order. extra_objects: whether S3 has more than what is uploaded."""
+    """Records the calls of subcommands in order. extra_objects: whether S3 has objects that are not uploaded."""
 
     def __init__(self) -> None:
         self.calls: list[Any] = []
@@ -55,7 +55,7 @@ class Recorder:
         return RecordedClient(self, (service, clients.region, clients.profile))
 
     def record(self, name: str, answer: Any = "") -> Any:
-        """A function that records its arguments."""
+        """Returns a function that records its arguments."""
 
         def called(*arguments: Any, **named: Any) -> Any:
             self.calls.append((name, [str(each) for each in arguments], named))
@@ -64,7 +64,7 @@ class Recorder:
         return called
 
     def follow(self, follower: Follower) -> dict[str, Any]:
-        """An endpoint is in service, with the configuration of the last request; anything else is interrupted."""
+        """Returns an endpoint in service with the last requested configuration; interrupts other jobs."""
         self.calls.append(
             ("follow", follower.kind.name, follower.name, follower.clients.region, follower.clients.profile)
         )
@@ -74,7 +74,7 @@ class Recorder:
         return {"EndpointStatus": "InService", "EndpointConfigName": config}
 
     def run_hosts(self, commands: Mapping[str, HostCommand], log: Path, _: Any) -> dict[str, int]:
-        """Records each host's command, variables, links and config files; leaves what a job leaves."""
+        """Records each host's command, variables, links and config files; writes the results of a job."""
         for host, command in commands.items():
             base = log.parent / "ml" / host
             variables = {name: value for name, value in command.variables.items() if os.environ.get(name) != value}
@@ -93,13 +93,13 @@ class Recorder:
 class RecordedClient:
     """A boto3 client that records its calls."""
 
-    def __init__(self, recorder: Recorder, place: tuple[str, str, str]):
-        self.recorder, self.place = recorder, place
+    def __init__(self, recorder: Recorder, client_key: tuple[str, str, str]):
+        self.recorder, self.client_key = recorder, client_key
 
     def __getattr__(self, method: str) -> Any:
         def call(*arguments: Any, **request: Any) -> Any:
             request.pop("Body", None)
-            self.recorder.calls.append((self.place, method, arguments, request))
+            self.recorder.calls.append((self.client_key, method, arguments, request))
             if method == "download_file":
                 Path(arguments[2]).write_bytes(b"")
             if method == "describe_repositories":
@@ -116,7 +116,7 @@ class RecordedClient:
         return SimpleNamespace(paginate=lambda **request: self.pages(method, request))
 
     def pages(self, method: str, request: Mapping[str, str]) -> Iterator[dict[str, Any]]:
-        self.recorder.calls.append((self.place, method, request))
+        self.recorder.calls.append((self.client_key, method, request))
         prefix = request["Prefix"]
         is_upload = "/data/" in prefix or "/pictures/" in prefix
         if prefix == "in/" or (self.recorder.extra_objects and is_upload):
@@ -124,7 +124,7 @@ class RecordedClient:
 
 
 def install(recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Puts the recorder in place of AWS, Docker, processes and random tokens. The account is the environment's."""
+    """Replaces AWS, docker, processes and random tokens by the recorder. The environment sets the account."""
     for name, value in (("ROLE", ROLE), ("BUCKET", BUCKET), ("IMAGE", IMAGE)):
         monkeypatch.setenv(f"SAGEMAKER_{name}", value)
     monkeypatch.setattr(Clients, "client", lambda clients, *arguments: recorder.client(clients, *arguments))
@@ -145,7 +145,7 @@ def install(recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def write_inputs(folder: Path) -> None:
-    """The folders that the command lines name, and records of earlier jobs."""
+    """Writes the folders that the command lines name, and records of earlier jobs."""
     for name in ("train", "eval", "gt", "answers", "other", "big"):
         (folder / name).mkdir(parents=True)
         (folder / name / "1.jpg").write_bytes(name.encode())
@@ -161,9 +161,9 @@ def write_inputs(folder: Path) -> None:
 
 
 def run_recorded(recorder: Recorder, capsys: Any, command: str, argv: Sequence[str]) -> tuple[int, list[Any]]:
-    """The exit code of a subcommand, and what it did: calls, output, and files that it left."""
-    for left in filter(os.path.exists, ("results", "elsewhere", "shards", "shards-2")):
-        os.rename(left, Path(tempfile.mkdtemp(dir="..")) / left)  # faster than deleting it
+    """Runs a subcommand; returns its exit code, and its actions: calls, output, and files that it wrote."""
+    for folder in filter(os.path.exists, ("results", "elsewhere", "shards", "shards-2")):
+        os.rename(folder, Path(tempfile.mkdtemp(dir="..")) / folder)  # faster than deleting it
     before = set(Path().rglob("*"))
     recorder.calls.clear()
     capsys.readouterr()

@@ -1,4 +1,4 @@
-"""Answers of SageMaker and CloudWatch that a test queues in botocore's Stubber (the fixture `stubbed`)."""
+"""Answers of SageMaker and CloudWatch for botocore's Stubber (the fixture `stubbed`)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FIRST_READ = {"logGroupName": GROUP, "logStreamNamePrefix": f"{NAME}/", "limit":
 
 
 def event(number: int, message: str, *, host: str = "algo-1", written: int = 1_700_000_000_000, late: int = 0) -> Any:
-    """An event of a log. written: ms since the epoch; late: ms after which CloudWatch has it."""
+    """Returns an event of a log. written: ms since the epoch; late: ms until CloudWatch ingests it."""
     return {
         "logStreamName": f"{NAME}/{host}-1",
         "timestamp": written,
@@ -34,7 +34,7 @@ def event(number: int, message: str, *, host: str = "algo-1", written: int = 1_7
 
 
 def described(status: str, secondary: str, *transitions: str, **more: Any) -> dict[str, Any]:
-    """A description of the training; transitions: its secondary statuses so far."""
+    """Returns a description of the training. transitions: its secondary statuses so far."""
     changes = [
         {"Status": name, "StartTime": START + datetime.timedelta(seconds=at), "StatusMessage": f"message {name}"}
         for at, name in enumerate(transitions)
@@ -55,17 +55,17 @@ def described(status: str, secondary: str, *transitions: str, **more: Any) -> di
 
 
 def describe(stub: Stubber, *arguments: Any, **more: Any) -> None:
-    """Queues a description, as `described` makes it."""
+    """Queues a description; arguments as for `described`."""
     stub.add_response("describe_training_job", described(*arguments, **more), {"TrainingJobName": NAME})
 
 
 def no_log(stub: Stubber, times: int) -> None:
-    """Queues answers that there is no log yet."""
+    """Queues answers that the log does not exist yet."""
     for _ in range(times):
         stub.add_client_error("filter_log_events", "ResourceNotFoundException")
 
 
 def follower(clients: Clients, **more: Any) -> tuple[Follower, list[str]]:
-    """A follower of the training, and the list of lines that it prints."""
+    """Returns a follower of the training, and the list of lines that it prints."""
     lines: list[str] = []
     return Follower(clients, TRAINING, NAME, lines.append, sleep=lambda _: None, **more), lines

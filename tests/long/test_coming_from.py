@@ -1,4 +1,4 @@
-"""Every command of docs/coming-from.md, as it stands there, on drawn images."""
+"""Every command of docs/coming-from.md, unchanged, on drawn images."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def sections() -> dict[str, list[tuple[str, str]]]:
 
 @pytest.fixture
 def place(faces: Path, tmp_path: Path) -> Path:
-    """A working folder with the scripts, small settings in .env, and the data that the page speaks of."""
+    """A working folder with the scripts, small settings in .env, and the data that the page uses."""
     for name in ("train.py", "inference.py", "inference_TTA.py", "evaluation.py", "model", "container", "configs"):
         (tmp_path / name).symlink_to(ROOT / name)
     (tmp_path / ".env").write_text("".join(f"SM_HP_{name}={value}\n" for name, value in SMALL.items()))

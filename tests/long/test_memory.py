@@ -1,4 +1,4 @@
-"""Inference holds a few batches in memory, whatever the number of images."""
+"""Inference holds a few batches in memory, for any number of images."""
 
 from __future__ import annotations
 

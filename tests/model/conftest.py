@@ -9,7 +9,7 @@ import pytest
 
 @pytest.fixture(scope="session")
 def models(faces: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Untrained models: `a` and `b` of the joint class, with other weights and sizes, and one an attribute."""
+    """Untrained models: `a` and `b` of the joint class, with different weights and sizes, and one per attribute."""
     import train
 
     folder = tmp_path_factory.mktemp("models")

@@ -1,4 +1,4 @@
-"""Files appear whole or not at all."""
+"""Files are complete or do not exist."""
 
 import csv
 import json
@@ -11,7 +11,7 @@ import pytest
 from model.atomic_write import UMASK, remove_parts, write_beside, write_csv, write_frame, write_json, write_text
 
 
-def test_a_file_takes_its_name_when_it_is_complete(tmp_path: Path):
+def test_a_file_gets_its_name_once_it_is_complete(tmp_path: Path):
     path = tmp_path / "deep" / "er" / "a.txt"
     with write_beside(path) as beside:
         assert beside.parent == path.parent
@@ -22,7 +22,7 @@ def test_a_file_takes_its_name_when_it_is_complete(tmp_path: Path):
     assert path.stat().st_mode & 0o777 == 0o666 & ~UMASK
 
 
-def test_a_write_that_fails_leaves_the_old_file_and_nothing_beside_it(tmp_path: Path):
+def test_a_failed_write_keeps_the_old_file_and_no_temporary_one(tmp_path: Path):
     path = tmp_path / "a.txt"
     write_text(path, "old")
     with pytest.raises(RuntimeError), write_beside(path) as beside:
@@ -40,7 +40,7 @@ def test_json_is_readable_and_has_no_nan(tmp_path: Path):
     assert json.loads(path.read_text(encoding="utf-8")) == {"종류": [1, 0.5]}
 
 
-def test_what_killed_writers_left_is_removed(tmp_path: Path):
+def test_files_of_killed_writers_are_removed(tmp_path: Path):
     for name in (".a.csv.17.part", ".b.csv.17.part", ".c.part", ".hidden", "d.part"):
         (tmp_path / name).touch()
     remove_parts(tmp_path, "a.csv")
@@ -51,7 +51,7 @@ def test_what_killed_writers_left_is_removed(tmp_path: Path):
 
 @pytest.mark.parametrize("cell", ["first\rsecond", "\r", "a\r\nb", "a\nb"])
 def test_rows_are_read_as_they_were_written(tmp_path: Path, cell: str):
-    """Before Python 3.11.9 and 3.12.3 csv.writer quotes no lone carriage return where rows end with a line feed."""
+    """Before Python 3.11.9 and 3.12.3, csv.writer does not quote a lone carriage return if rows end with "\\n"."""
     rows = [["name", "note"], [cell, "x,y"], ["b", cell]]
     with write_csv(tmp_path / "deep" / "a.csv") as writer:
         writer.writerows(rows)
@@ -63,7 +63,7 @@ def test_rows_are_read_as_they_were_written(tmp_path: Path, cell: str):
         assert path.read_bytes() == f'name,note\n"{cell}","x,y"\nb,"{cell}"\n'.encode()
 
 
-def test_cells_that_need_no_quotes_have_none(tmp_path: Path):
+def test_values_are_only_quoted_if_needed(tmp_path: Path):
     with write_csv(tmp_path / "a.csv") as writer:
         writer.writerow(["사진", "a b", 0.5, None, 'q"q'])
     frame = pd.DataFrame({"a": [0.1, None], "b": ["x", ""]})

@@ -1,4 +1,4 @@
-"""Numbers of combinations of several attributes' classes, and tables of those that occur."""
+"""Numbers of combinations of classes, and tables of those that occur."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ def test_a_combination_has_its_position_in_the_table(numbers: list[int], others:
     assert table.classes(torch.tensor(asked), np.ones(len(asked), bool)).tolist() == expected
     classes = list(range(len(numbers)))
     assert [table.numbers_of(code) for code in classes] == table.numbers_of(np.array(classes)).tolist() == numbers
-    found = table.numbers_of(torch.tensor(classes))
-    assert isinstance(found, torch.Tensor) and found.tolist() == numbers
+    result = table.numbers_of(torch.tensor(classes))
+    assert isinstance(result, torch.Tensor) and result.tolist() == numbers
 
 
-def test_an_incomplete_row_has_no_class_though_its_number_is_in_the_table() -> None:
+def test_an_incomplete_row_has_no_class_even_if_its_number_is_in_the_table() -> None:
     table = Combinations((4, 7))
     assert table.classes(np.array([4, 7, 4]), np.array([True, True, False])).tolist() == [0, 1, NO_CLASS]
     assert table.classes(4, False) == NO_CLASS
 
 
-def test_a_name_is_divided_into_values_that_may_contain_the_text_between_them() -> None:
+def test_a_name_is_divided_into_values_that_may_contain_the_separator() -> None:
     values = [["a", "a/b"], ["x", "b/x", "y"]]
     assert number_of_name("a/y", values, "/") == 2
     assert number_of_name("a/b/y", values, "/") == 5

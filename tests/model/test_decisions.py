@@ -1,4 +1,4 @@
-"""The rules by which probabilities become a class."""
+"""The rules that choose a class from probabilities."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True)
 class AtLeast(Decision):
-    """Answers the first class unless another has at least `share`."""
+    """Predicts the first class unless another has at least `share`."""
 
     rule: ClassVar[str] = "at_least"
 
@@ -36,7 +36,7 @@ class AtLeast(Decision):
         return np.where(probabilities.max(-1) >= self.share, probabilities.argmax(-1), 0)
 
 
-def test_settings_choose_among_the_registered_rules():
+def test_every_rule_is_a_choice_of_the_setting():
     assert choices.DECISIONS.keys() == DECISIONS.keys() and all(cls.rule == name for name, cls in DECISIONS.items())
 
 
@@ -44,8 +44,8 @@ def test_settings_choose_among_the_registered_rules():
 @pytest.mark.parametrize(
     "decision", [Decision(), Decision(3.0), Decision(1e-300, (0.0,) * 4), Decision(0.5, (-7.0,) * 4)]
 )
-def test_without_biases_that_differ_it_is_argmax_to_the_last_digit(dtype, decision):
-    """Ties included, of which the first class wins; probabilities next to each other are no ties, however small."""
+def test_equal_biases_are_bit_identical_to_argmax(dtype, decision):
+    """Of equal probabilities the first is chosen; neighbouring float32 values are distinct, even very small ones."""
     probabilities = np.random.default_rng(0).dirichlet([0.05] * 4, 5000).astype(dtype)
     probabilities = np.concatenate([probabilities, np.round(probabilities, 1), np.zeros((3, 4), dtype)])
     tiny = np.full((1, 4), 4 * np.finfo(dtype).tiny, dtype)  # whose log is that of its neighbour
@@ -55,8 +55,8 @@ def test_without_biases_that_differ_it_is_argmax_to_the_last_digit(dtype, decisi
     assert decision.classes(probabilities[0]) == probabilities[0].argmax() and decision.classes(tiny) == [2]
 
 
-def test_neighbouring_float32_probabilities_stay_apart_with_biases():
-    """log in float32 would make ties of them: the log of 1e-10 has a spacing of 2e-6, a relative 1e-7 apart."""
+def test_neighbouring_float32_probabilities_stay_distinct_with_biases():
+    """In float32 their logs would be equal: near log(1e-10) the spacing is 2e-6, the probabilities differ by 1e-7."""
     near = np.float32(1e-10)
     probabilities = np.stack([np.full(100, near), np.full(100, np.nextafter(near, np.float32(1))), np.ones(100)], 1)
     decision = Decision(biases=(100.0, 100.0, 0.0))
@@ -64,7 +64,7 @@ def test_neighbouring_float32_probabilities_stay_apart_with_biases():
 
 
 def test_biases_are_added_to_log_probabilities_over_the_temperature():
-    """Reference: the definition, p^(1 / temperature) times e^bias, in plain numbers."""
+    """Reference: the definition, p^(1 / temperature) times e^bias, with Python floats."""
     draw = np.random.default_rng(1)
     probabilities = draw.dirichlet([0.5] * 5, 400)
     for temperature in (0.25, 1.0, 4.0):
@@ -76,29 +76,29 @@ def test_biases_are_added_to_log_probabilities_over_the_temperature():
 
 
 @pytest.mark.parametrize(("temperature", "expected"), [(1e-300, 0), (1e300, 1)])
-def test_extreme_temperatures_neither_overflow_nor_turn_around(temperature, expected):
+def test_extreme_temperatures_neither_overflow_nor_change_the_order(temperature, expected):
     with np.errstate(all="raise"):
         assert Decision(temperature, (0.0, 1.0)).classes(np.float32([0.6, 0.4])) == expected
 
 
-def test_no_bias_answers_a_class_without_probability():
+def test_a_class_with_probability_0_is_never_predicted():
     with np.errstate(all="raise"):
         assert Decision(biases=(0.0, 1e9)).classes(np.float32([1, 0])) == 0
     assert Decision(biases=(0.0, 1e9)).classes(np.float32([[0, 0]])) == [0]
 
 
-def test_votes_are_of_the_answered_class():
+def test_votes_are_for_the_predicted_class():
     votes = Decision(biases=(0.0, 1.0)).votes(np.float32([[0.6, 0.4], [0.9, 0.1]]))
     assert votes.dtype == np.float32 and votes.tolist() == [[0, 1], [1, 0]]
     assert Decision().votes(np.zeros((0, 3))).shape == (0, 3)
 
 
 @pytest.mark.parametrize(
-    ("rule", "arguments", "told"),
+    ("rule", "arguments", "messages"),
     [
         ("argmx", {}, ["'argmx', expected one of argmax; nearest: argmax"]),
         ("argmax", {"tempreature": 1}, ["tempreature: argmax has no such argument; nearest: temperature"]),
-        ("argmax", {"temperature": 0}, ["temperature: expected above 0, not 0"]),
+        ("argmax", {"temperature": 0}, ["temperature: must be above 0, not 0"]),
         ("argmax", {"temperature": -2, "biases": [1]}, ["above 0, not -2", "biases: expected 3, one per class, not 1"]),
         ("argmax", {"temperature": "nan"}, ["temperature: 'nan': expected a number"]),
         (
@@ -110,19 +110,19 @@ def test_votes_are_of_the_answered_class():
         ("argmax", {"biases": [0, "x", 1], "temperature": None}, ["biases: [0, 'x', 1]", "temperature: None"]),
     ],
 )
-def test_what_does_not_fit_is_told_all_at_once(rule, arguments, told):
+def test_all_invalid_arguments_are_reported_together(rule, arguments, messages):
     with pytest.raises(InputError) as error:
         make_decision(rule, arguments, 3)
-    assert all(text in str(error.value) for text in told), str(error.value)
+    assert all(text in str(error.value) for text in messages), str(error.value)
 
 
-def test_arguments_are_numbers_or_text_as_settings_arrive():
+def test_arguments_may_be_numbers_or_text():
     assert make_decision("argmax", {}, 3) == Decision()
     assert make_decision("argmax", {"temperature": "2", "biases": "[0, 1, -0.5]"}, 3) == Decision(2.0, (0.0, 1.0, -0.5))
     assert make_decision("argmax", {"biases": []}, 3) == Decision()
 
 
-def test_a_decision_comes_back_from_its_json():
+def test_a_decision_is_restored_from_its_json():
     decision = Decision(1.5, (0.1, 0.2, 1 / 3))
     content = json.loads(json.dumps(decision.to_dict()))
     assert content == {"rule": "argmax", "temperature": 1.5, "biases": [0.1, 0.2, 1 / 3]}
@@ -134,7 +134,7 @@ def test_a_decision_comes_back_from_its_json():
         decision_from_dict({"temperature": 1}, 3)
 
 
-def test_a_rule_of_its_own_needs_a_class_and_a_name(monkeypatch):
+def test_a_rule_is_added_by_a_class_and_a_name(monkeypatch):
     monkeypatch.setitem(DECISIONS, "at_least", AtLeast)
     decision = make_decision("at_least", {"share": "0.7"}, 2)
     assert decision == AtLeast(share=0.7) and decision_from_dict(decision.to_dict(), 2) == decision
@@ -145,7 +145,7 @@ def test_a_rule_of_its_own_needs_a_class_and_a_name(monkeypatch):
         make_decision("at_leas", {}, 2)
 
 
-def test_a_decision_reads_as_its_rule_and_what_differs():
+def test_a_decision_is_printed_as_its_rule_and_changed_arguments():
     assert str(Decision()) == "argmax"
     assert str(Decision(1.5, (0.0, 0.7))) == "argmax (temperature 1.5, biases 0 0.7)"
 

@@ -5,14 +5,14 @@ import pytest
 from model.errors import InputError, Problems, did_you_mean, listing, nearest, raise_all
 
 
-def test_a_long_list_is_cut_and_its_rest_counted():
+def test_a_long_list_is_shortened_and_its_rest_counted():
     assert listing([]) == ""
     assert listing([1, "b"]) == "1, b"
     assert listing("abc", most=3) == "a, b, c"
     assert listing(range(1_500), most=2) == "0, 1 and 1,498 more"
 
 
-def test_problems_are_told_by_kind_with_their_first_twenty_places() -> None:
+def test_problems_are_listed_by_kind_with_their_first_twenty_locations() -> None:
     problems = Problems("channel train")
     problems.raise_if_any()
     assert not problems
@@ -35,10 +35,19 @@ def test_problems_are_told_by_kind_with_their_first_twenty_places() -> None:
     assert lines[25:] == ["    ... and 1,006 more"]
 
 
-def test_one_problem_is_one() -> None:
+def test_one_problem_is_singular() -> None:
     problems = Problems("x")
     problems.add("kind", "place")
     assert str(problems) == "x: 1 problem\n  kind (1):\n    place"
+
+
+def test_problems_of_another_collection_are_added() -> None:
+    own, other = Problems("own"), Problems("other")
+    for problems, location in ((own, "a"), (other, "b")):
+        problems.add("kind", location, "advice")
+    other.add("new kind", "c")
+    own.extend(other)
+    assert own.kinds == {"kind": ["a", "b"], "new kind": ["c"]} and own.advice == ["advice"]
 
 
 def test_nearest_names() -> None:
@@ -49,7 +58,7 @@ def test_nearest_names() -> None:
     assert listing(range(3)) == "0, 1, 2" and listing(range(1500), 2) == "0, 1 and 1,498 more"
 
 
-def test_an_error_has_all_problems_where_its_message_does_not() -> None:
+def test_details_have_all_problems_if_the_message_is_shortened() -> None:
     few, many = Problems("few"), Problems("many")
     few.add("kind", "place")
     for row in range(25):
@@ -65,7 +74,7 @@ def test_an_error_has_all_problems_where_its_message_does_not() -> None:
     raise_all([Problems("none")])
 
 
-def test_settings_that_take_the_input_are_named_once_at_the_end() -> None:
+def test_advice_is_listed_once_at_the_end() -> None:
     problems = Problems("channel train")
     for row in range(25):
         problems.add("missing file", f"row {row}", "--missing skip")

@@ -1,4 +1,4 @@
-"""Which texts are numbers, which names are equal, and what a column holds."""
+"""Texts that are numbers, names that are equal, and the content of a column."""
 
 from __future__ import annotations
 
@@ -61,22 +61,22 @@ def test_quantities_may_have_decimals_and_an_exponent(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["1_2", "nan", "inf", "infinity", "٣", "1,5", "", "e1", ".", "0x1", "1e"])
-def test_texts_that_are_no_quantity(text: str) -> None:
+def test_texts_that_are_not_quantities(text: str) -> None:
     assert not is_quantity(text)
 
 
-def test_equal_numbers_are_one_name_only_where_every_name_is_a_number() -> None:
+def test_equal_numbers_are_one_name_only_if_every_name_is_a_number() -> None:
     assert [Names(["01", "02"]).code(text) for text in ("1", "01", "2.0", "3")] == [0, 0, 1, None]
     assert [Names(["01", "b"]).code(text) for text in ("1", "01")] == [None, 0]
     assert [Names(["1", "01"]).code(text) for text in ("1", "01", "1.0")] == [0, 1, 0]  # as an old model has them
 
 
 @pytest.mark.parametrize("text", ["-1", "3", "1.5", "9" * 5000, "1_0", "٠", "a", ""])
-def test_what_is_no_index(text: str) -> None:
+def test_texts_that_are_not_indices(text: str) -> None:
     assert Names(["a", "b", "c"]).index(text) is None
 
 
-def test_names_may_be_equal_in_any_case_and_white_space() -> None:
+def test_names_may_differ_in_case_and_white_space_with_fold_case() -> None:
     folding = Names(["T-Shirt", "Not  sure"], fold_case=True)
     assert [folding.code(text) for text in ("t-shirt", "NOT SURE", "not sure", "T Shirt")] == [0, 1, 1, None]
     assert Names(["T-Shirt"]).code("t-shirt") is None
@@ -97,14 +97,16 @@ def test_names_may_be_equal_in_any_case_and_white_space() -> None:
         ([], ["cat", "dog"], ("names", False, [])),
     ],
 )
-def test_a_column_is_read_as_a_whole(texts: list[str], names: list[str], expected: tuple[str, bool, list[str]]) -> None:
+def test_a_column_is_read_either_as_names_or_as_indices(
+    texts: list[str], names: list[str], expected: tuple[str, bool, list[str]]
+) -> None:
     result = read(texts, names)
     assert (result.reading, result.ambiguous, list(result.unknown)) == expected
 
 
 @given(LABEL_SETS)
-def test_labels_are_read_back_as_the_classes_they_were_found_as(labels: list[str]) -> None:
-    """By name and by index; a column that fits both ways is ambiguous exactly where the classes differ."""
+def test_labels_are_read_as_the_classes_that_were_collected_from_them(labels: list[str]) -> None:
+    """By name and by index; a column that is valid as both is ambiguous exactly if the classes differ."""
     names = found_names(labels)
     lookup = Names(names)
     codes = {label: lookup.code(label) for label in labels}
@@ -125,7 +127,7 @@ def test_labels_are_read_back_as_the_classes_they_were_found_as(labels: list[str
     assert not guessed.unknown and (same or guessed.ambiguous)
 
 
-def test_found_names_are_written_as_most_often_and_sorted_by_size() -> None:
+def test_names_have_the_most_frequent_spelling_and_are_sorted() -> None:
     assert found_names(["10", "2", "02", "02", "-1", ""]) == ("-1", "02", "10")
     assert found_names(["1.0", "1", "01"]) == ("1",)
     assert found_names(["10", "2", "b"]) == ("10", "2", "b")
@@ -133,12 +135,12 @@ def test_found_names_are_written_as_most_often_and_sorted_by_size() -> None:
     assert found_names(["SAD", "sad", "sad", "Joy"], fold_case=True) == ("Joy", "sad")
 
 
-def test_labels_that_look_like_one_are_grouped() -> None:
+def test_similar_labels_are_grouped() -> None:
     assert equal_numbers(["1", "01", "2"]) == [["01", "1"]] and equal_numbers(["1", "01", "b"]) == []
     assert similar_names(["SAD", "sad", "Not sure", "not  sure", "joy"]) == [["SAD", "sad"], ["Not sure", "not  sure"]]
 
 
-def test_rules_leave_out_and_rename() -> None:
+def test_rules_drop_and_rename() -> None:
     rules = LabelRules(("Skip", ""), (("Polo", "Shirt"), ("Undershirt", "Shirt"), ("x", "Skip")))
     assert [rules.apply(label) for label in ("Polo", "Undershirt", "Shirt", "polo", "Skip", "", "x")] == [
         "Shirt", "Shirt", "Shirt", "polo", None, None, None,

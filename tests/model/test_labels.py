@@ -1,4 +1,4 @@
-"""Label schemes: classes, names, table values, and the forms of the setting `attributes`."""
+"""Label schemes: classes, names and labels.json."""
 
 import json
 from typing import Any
@@ -15,8 +15,8 @@ from model.label_values import INDICES, NAMES
 from model.labels import Scheme, mask_scheme, target_scheme
 
 
-def test_the_mask_scheme_is_the_competitions() -> None:
-    """class = mask*6 + gender*3 + age, ages cut at 30 and 60."""
+def test_the_mask_scheme_has_the_competitions_classes() -> None:
+    """class = mask*6 + gender*3 + age, with age bands from 30 and 60."""
     scheme = mask_scheme()
     assert scheme.num_classes == 18
     for mask, gender, age in np.ndindex(3, 2, 3):
@@ -31,7 +31,7 @@ def test_the_mask_scheme_is_the_competitions() -> None:
     assert mask_scheme((30, 58)).attribute("age").band(58) == 2
 
 
-def test_classes_are_joined_and_taken_apart_as_arrays_and_tensors() -> None:
+def test_joint_and_split_accept_arrays_and_tensors() -> None:
     scheme = mask_scheme()
     joint = np.arange(18).reshape(3, 6)
     codes = scheme.split(joint)
@@ -52,7 +52,7 @@ def test_a_target_learns_all_attributes_or_one() -> None:
 
 
 @given(st.lists(st.integers(1, 4), min_size=1, max_size=4), st.data())
-def test_taking_apart_is_the_inverse_of_joining(sizes: list[int], data: Any) -> None:
+def test_split_is_the_inverse_of_joint(sizes: list[int], data: Any) -> None:
     scheme = Scheme(tuple(Attribute(f"a{i}", tuple(f"v{j}" for j in range(n))) for i, n in enumerate(sizes)))
     codes = {f"a{i}": data.draw(st.integers(0, n - 1)) for i, n in enumerate(sizes)}
     joint = scheme.joint(codes)
@@ -63,7 +63,7 @@ def test_taking_apart_is_the_inverse_of_joining(sizes: list[int], data: Any) -> 
     assert scheme.read([str(joint)], (INDICES,)).codes == {str(joint): joint}
 
 
-def test_a_scheme_survives_json() -> None:
+def test_a_scheme_is_restored_from_json() -> None:
     for scheme in (
         mask_scheme((25.5, 60)),
         Scheme((Attribute("종류", ("상의", "하의"), (), "label"),)),
@@ -78,19 +78,21 @@ def test_a_scheme_survives_json() -> None:
     "saved",
     [{}, [], {"attributes": []}, {"attributes": [{"name": "a"}]}, {"attributes": [{"name": "a", "values": []}]}],
 )
-def test_what_is_no_scheme_is_told(saved: Any) -> None:
+def test_invalid_schemes_are_errors(saved: Any) -> None:
     with pytest.raises(InputError, match=r"label scheme|no values"):
         Scheme.from_dict(saved)
 
 
-def test_schemes_whose_names_would_be_mixed_up_are_refused() -> None:
+def test_schemes_with_ambiguous_names_are_errors() -> None:
     with pytest.raises(InputError, match="at least one attribute"):
         Scheme(())
-    with pytest.raises(InputError, match="names must differ"):
+    with pytest.raises(InputError, match="duplicate attribute names"):
         Scheme((Attribute("a", ("x", "y")), Attribute("a", ("z", "w"))))
-    with pytest.raises(InputError, match="two joint classes have one name"):
+    with pytest.raises(InputError, match="joint classes with the same name"):
         Scheme((Attribute("a", ("x/y", "x")), Attribute("b", ("z", "y/z"))))
-    with pytest.raises(InputError, match="'gendr' is not an attribute; there are mask, gender, age; nearest: gender"):
+    with pytest.raises(
+        InputError, match="'gendr' is not an attribute; expected one of mask, gender, age; nearest: gender"
+    ):
         mask_scheme().attribute("gendr")
 
 
@@ -98,13 +100,13 @@ def hierarchy(*sizes: int) -> Scheme:
     return Scheme(tuple(Attribute(f"a{at}", tuple(f"v{code}" for code in range(n))) for at, n in enumerate(sizes)))
 
 
-def test_only_several_attributes_with_more_than_1000_combinations_are_large() -> None:
+def test_is_large_requires_several_attributes_with_1000_combinations() -> None:
     assert not hierarchy(10, 100).is_large and hierarchy(11, 91).is_large
     assert not hierarchy(2000).is_large and not mask_scheme().is_large
 
 
 def test_a_large_scheme_has_the_combinations_that_occur() -> None:
-    """The size of the data: 10^15 combinations, of which three occur."""
+    """10^15 combinations, of which three occur: time and memory depend on the data only."""
     scheme = hierarchy(10**3, 10**3, 10**3, 10**3, 10**3)
     rows = np.array([[5, 0, 9, 1, 2], [0, 0, 0, 0, 1], [5, 0, 9, 1, 2], [999, 1, 1, 1, 1], [0, -1, 0, 0, 1]])
     codes = {name: rows[:, at] for at, name in enumerate(scheme.names)}
@@ -120,7 +122,7 @@ def test_a_large_scheme_has_the_combinations_that_occur() -> None:
     assert own.combination_number("v0/v0/v0/v0/v1") == 1 and own.combination_number("v0/v0/v0/v0/x") is None
 
 
-def test_combinations_of_several_tables_are_joined_and_those_of_the_truth_come_behind() -> None:
+def test_combinations_of_several_tables_are_joined_and_those_of_the_truth_are_appended() -> None:
     scheme = hierarchy(40, 40)
     tables = [{"a0": np.array(first), "a1": np.array(second)} for first, second in (([3, 1], [0, 2]), ([2, 3], [2, 0]))]
     own = scheme.occurring(*tables)
@@ -132,7 +134,7 @@ def test_combinations_of_several_tables_are_joined_and_those_of_the_truth_come_b
     assert small.occurring({name: np.array([0]) for name in small.names}) is small and small.extended([3]) is small
 
 
-def test_labels_json_has_the_combinations_where_only_some_are_classes() -> None:
+def test_labels_json_has_the_combinations_if_only_some_are_classes() -> None:
     scheme = hierarchy(40, 40).occurring({"a0": np.array([3, 1]), "a1": np.array([0, 2])})
     saved = json.loads(json.dumps(scheme.to_dict()))
     assert saved["combinations"] == [42, 120] and saved["joint"] == "a0*40 + a1"
@@ -144,6 +146,6 @@ def test_labels_json_has_the_combinations_where_only_some_are_classes() -> None:
 
 
 @pytest.mark.parametrize("combinations", [[], [1, 1], [-1], [1600], ["x"], 3])
-def test_combinations_that_are_none_are_told(combinations: Any) -> None:
-    with pytest.raises(InputError, match=r"combinations must be|not a label scheme"):
+def test_invalid_combinations_are_errors(combinations: Any) -> None:
+    with pytest.raises(InputError, match=r"combinations must be|invalid label scheme"):
         Scheme.from_dict({**hierarchy(40, 40).to_dict(), "combinations": combinations})

@@ -53,5 +53,5 @@ def test_a_colon_may_belong_to_the_path(tmp_path: Path):
 def test_a_weight_that_is_not_a_number_names_the_nearest_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)
     Path("exp:one").mkdir()
-    with pytest.raises(InputError, match="the weight 'on' behind the colon is no number; nearest: exp:one"):
+    with pytest.raises(InputError, match="the weight 'on' after the colon is not a number; nearest: exp:one"):
         parse_weighted(["exp:on"])

@@ -1,4 +1,4 @@
-"""Output to a reader that has gone, seen from outside: each test runs a process of its own."""
+"""Output to a reader that has exited. Each test runs a separate process."""
 
 import os
 import subprocess
@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def run(body: str, closed: str, **env: str) -> subprocess.CompletedProcess[bytes]:
-    """Runs a script whose stdout, stderr or both (`closed`) go to a pipe that nobody reads."""
+    """Runs a script whose stdout, stderr or both (`closed`) are pipes without a reader."""
     reader, writer = os.pipe()
     os.close(reader)
     streams = {name: writer if name in closed else subprocess.PIPE for name in ("stdout", "stderr")}
@@ -25,7 +25,7 @@ def run(body: str, closed: str, **env: str) -> subprocess.CompletedProcess[bytes
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 @pytest.mark.parametrize("closed", ["stdout", "stderr", "stdout stderr"])
-def test_the_work_goes_on_and_the_exit_code_stays(tmp_path, closed, unbuffered):
+def test_the_process_continues_with_the_same_exit_code(tmp_path, closed, unbuffered):
     done = tmp_path / "done"
     body = f"""
 for line in range(5000):
@@ -45,16 +45,16 @@ def test_the_stream_that_is_read_gets_everything():
     assert ended.stderr.split() == [str(line).encode() for line in range(5000)]
 
 
-def test_child_processes_that_write_to_the_closed_pipe_afterwards_end_well():
+def test_child_processes_may_write_to_the_closed_pipe():
     body = "import subprocess\nprint('first')\nsys.exit(subprocess.run([sys.executable, '-c', 'print(1)']).returncode)"
     assert run(body, "stdout").returncode == 0
 
 
-def test_korean_names_come_out_where_the_locale_knows_only_ascii():
+def test_korean_names_are_printed_in_an_ascii_locale():
     assert run("print('마스크')", "", LC_ALL="C").stdout.decode() == "마스크\n"
 
 
-def test_a_stream_that_a_test_captures_stays(capsys):
+def test_a_captured_stream_is_not_replaced(capsys):
     from model.streams import outlive_readers
 
     captured = sys.stdout

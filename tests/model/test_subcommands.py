@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
+from model import __version__
 from model.errors import Failure, InputError
 from model.subcommands import run_subcommand
 
@@ -14,7 +15,7 @@ SUBCOMMANDS = {"work": ("a_module_of_tests", "does it"), "workshop": ("no_such_m
 
 @pytest.fixture
 def work(monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
-    """Runs `work` with a main that returns or raises what it is given."""
+    """Runs `work` with a main that returns or raises the given value."""
 
     def run(outcome: int | BaseException, *flags: str) -> int:
         def main(argv: Sequence[str]) -> int:
@@ -41,20 +42,25 @@ def work(monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
         (KeyboardInterrupt(), 130, ""),
     ],
 )
-def test_a_subcommand_gets_its_flags_and_gives_its_exit_code(work, capsys, outcome, code, message):
+def test_a_subcommand_gets_its_flags_and_returns_its_exit_code(work, capsys, outcome, code, message):
     assert work(outcome, "--epochs", "3") == code
     assert capsys.readouterr().err == message
 
 
-def test_an_unknown_subcommand_is_told_with_the_nearest(capsys):
+def test_an_unknown_subcommand_is_an_error_with_the_nearest(capsys):
     assert run_subcommand("tests", SUBCOMMANDS, ["worj"]) == 2
-    error = "error: 'worj' is no subcommand of tests; there are work, workshop; nearest: work\n"
+    error = "error: 'worj' is not a subcommand of tests; expected one of work, workshop; nearest: work\n"
     assert capsys.readouterr().err == error
 
 
+def test_version_is_that_of_rarebird(capsys):
+    assert run_subcommand("tests", SUBCOMMANDS, ["--version"]) == 0
+    assert capsys.readouterr().out == f"rarebird {__version__}\n"
+
+
 @pytest.mark.parametrize("argv", [[], ["-h"], ["--help"]])
-def test_help_lists_every_subcommand_and_imports_none(capsys, argv):
+def test_help_lists_every_subcommand_without_importing_them(capsys, argv):
     assert run_subcommand("tests", SUBCOMMANDS, argv) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "python -m tests SUBCOMMAND ... [--FLAG VALUE ...]"
+    assert lines[0] == "usage: python -m tests SUBCOMMAND ... [--FLAG VALUE ...]"
     assert "  work      does it" in lines and "  workshop  cannot be imported" in lines

@@ -1,4 +1,4 @@
-"""Checks of a channel as a whole: whether there is anything in it, and which links lead out of it."""
+"""Checks of a whole channel: whether it is empty, and which links lead out of it."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ OUTSIDE_LINKS = "links out of the channel"
 
 
 def has_content(files: ChannelFiles, problems: Problems) -> bool:
-    """Whether the channel is a folder with something in it; a problem where it is not."""
+    """Whether the channel is a folder that is not empty; otherwise adds a problem."""
     if not files.root.is_dir():
-        detail = "a file, no folder" if files.root.exists() else f"there is no such folder{_nearest_folder(files.root)}"
+        detail = "a file, not a folder" if files.root.exists() else f"no such folder{_nearest_folder(files.root)}"
         problems.add("missing channel", f"{files.root}: {detail}")
         return False
     if not files.folder().kinds and not files.unreadable:
-        problems.add("empty channel", f"{files.root}: there is nothing in it")
+        problems.add("empty channel", f"{files.root}: the folder is empty")
         return False
     return True
 
 
 def _nearest_folder(path: Path) -> str:
-    """`; nearest: FOLDER` for the first part of a path that is not there, or "" where none is close."""
+    """`; nearest: FOLDER` for the first missing folder of a path; "" if no folder has a similar name."""
     missing = next((part for part in [*reversed(path.parents), path] if not part.exists()), path)
     try:
-        beside = [other.name for other in missing.parent.iterdir() if other.is_dir()]
+        siblings = [other.name for other in missing.parent.iterdir() if other.is_dir()]
     except OSError:
         return ""
-    name = nearest(missing.name, beside)
+    name = nearest(missing.name, siblings)
     return f"; nearest: {missing.with_name(name)}" if name else ""
 
 
 def outside_links_text(files: ChannelFiles) -> str:
-    """How many links lead out of the channel, with an example and the setting that follows them; "" without any."""
+    """The number of links that lead out of the channel, with an example and advice; "" if there are none."""
     if not files.outside_links:
         return ""
     real = os.path.realpath(files.root)
@@ -45,9 +45,9 @@ def outside_links_text(files: ChannelFiles) -> str:
     text = f"{path} leads to {target}" if count == 1 else f"{count:,}, such as {path}, which leads to {target}"
     broken = sum(not os.path.exists(os.path.join(real, target)) for target in files.outside_links.values())
     if broken:
-        text += f"; {broken:,} of them lead to nothing: fetch the files first (git annex get, dvc pull)"
+        text += f"; broken links: {broken:,}, fetch the files first (git annex get, dvc pull)"
     if not files.follow_links:
-        text += "; --follow_links follows them, on your own machine"
+        text += "; --follow_links follows them (only on your own machine)"
     return text
 
 

@@ -1,6 +1,6 @@
-"""ChannelFiles: finds the files of a channel by the names that tables use. Each folder is read once.
+"""ChannelFiles finds the files of a channel by the names that are used in tables.
 
-A table of 200,000 names is thus looked up without a stat per row.
+Each folder is listed once, so that a table of 200,000 names is looked up without a system call per row.
 """
 
 from __future__ import annotations
@@ -18,21 +18,22 @@ from typing import Literal
 from model.attributes import normal_text
 from model.data.readers.image_names import is_image
 from model.data.readers.shards import Shards, read_shards
+from model.data.readers.text_table import TableCache
 from model.errors import listing
 from model.paths import leaves_folder
 
 log = logging.getLogger("rarebird")
 
-# Files and folders that file managers and network storage create beside the user's own, in lower case: thumbnails of
-# Synology and QNAP, trash, snapshots, resource forks in archives of macOS
+# Files and folders that file managers and network storage add, in lower case: thumbnails of Synology and QNAP, trash,
+# snapshots, resource forks in archives of macOS
 IGNORED = frozenset(
     {"@eadir", "@recycle", "#recycle", "#snapshot", "$recycle.bin", "system volume information", "__macosx"}
     | {"thumbs.db", "ehthumbs.db", "desktop.ini"}
 )
 ARCHIVE_SUFFIXES = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz", ".7z", ".rar")
-SAMPLE = 20  # names of a table from its start, and as many from all of it, that show in which folder its images lie
-IMAGES = "images"  # the folder beside a table that its images may lie in
-OUTSIDE = "path out of the channel"
+SAMPLE = 20  # to find the folder of a table's images: names from its start, and as many spread over the table
+IMAGES = "images"  # the folder next to a table in which its images may be
+OUTSIDE = "path outside the channel"
 
 Kind = Literal["file", "folder", "outside", "missing"]
 
@@ -42,19 +43,19 @@ class Folder:
     """The content of one folder, sorted by name.
 
     Attributes:
-        kinds: What each name is.
-        targets: Where each link that leaves the channel leads.
+        kinds: The kind of each name.
+        targets: The target of each link that leads out of the channel.
     """
 
     kinds: dict[str, Kind]
     targets: dict[str, str]
 
     def names(self, kind: Kind) -> list[str]:
-        """The names of that kind."""
+        """The names of one kind."""
         return [name for name, own in self.kinds.items() if own == kind]
 
     def spelling(self, name: str) -> str | None:
-        """The name as the disk has it: as written, else in the other Unicode form (macOS writes NFD, tables NFC)."""
+        """The name on disk: the same, or the same in another Unicode form (macOS writes NFD, tables are NFC)."""
         if name in self.kinds:
             return name
         return None if name.isascii() else self._composed.get(unicodedata.normalize("NFC", name))
@@ -64,11 +65,11 @@ class Folder:
         return {unicodedata.normalize("NFC", name): name for name in self.kinds}
 
     def same_stem(self, name: str) -> str | None:
-        """A file of this name with another extension or in other letter case."""
+        """A file with this name but another extension or letter case."""
         return self._stems.get(os.path.splitext(name)[0].lower())
 
     def alike(self, name: str) -> list[str]:
-        """The images of this name but for the letter case of the extension or, if it has none, for the extension."""
+        """The images with this name, ignoring letter case of the extension, or the extension if the name has none."""
         return self._alike.get(_spelling_key(name), [])
 
     @cached_property
@@ -87,53 +88,54 @@ class Folder:
 
 
 @dataclass(frozen=True)
-class Found:
-    """What a name of a table is.
+class NameMatch:
+    """The result of looking up a name of a table.
 
     Attributes:
-        kind: What it is; `several` where it fits several files.
-        path: Its path as the disk spells it, or as for ChannelFiles.find; the paths of several files.
-        is_respelled: Whether the disk spells it in another way.
+        kind: Kind of the file; `ambiguous` if the name matches more than one file.
+        path: Path on disk; see ChannelFiles.find for missing files. If ambiguous, all matching paths.
+        is_respelled: Whether the name on disk is spelled differently.
     """
 
-    kind: Kind | Literal["several"]
+    kind: Kind | Literal["ambiguous"]
     path: str
     is_respelled: bool = False
 
 
 def _spelling_key(name: str) -> str:
-    """A name in composed Unicode, the extension of an image in lower case."""
+    """A name in composed Unicode, with the extension of an image in lower case."""
     name = unicodedata.normalize("NFC", name)
     stem, suffix = os.path.splitext(name)
     return stem + suffix.lower() if is_image(name) else name
 
 
 def sample_names(names: Sequence[str]) -> list[str]:
-    """The first names of a table and some from all of it, without empty ones: rows are often sorted by class."""
+    """The first names of a table and some from all of it, since rows are often sorted by class; no empty names."""
     spread = (names[len(names) * number // SAMPLE] for number in range(SAMPLE)) if names else ()
     return list(dict.fromkeys(filter(None, map(normal_text, (*names[:SAMPLE], *spread)))))
 
 
 def _as_path(name: str) -> str:
-    """A name below the root with `/`."""
+    """A name as a path relative to the root, with `/`."""
     return posixpath.normpath(name.replace("\\", "/")).lstrip("/")
 
 
 class ChannelFiles:
     """The files of a channel, by path relative to its root, with `/`; "" is the root.
 
-    Hidden files and folders (a dot first) and those in IGNORED are left out. A link that leads out of the channel is
-    `outside` and not followed, unless follow_links is set and it leads to a file or folder. Images in shards are files
-    like the others.
+    Hidden files and folders (whose names start with a dot) and those in IGNORED are ignored. A link that leads out of
+    the channel is `outside` and not followed, unless follow_links is set and it leads to a file or folder. Images in
+    shards are treated like files.
 
     Attributes:
         root: Folder of the channel.
         follow_links: Whether links out of the channel are followed.
-        outside_links: Target of each link out of the channel that images lie behind, by its path, or by the row that
-            names it. Readers fill it, `report_outside_links` reports it.
-        shards: Index of the images that lie in tar files.
+        outside_links: Target of each link out of the channel that leads to images, by its path or by the row with its
+            name. Readers add to it, `report_outside_links` reports it.
+        shards: Index of the images in tar files.
         image_folders: Folders below the root in which the images of tables are looked up.
-        unreadable: By path, why the system refused to list a folder, or why no table can hold a name.
+        unreadable: Reason by path: why a folder cannot be listed, or why a name cannot be used.
+        tables, lists: Tables that were read to detect the layout.
 
     Raises:
         InputError: The index of the shards is invalid.
@@ -147,11 +149,12 @@ class ChannelFiles:
         self.image_folders: tuple[str, ...] = (IMAGES,)
         self._real = os.path.realpath(root)
         self._folders: dict[str, Folder] = {}
-        self._logged: set[str] = set()  # folders of images
-        self._candidates: dict[str, list[tuple[Kind, str]]] = {}  # by the folder part of a name: where it may be
+        self._logged: set[str] = set()  # folders of images that have been logged
+        self._candidates: dict[str, list[tuple[Kind, str]]] = {}  # possible folders, by the folder part of a name
+        self.tables, self.lists = TableCache(), TableCache()
 
     def folder(self, path: str = "") -> Folder:
-        """The content of a folder; empty where there is no such folder, or only a link that is not followed."""
+        """The content of a folder; empty if it does not exist or is a link that is not followed."""
         if path not in self._folders:
             is_folder = self._resolve(path)[0] == "folder"
             self._folders[path] = self._list(path) if is_folder else Folder({}, {})
@@ -167,7 +170,7 @@ class ChannelFiles:
                         continue
                     if not path and entry.name in self.shards.files:
                         continue
-                    # Names that are not UTF-8 have surrogates, which no table can hold.
+                    # Names that are not UTF-8 contain surrogates, which cannot occur in a table
                     escaped = entry.name.encode("utf-8", "backslashreplace").decode()
                     if escaped != entry.name:
                         self.unreadable[posixpath.join(path, escaped)] = "its name is not UTF-8"
@@ -192,28 +195,28 @@ class ChannelFiles:
         return Folder(dict(sorted(kinds.items())), targets)
 
     def _is_outside(self, target: str) -> bool:
-        """Whether a link to this path is not followed. A link that leads to nothing, or to a device, never is."""
+        """Whether a link to this path must not be followed; links to nothing or to a device are never followed."""
         if target == self._real or target.startswith(self._real + os.sep):
             return False
         return not self.follow_links or not (os.path.isfile(target) or os.path.isdir(target))
 
     def add_outside_link(self, path: str) -> None:
-        """Notes a link that leads out of the channel."""
+        """Adds a link that leads out of the channel to outside_links."""
         folder, _, name = path.rpartition("/")
         self.outside_links[path] = self.folder(folder).targets[name]
 
-    def find(self, name: str, beside: str = "") -> tuple[Kind, str]:
-        """Looks up a name as a table writes it, beside the table and in images/.
+    def find(self, name: str, table_folder: str = "") -> tuple[Kind, str]:
+        """Looks up a name of a table in its exact spelling: next to the table, in the root, and in images/ of both.
 
         Args:
             name: The name.
-            beside: Folder of the table, which is searched before the root.
+            table_folder: Folder of the table, which is searched before the root.
 
         Returns:
-            What it is, and its path as the disk spells it: where it was expected for `missing`, a path that leaves the
-            channel for `outside`.
+            The kind of the file and its path on disk. For `missing` it is the path at which the file was expected, for
+            `outside` a path that leaves the channel.
         """
-        for folder_path in (beside, posixpath.join(beside, IMAGES)) if beside else ():
+        for folder_path in (table_folder, posixpath.join(table_folder, IMAGES)) if table_folder else ():
             kind, path = self.find(posixpath.join(folder_path, name))
             if kind != "missing" and not leaves_folder(path):
                 return kind, path
@@ -231,64 +234,63 @@ class ChannelFiles:
         has_images = self.folder().kinds.get(IMAGES) == "folder" and not name.startswith(IMAGES + "/")
         return "missing", f"{IMAGES}/{name}" if has_images else name
 
-    def find_spelling(self, name: str, beside: str = "") -> Found:
-        """Looks up a name as `find` does, then by what else it may mean.
+    def find_spelling(self, name: str, table_folder: str = "") -> NameMatch:
+        """Looks up a name as `find` does, then in other spellings.
 
-        A name may have `\\` for `/`, may begin with `/` or `images/`, may lack the extension of an image, or have it in
-        other letter case. Where that fits several files of a folder, none is found.
-
-        Args:
-            name: The name.
-            beside: Folder of the table, which is searched before the root.
+        A name may have `\\` instead of `/`, may begin with `/` or `images/`, may lack the extension of an image, or
+        have it in another letter case. If that matches more than one file of a folder, the result is `ambiguous`.
+        Arguments: see find.
         """
-        kind, path = self.find(name, beside)
+        kind, path = self.find(name, table_folder)
         if kind in ("file", "folder"):
-            return Found(kind, path)
-        alike = self._find_alike(name, beside)
+            return NameMatch(kind, path)
+        alike = self._find_alike(name, table_folder)
         if len(alike) > 1:
-            return Found("several", listing(own for _, own in alike))
-        return Found(*alike[0], is_respelled=True) if alike else Found(kind, path)
+            return NameMatch("ambiguous", listing(own for _, own in alike))
+        return NameMatch(*alike[0], is_respelled=True) if alike else NameMatch(kind, path)
 
-    def locate_images(self, names: Sequence[str], beside: str = "") -> None:
-        """Searches one folder more for the images of a table: where none of a sample of them is found otherwise, the
-        only folder that has any of the sample. Logs which. What another table located is forgotten.
+    def locate_images(self, names: Sequence[str], table_folder: str = "") -> None:
+        """Adds the folder of a table's images to image_folders, and logs it.
+
+        It is only added if no image of a sample is found otherwise, and if no other folder contains any of them. A
+        folder that was added for another table is removed.
 
         Args:
             names: The names of the table's images, in the order of its rows.
-            beside: Folder of the table.
+            table_folder: Folder of the table.
         """
         self.image_folders = (IMAGES,)
         self._candidates.clear()
         paths = [_as_path(name) for name in sample_names(names) if not leaves_folder(_as_path(name))]
-        if any(self.find_spelling(path, beside).kind != "missing" for path in paths):
+        if any(self.find_spelling(path, table_folder).kind != "missing" for path in paths):
             return
-        holding = [parent for parent in self._parents if any(self._in_folder(parent, path) for path in paths)]
-        if len(holding) == 1:
-            if holding[0] not in self._logged:
-                log.info("the images of the table lie in %s, the only folder that has them", holding[0])
-                self._logged.add(holding[0])
-            self.image_folders = (IMAGES, holding[0])
+        folders = [parent for parent in self._parents if any(self._in_folder(parent, path) for path in paths)]
+        if len(folders) == 1:
+            if folders[0] not in self._logged:
+                log.info("the images of the table are in %s, the only folder that contains them", folders[0])
+                self._logged.add(folders[0])
+            self.image_folders = (IMAGES, folders[0])
             self._candidates.clear()
 
     @cached_property
     def _parents(self) -> list[str]:
-        """The folders that hold files, and those above them."""
+        """The folders that contain files, and those above them."""
         own = {PurePosixPath(path).parent for _, path in self.below("")}
         return sorted({str(folder) for path in own for folder in (path, *path.parents)})
 
-    def _find_alike(self, name: str, beside: str) -> list[tuple[Kind, str]]:
-        """What another spelling of a name fits, in the first folder where it fits anything."""
+    def _find_alike(self, name: str, table_folder: str) -> list[tuple[Kind, str]]:
+        """The files that another spelling of a name matches, in the first folder with a match."""
         path = _as_path(name)
         if leaves_folder(path):
             return []
-        for folder in dict.fromkeys((beside, posixpath.join(beside, IMAGES), "", *self.image_folders)):
+        for folder in dict.fromkeys((table_folder, posixpath.join(table_folder, IMAGES), "", *self.image_folders)):
             for spelling in dict.fromkeys((path, path.removeprefix(f"{IMAGES}/"))):
-                if found := self._in_folder(folder, spelling):
-                    return found
+                if matches := self._in_folder(folder, spelling):
+                    return matches
         return []
 
     def _in_folder(self, folder: str, name: str) -> list[tuple[Kind, str]]:
-        """What a name fits in a folder: as it is, else the images with another spelling of the extension."""
+        """The file of exactly this name in a folder, otherwise the images with another spelling of the extension."""
         head, _, tail = posixpath.join(folder, name).rpartition("/")
         kind, parent = self._resolve(head)
         if kind != "folder":
@@ -299,7 +301,7 @@ class ChannelFiles:
         return [("file", posixpath.join(parent, own)) for own in self.folder(parent).alike(tail)]
 
     def _resolve(self, path: str) -> tuple[Kind, str]:
-        """What is at a path below the root, and its path as the disk spells it."""
+        """The kind of a path below the root, and the path on disk."""
         if not path:
             return "folder", ""
         head, _, tail = path.rpartition("/")
@@ -318,7 +320,7 @@ class ChannelFiles:
         return kind, content.targets[spelling] if kind == "outside" else prefix + spelling
 
     def similar(self, path: str) -> str:
-        """`; nearest: NAME` where a missing file exists with another extension or in other letter case, else ""."""
+        """`; nearest: NAME` if a missing file exists with another extension or letter case, otherwise ""."""
         head, _, tail = path.rpartition("/")
         for folder in (head, IMAGES, ""):
             name = self.folder(folder).same_stem(tail)
@@ -327,14 +329,11 @@ class ChannelFiles:
         return ""
 
     def archives(self) -> list[str]:
-        """The archives in the root that are no shards."""
+        """The archives in the root that are not shards."""
         return [name for name in self.folder().names("file") if name.lower().endswith(ARCHIVE_SUFFIXES)]
 
     def below(self, path: str) -> Iterator[tuple[Kind, str]]:
-        """Every file below a folder and every link that leaves the channel, sorted, folder by folder.
-
-        A link to a folder that contains it is not followed.
-        """
+        """Yields the files, and links out of the channel, below a folder, sorted. Ignores links to folders above it."""
         parents = (self.root / parent for parent in PurePosixPath(path).parents)
         return self._below(path, frozenset(map(os.path.realpath, parents)))
 

@@ -1,9 +1,8 @@
 """Layout `classes`: the names of the folders above an image are its label.
 
-The class of an image is its path below the channel down to the first folder that holds an image itself: `cat` for
-cat/0.jpg, `Fruit/Apple` for Fruit/Apple/0.jpg where no image lies in Fruit itself. Folders further down belong to it.
-Where the folders in the class folders do not look like classes, nothing is guessed: an error names the setting
-`folder_levels` for each reading.
+The class of an image is the path of the first folder, from the top, that directly contains images: `cat` for cat/0.jpg,
+`Fruit/Apple` for Fruit/Apple/0.jpg if no image is directly in Fruit. Deeper folders belong to the same class. If it is
+not clear which folders are the classes, an error lists the possible values of the setting `folder_levels`.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from model.data.readers.channel_files import ChannelFiles
 from model.data.readers.folder_doubts import doubt_about_classes
 from model.data.readers.folder_tree import LABEL, FolderTree, Parts, classes_base, read_tree
 from model.data.readers.image_names import warn_skipped
-from model.data.readers.rows import Rows, warn_left_out
+from model.data.readers.rows import Rows, warn_unused_files
 from model.errors import Problems, listing
 from model.settings.choices import ALL_LEVELS, NO_LEVEL
 
@@ -29,10 +28,11 @@ class FolderLevels:
     """How the folders above an image become its labels.
 
     Attributes:
-        names: A column for each level of folders, from the top: an attribute, unless it is in `no_labels`. Empty: the
-            class is the path of the folder, if it looks like one; (ALL_LEVELS,): it is, whatever it looks like.
-        no_labels: Levels that are columns without being attributes, as groups are. NO_LEVEL is no column.
-        classes: The classes where they are known before, as those of a validation channel are.
+        names: Name of the column for each level of folders, from the top. It is an attribute, unless it is in
+            `no_labels`. The level NO_LEVEL gets no column. Empty: the class is the path of the folder, if the folders
+            look like classes; (ALL_LEVELS,): it is the path without this check.
+        no_labels: Levels that are columns but not attributes, such as groups.
+        classes: The classes if they are already known, as for a validation channel.
     """
 
     names: Sequence[str] = ()
@@ -41,12 +41,12 @@ class FolderLevels:
 
     @property
     def columns(self) -> list[str]:
-        """The columns of the levels."""
+        """The names of all columns."""
         return [name for name in self.names if name != NO_LEVEL]
 
     @property
     def attributes(self) -> tuple[str, ...]:
-        """The columns that are labels."""
+        """The names of the columns that are labels."""
         return tuple(name for name in self.columns if name not in self.no_labels)
 
 
@@ -56,7 +56,7 @@ def has_class_folders(files: ChannelFiles) -> bool:
 
 
 def read_class_folders(files: ChannelFiles, levels: FolderLevels, problems: Problems) -> Rows | None:
-    """Reads the class folders in the root or in images/; a folder without images is left out with a warning.
+    """Reads the class folders in the root or in images/. Folders without images are skipped with a warning.
 
     Args:
         files: The channel.
@@ -64,13 +64,13 @@ def read_class_folders(files: ChannelFiles, levels: FolderLevels, problems: Prob
         problems: Collects what is wrong.
 
     Returns:
-        The rows; None, and a problem, where the folders do not look like classes.
+        The rows; None, and a problem, if the folders do not look like classes.
     """
     tree = read_tree(files)
-    warn_left_out(tree.loose, "in no class folder")
+    warn_unused_files(tree.loose, "not in a class folder")
     warn_skipped(tree.others)
     if tree.empty:
-        log.warning("folders without an image left out, no classes: %s", listing(tree.empty, 5))
+        log.warning("skipped folders without images: %s", listing(tree.empty, 5))
     columns, attributes = levels.columns or [LABEL], levels.attributes or (LABEL,)
     if levels.columns == [ALL_LEVELS]:
         columns, attributes = [LABEL], (LABEL,)
@@ -95,8 +95,11 @@ def read_class_folders(files: ChannelFiles, levels: FolderLevels, problems: Prob
 
 
 def _add_levels(rows: Rows, tree: FolderTree, levels: FolderLevels) -> None:
-    """Adds a row for each image with a value for each named level. Where there are fewer folders than levels, the last
-    one stands for the missing attributes; columns that are no labels stay empty."""
+    """Adds a row for each image, with a value for each named level.
+
+    If an image has fewer folders than levels, its last folder is the value of the missing attributes; missing columns
+    that are not labels stay empty.
+    """
     short: list[str] = []
     for path, parts in tree.images:
         values = dict(zip(levels.names, parts))
@@ -106,7 +109,8 @@ def _add_levels(rows: Rows, tree: FolderTree, levels: FolderLevels) -> None:
         rows.add(path, posixpath.join(tree.base, *parts[: len(levels.names)]), values)
     if short:
         log.info(
-            "%s images lie below fewer than %d folders, the last of which stands for the missing levels, such as %s",
+            "%s images are in fewer than %d nested folders, so that their last folder is the value of the missing "
+            "levels, such as %s",
             f"{len(short):,}",
             len(levels.names),
             short[0],
@@ -114,7 +118,7 @@ def _add_levels(rows: Rows, tree: FolderTree, levels: FolderLevels) -> None:
 
 
 def _of_known_classes(classes: list[Parts], known: Collection[str]) -> list[Parts]:
-    """The reading whose names are known: the paths of the folders, or the folders at the top alone."""
+    """The class folders if their paths are known classes, otherwise the top folders alone."""
     paths = {"/".join(parts) for parts in classes}
     tops = {parts[0] for parts in classes}
     if len(paths & set(known)) >= len(tops & set(known)) and (paths & set(known) or any("/" in name for name in known)):
@@ -123,7 +127,7 @@ def _of_known_classes(classes: list[Parts], known: Collection[str]) -> list[Part
 
 
 def _without_single_folders(classes: list[Parts]) -> list[Parts]:
-    """The folders at the top alone where each holds one class folder: cat/images and dog/images are cat and dog."""
+    """The top folders alone if each contains one class folder: cat/images and dog/images become cat and dog."""
     folders = set(classes)
     return [parts[:1] for parts in classes] if len({parts[0] for parts in folders}) == len(folders) else classes
 
@@ -133,12 +137,12 @@ def _log_nesting(tree: FolderTree, classes: Sequence[Parts]) -> None:
     nested = sorted({parts for parts in classes if len(parts) > 1})
     if nested:
         log.info(
-            "%d classes are paths of nested folders, such as %s; --folder_levels label takes the folders at the top "
-            "alone, several names make an attribute of each level",
+            "%d classes are paths of nested folders, such as %s; --folder_levels label uses only the top folders, and "
+            "more than one name makes each level an attribute",
             len(nested),
             "/".join(nested[0]),
         )
     inner = [path for (path, parts), own in zip(tree.images, classes) if len(parts) > len(own)]
     if inner:
-        pictures = "1 image lies" if len(inner) == 1 else f"{len(inner):,} images lie"
-        log.info("%s in folders inside a class folder and belong to it, such as %s", pictures, inner[0])
+        images = "1 image is" if len(inner) == 1 else f"{len(inner):,} images are"
+        log.info("%s in a subfolder of a class folder, which does not change the class, such as %s", images, inner[0])

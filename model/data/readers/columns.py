@@ -1,4 +1,4 @@
-"""Column names that are recognised without a setting: of images, labels, groups and the mask scheme."""
+"""Column names that are recognised without a setting: for images, labels, groups and the mask scheme."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from model.attributes import normal_text
 from model.errors import listing
 
-# The first three make a table that of the channel; the others, which tables about other things have too, do so in
-# training where their values name images
+# A table with one of the first three is read as the channel's table. The other names also occur in unrelated tables, so
+# in training such a table is only read if the values in the column are images of the channel.
 SURE_PICTURE_COLUMNS = ("ImageID", "image_name", "path")
 PICTURE_COLUMNS = (
     *SURE_PICTURE_COLUMNS,
@@ -21,14 +21,17 @@ MASK_COLUMNS = ("mask", "gender", "age")
 
 
 def column_named(header: Iterable[str], *names: str) -> str | None:
-    """The first of the names that is a column, as the header spells it: in the same letter case, else in any."""
+    """The first of the names that is a column, as the header spells it; None if none is.
+
+    A column in the same letter case is preferred to one in another letter case.
+    """
     columns = list(reversed(list(header)))
     exact = {normal_text(column): column for column in columns}
     folded = {normal_text(column).lower(): column for column in columns}
-    found = (exact.get(normal_text(name), folded.get(normal_text(name).lower())) for name in names)
-    return next((column for column in found if column is not None), None)
+    matches = (exact.get(normal_text(name), folded.get(normal_text(name).lower())) for name in names)
+    return next((column for column in matches if column is not None), None)
 
 
 def picture_columns(*remembered: str | None) -> tuple[str, ...]:
-    """Names that the column of image names may have: those that are set or remembered, then the usual ones."""
+    """Possible names of the column of image names: the remembered ones, then the usual ones."""
     return (*filter(None, remembered), *PICTURE_COLUMNS)

@@ -1,4 +1,4 @@
-"""Layout `csv`: a table with a row per image; which of its columns names them."""
+"""Layout `csv`: a table with one row per image; finds its column of image names."""
 
 from __future__ import annotations
 
@@ -29,23 +29,35 @@ log = logging.getLogger("rarebird")
 
 
 def has_picture_column(path: Path, options: TableOptions) -> bool:
-    """Whether a table has a column that surely has image names: the one that is set, else the remembered or one of
-    SURE_PICTURE_COLUMNS."""
+    """Whether a table has a column that certainly contains image names.
+
+    It is the column of the setting; without a setting, the column that the saved model was trained with or one of
+    SURE_PICTURE_COLUMNS.
+
+    Args:
+        path: The table.
+        options: How tables are read.
+    """
     header = table_header(path, options.encoding, options.picture_columns)
     names = (name for name in options.picture_columns if name not in PICTURE_COLUMNS or name in SURE_PICTURE_COLUMNS)
     return column_named(header, *names) is not None
 
 
 def names_images(files: ChannelFiles, table: TextTable, column: str) -> bool:
-    """Whether one of a sample of a column's values is an image of the channel."""
+    """Whether any of a sample of a column's values is an image of the channel.
+
+    Args:
+        files: The channel.
+        table: A table of the channel.
+        column: Name of the column.
+    """
     names = table.column(column)
     files.locate_images(names, posixpath.dirname(table.name))
     return bool(_images_among(files, table, names))
 
 
 def is_about_class_folders(files: ChannelFiles, table: TextTable, column: str, options: TableOptions) -> bool:
-    """Whether a table has no column of labels, and the images that it names lie in several folders, which may be their
-    classes."""
+    """Whether a table has no labels and its images are in more than one folder, so that folders may be the classes."""
     labels = (*LABEL_COLUMNS, *options.label_columns)
     if column_named(table.header, *labels) or all(column_named(table.header, name) for name in MASK_COLUMNS):
         return False
@@ -53,62 +65,95 @@ def is_about_class_folders(files: ChannelFiles, table: TextTable, column: str, o
 
 
 def usual_picture_column(table: TextTable, options: TableOptions, files: ChannelFiles) -> str | None:
-    """The column of image names: the one that is set, else the remembered or the first of a usual name that names
-    images of the channel, else the first; None where the table has none of them."""
+    """The column of image names; None if the table has no column with a possible name.
+
+    It is the column of the setting or the one that the saved model was trained with. Otherwise it is the first column
+    of PICTURE_COLUMNS whose values are images of the channel, or the first of them if there is none.
+
+    Args:
+        table: A table of the channel.
+        options: How tables are read.
+        files: The channel.
+    """
     column = column_named(table.header, *options.picture_columns)
-    own = filter(None, (options.picture_column, options.remembered_column))
-    if column is None or column == column_named(table.header, *own):
+    known = filter(None, (options.picture_column, options.remembered_column))
+    if column is None or column == column_named(table.header, *known):
         return column
     usual = (name for name in table.header if column_named([name], *PICTURE_COLUMNS))
     return next((name for name in dict.fromkeys((column, *usual)) if names_images(files, table, name)), column)
 
 
 def picture_column_of(table: TextTable, options: TableOptions, files: ChannelFiles, problems: Problems) -> str | None:
-    """The column of image names: see usual_picture_column.
-
-    None, and a problem, where the table has no such column.
-    """
+    """The column of image names (see usual_picture_column); None, and a problem, if the table has none."""
     column = usual_picture_column(table, options, files)
     if column is not None:
         first = column_named(table.header, *options.picture_columns)
         if column != first:
-            log.info("%s: the images are named by column %s; those of %s are not there", table.name, column, first)
+            text = "%s: image names are read from column %s, since the images in column %s do not exist"
+            log.info(text, table.name, column, first)
         return column
     near = did_you_mean(options.picture_column, table.header) if options.picture_column else ""
-    missing = f"no column {options.picture_column!r}" if options.picture_column else f"none of {USUAL_PICTURE_COLUMNS}"
+    usual = f"none of the columns {USUAL_PICTURE_COLUMNS}"
+    missing = f"no column {options.picture_column!r}" if options.picture_column else usual
     columns = listing(name for name in table.header if name)
     advice = near or _picture_column_advice(table, files)
-    problems.add("missing image column", f"{table.name} has {missing}; there are {columns}{advice}")
+    problems.add("missing image column", f"{table.name} has {missing}; its columns are {columns}{advice}")
     return None
 
 
 def _picture_column_advice(table: TextTable, files: ChannelFiles) -> str:
-    """How to read a table without a column of image names, for the end of a message."""
+    """Advice on how to read a table without a column of image names, for the end of a message."""
     if any(is_image(normal_text(name)) for name in table.header):
-        return "; its first row names an image: a list without a header is read by layout list"
-    found = _columns_of_images(table, files)
-    if found:
-        return f"; the values of {found[0]} are images: set picture_column to {found[0]}"
-    return "; set picture_column to the column that names the images"
+        return "; its first row contains an image name: --layout list reads a list without a header"
+    columns = _columns_of_images(table, files)
+    if columns:
+        return f"; column {columns[0]} contains image names: set --picture_column {columns[0]}"
+    return "; set --picture_column to the column of image names"
 
 
 def _columns_of_images(table: TextTable, files: ChannelFiles) -> list[str]:
-    """The columns of whose values a sample names files of the channel."""
+    """The columns that contain names of the channel's files, by a sample of their values."""
     return [name for name in table.header if name and _images_among(files, table, table.column(name))]
 
 
 def _images_among(files: ChannelFiles, table: TextTable, names: Sequence[str]) -> list[str]:
-    """The paths of the files that a sample of the names names."""
-    found = (files.find_spelling(name, posixpath.dirname(table.name)) for name in sample_names(names))
-    return [one.path for one in found if one.kind == "file"]
+    """The paths of the files that are found for a sample of the names."""
+    matches = (files.find_spelling(name, posixpath.dirname(table.name)) for name in sample_names(names))
+    return [match.path for match in matches if match.kind == "file"]
+
+
+def read_channel_table(
+    files: ChannelFiles, name: str, options: TableOptions, problems: Problems, keep: bool = False
+) -> TextTable | None:
+    """Reads a table of the channel; None, and a problem, if it is invalid.
+
+    Args:
+        files: The channel.
+        name: Path of the table below the channel.
+        options: How tables are read.
+        problems: Collects what is wrong.
+        keep: Whether the table will be read again: see TableCache.
+    """
+
+    def read(own: Problems) -> TextTable | None:
+        return read_table(files.root / name, own, options.encoding, options.picture_columns, name)
+
+    return files.tables.read(name, read, problems, keep)
 
 
 def read_csv_rows(files: ChannelFiles, name: str, options: TableOptions, problems: Problems) -> Rows | None:
-    """Reads the table of that name: a row per image or, as in the mask competition's train.csv, per profile folder.
+    """Reads the rows of a CSV: one per image or, as in the mask competition's train.csv, one per profile folder.
 
-    None, and a problem, where it is no table.
+    Args:
+        files: The channel.
+        name: Path of the CSV below the channel.
+        options: How tables are read.
+        problems: Collects what is wrong.
+
+    Returns:
+        The rows; None, and a problem, if the file is not a table.
     """
-    table = read_table(files.root / name, problems, options.encoding, options.picture_columns, name)
+    table = read_channel_table(files, name, options, problems)
     if table is None:
         return None
     names_column = picture_column_of(table, options, files, problems)
@@ -123,7 +168,16 @@ def rows_of_table(
     options: TableOptions,
     problems: Problems,
 ) -> Rows:
-    """The rows of a table whose images are found; rows of a split that training has no use for are left out."""
+    """The rows of a table whose images are found, without rows of splits that training does not use.
+
+    Args:
+        files: The channel.
+        table: The table.
+        names_column: Column of image names; None to return the columns without rows.
+        source: Layout and file, for messages.
+        options: How tables are read.
+        problems: Collects what is wrong.
+    """
     duplicates = {column for column in table.header if column and table.header.count(column) > 1}
     if duplicates:
         problems.add("duplicate column", f"{table.name}: {listing(sorted(duplicates))}")
@@ -132,14 +186,14 @@ def rows_of_table(
     if names_column is None:
         return rows
 
-    # Look up the image of each row that is used
+    # Find the image of each row that is used
     finder = ImageFinder(files, problems, table.name, options.missing)
     entries: list[tuple[int, Kind, str]] = []
     unused = _unused_rows(table, options.split_column)
     files.locate_images(table.column(names_column), posixpath.dirname(table.name))
     for row, text in enumerate(table.column(names_column)):
         if row in unused:
-            finder.leave_out(text)
+            finder.mark_unused(text)
         elif image := finder.find(text, table.origin(row)):
             entries.append((row, *image))
     finder.finish()
@@ -158,7 +212,7 @@ def rows_of_table(
 
 
 def _unused_rows(table: TextTable, split_column: str | None) -> set[int]:
-    """The rows whose split is neither of training nor of validation; they are counted in the log."""
+    """The rows whose split is neither train nor validation; logs their number."""
     column = column_named(table.header, split_column) if split_column else None
     if column is None:
         return set()
@@ -166,5 +220,5 @@ def _unused_rows(table: TextTable, split_column: str | None) -> set[int]:
     unused = {row for row, text in enumerate(texts) if side_of(text) == UNUSED}
     if unused:
         names = listing(sorted({normal_text(texts[row]) for row in unused}))
-        log.info("%s: %s rows whose %s is %s left out", table.name, f"{len(unused):,}", column, names)
+        log.info("%s: skipped %s rows whose %s is %s", table.name, f"{len(unused):,}", column, names)
     return unused

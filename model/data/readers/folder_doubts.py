@@ -1,4 +1,4 @@
-"""Signs that the folders of a channel are no classes: those of a repository, one folder too high, series in folders."""
+"""Signs that the folders of a channel are not classes, such as folders of a repository or one folder per person."""
 
 from __future__ import annotations
 
@@ -15,22 +15,28 @@ from model.errors import listing
 from model.settings.choices import ALL_LEVELS, NO_LEVEL
 
 IMAGE_FOLDERS = frozenset(("images", "image", "imgs", "img", "pictures", "photos", "jpegimages", "rgb"))
-COMPANIONS = frozenset(  # what lies beside a folder of images and holds images that are no class
+COMPANIONS = frozenset(  # folders next to a folder of images whose images are annotations
     {"annotations", "annotation", "labels", "label", "masks", "mask", "segmentation", "segmentations", "trimaps"}
     | {"segmentationclass", "segmentationobject", "groundtruth", "ground_truth", "gt", "bboxes", "thumbnails", "thumbs"}
 )
-PROJECT_FOLDERS = IMAGE_FOLDERS | {  # what a repository holds beside its README, in lower case
+PROJECT_FOLDERS = IMAGE_FOLDERS | {  # usual folders of a repository, in lower case
     *("src", "source", "code", "scripts", "python", "notebooks", "app", "doc", "docs", "documentation", "paper"),
     *("data", "dataset", "datasets", "raw", "figures", "figs", "assets", "static", "media", "screenshots"),
     *("output", "outputs", "results", "runs", "sample_images", "examples"),
 }
 PROJECT_FILES = ("readme", "license", "licence", "citation", "pyproject.toml", "setup.py", "requirements.txt")
-MANY_FOLDERS, FEW_IMAGES = 100, 10  # so many folders with fewer images each are rather persons or series than classes
+MANY_FOLDERS, FEW_IMAGES = 100, 10  # this many folders with fewer images each are more likely persons than classes
 TABLES = (".csv", ".lst", ".manifest")
 
 
 def doubt_about_classes(files: ChannelFiles, tree: FolderTree, classes: Sequence[Parts]) -> str:
-    """Why the folders may not be classes, with the commands that settle it; "" where they look like classes."""
+    """Why the folders may not be classes, with the flags for each possibility; "" if they look like classes.
+
+    Args:
+        files: The channel.
+        tree: Its images by folder.
+        classes: The folder that would be the class of each image.
+    """
     children: dict[Parts, set[str]] = defaultdict(set)  # names of the folders with images below, by parent
     for parts in set(classes):
         for end in range(len(parts)):
@@ -49,33 +55,35 @@ def _beside_annotations(files: ChannelFiles, tops: Sequence[str]) -> str:
     companions = [name for name in tops if name.lower() in COMPANIONS]
     if len(image_folders) != 1 or not companions or len(tops) > 1 + len(companions):
         return ""
-    text = f"{listing(tops)} lie beside each other and are no classes: "
+    text = f"the folders {listing(tops)} do not look like classes: "
     folder = image_folders[0]
     if files.folder(folder).names("folder"):
-        return f"{text}--train_dir {files.root / folder} takes the folders in {folder} as classes"
+        return f"{text}to use the folders in {folder} as classes, set --train_dir {files.root / folder}"
     return (
-        f"{text}{folder} has no folders in it, so the labels must come from a table beside it, columns path and label"
+        f"{text}{folder} contains no folders, so the labels must be in a table next to it, with the columns path and "
+        "label"
     )
 
 
 def _in_repository(files: ChannelFiles, tree: FolderTree, tops: Sequence[str]) -> str:
-    """Doubt where folders such as doc and src lie beside the README of a repository."""
+    """The doubt if folders such as doc and src are next to the README of a repository."""
     project = [name for name in files.folder().names("file") if name.lower().startswith(PROJECT_FILES)]
     usual = [name for name in tops if name.lower() in PROJECT_FOLDERS]
     if tree.base or len(tops) < 2 or not usual or not project:
         return ""
     tables = [path for path in tree.others if path.lower().endswith(TABLES)]
-    by_table = f", or a table by --table: {listing(tables, 3)}" if tables else ""
+    by_table = f", or --table to one of {listing(tables, 3)}" if tables else ""
     most = _folder_of_most(tree)
-    place = f"; most images lie in {most}" if most else ""
+    location = f"; most images are in {most}" if most else ""
     return (
-        f"{listing(usual)} beside {listing(project, 1)} look like folders of a repository{place}. Name the folder "
-        f"above the class folders by --train_dir{by_table}; --folder_levels {LABEL}: the classes are {listing(tops, 5)}"
+        f"{listing(usual)} next to {listing(project, 1)} look like folders of a code repository{location}. Set "
+        f"--train_dir to the folder that contains the class folders{by_table}. If the classes are {listing(tops, 5)}, "
+        f"set --folder_levels {LABEL}"
     )
 
 
 def _folder_of_most(tree: FolderTree) -> str:
-    """The deepest folder with more than half of the images; "" where there is none."""
+    """The deepest folder with more than half of the images; "" if there is none."""
     folders = Counter("/".join(parts[:end]) for _, parts in tree.images for end in range(1, len(parts) + 1))
     most = [folder for folder, count in folders.items() if 2 * count > len(tree.images)]
     return max(most, key=len, default="")
@@ -91,9 +99,12 @@ def _one_folder_too_high(files: ChannelFiles, tree: FolderTree, children: dict[P
     folder = files.root / path
     if not children[parts]:  # all images in one folder
         tables = [other for other in tree.others if other.startswith(f"{path}/") and other.endswith(TABLES)]
-        return f"{path} is the only folder with images and has a table: --train_dir {folder}" if tables else ""
+        return f"{path} is the only folder with images and contains a table: set --train_dir {folder}" if tables else ""
     inside = listing(sorted(children[parts]), 5)
-    return f"{parts[0]} is the only folder with images; one folder too high for --train_dir {folder}, with {inside}"
+    return (
+        f"{parts[0]} is the only folder with images, so --train_dir is one level too high: set --train_dir {folder}, "
+        f"which contains {inside}"
+    )
 
 
 def _folders_in_class_folders(
@@ -108,23 +119,27 @@ def _folders_in_class_folders(
     if 2 * _numbered(children) >= len(counts):
         reason = f"the folders in the class folders are numbered, such as {example}"
     elif 2 * sum(count == 1 for count in counts.values()) >= len(counts):
-        reason = f"most of the {len(counts):,} folders in the class folders hold one image, such as {example}"
+        reason = f"most of the {len(counts):,} folders in the class folders contain one image, such as {example}"
     elif len(counts) >= MANY_FOLDERS and per_folder < FEW_IMAGES:
-        reason = f"{len(counts):,} folders in the class folders hold {per_folder:.1f} images each, such as {example}"
+        reason = (
+            f"the {len(counts):,} folders in the class folders contain {per_folder:.1f} images on average, such as "
+            f"{example}"
+        )
     elif len(tops) > 1 and _same_children([children[(top,)] for top in tops]):
-        reason = f"{listing(tops, 5)} hold folders of the same names, {listing(sorted(children[(tops[0],)]), 5)}"
+        same = listing(sorted(children[(tops[0],)]), 5)
+        reason = f"{listing(tops, 5)} contain folders of the same names, {same}"
     else:
         return ""
     flags = _flags_of_splits(files.root / base, tops, children) or f"--train_dir {files.root / base / tops[0]}"
     return (
-        f"{reason}. --folder_levels label: the classes are {listing(tops, 3)}; --folder_levels {NO_LEVEL} label: the "
-        f"folders in them; --folder_levels {ALL_LEVELS}: both together, {example}; or name one folder, as in "
-        f"{flags}"
+        f"{reason}. If the classes are {listing(tops, 3)}, set --folder_levels label; if they are the folders in them, "
+        f"--folder_levels {NO_LEVEL} label; if they are both together, such as {example}, --folder_levels "
+        f"{ALL_LEVELS}; or choose one folder, as in {flags}"
     )
 
 
 def _flags_of_splits(root: Path, tops: Sequence[str], children: dict[Parts, set[str]]) -> str:
-    """`--train_dir .../Final_Training/Images --validation_dir .../Final_Test/Images`; "" where no name says train."""
+    """`--train_dir .../Final_Training/Images --validation_dir .../Final_Test/Images`; "" without a name for train."""
     folders: dict[str, Path] = {}
     for top in tops:
         parts: Parts = (top,)
@@ -141,7 +156,7 @@ def _flags_of_splits(root: Path, tops: Sequence[str], children: dict[Parts, set[
 
 
 def _numbered(children: dict[Parts, set[str]]) -> int:
-    """How many folders in class folders are numbers, or differ from others in the same folder by a number alone."""
+    """The number of folders in class folders that are numbers, or differ from others only in a number."""
     numbered = 0
     for parent, names in children.items():
         if parent:
@@ -153,6 +168,6 @@ def _numbered(children: dict[Parts, set[str]]) -> int:
 
 
 def _same_children(names: Iterable[set[str]]) -> bool:
-    """Whether at least half of the names are in several of the sets."""
+    """Whether at least half of the names are in more than one of the sets."""
     counts = Counter(name.lower() for own in names for name in own)
     return 2 * sum(count > 1 for count in counts.values()) >= len(counts)

@@ -1,4 +1,4 @@
-"""The images of a channel by the folders that they lie in."""
+"""The images of a channel by the folders that contain them."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ class FolderTree:
     """The files of a channel of class folders.
 
     Attributes:
-        base: The folder that holds the class folders: "" (the root) or `images`.
+        base: The folder that contains the class folders: "" (the root) or `images`.
         images: Path of each image, and the folders between the base and the image.
-        empty: Class folders without an image.
-        loose: Images in no class folder.
-        others: Files that are no images by their names.
+        empty: Class folders without images.
+        loose: Images that are not in a class folder.
+        others: Files without the extension of an image.
     """
 
     base: str
@@ -32,16 +32,16 @@ class FolderTree:
     others: list[str] = field(default_factory=list)
 
     def class_folders(self) -> list[Parts]:
-        """For each image the folder that is its class: the first from the top that holds an image itself."""
-        holding = {parts for _, parts in self.images}
-        found: dict[Parts, Parts] = {}
-        for parts in holding:
-            found[parts] = next(parts[:end] for end in range(1, len(parts) + 1) if parts[:end] in holding)
-        return [found[parts] for _, parts in self.images]
+        """The class folder of each image: the first folder, from the top, that directly contains an image."""
+        with_images = {parts for _, parts in self.images}
+        class_folder: dict[Parts, Parts] = {}
+        for parts in with_images:
+            class_folder[parts] = next(parts[:end] for end in range(1, len(parts) + 1) if parts[:end] in with_images)
+        return [class_folder[parts] for _, parts in self.images]
 
 
 def classes_base(files: ChannelFiles) -> str | None:
-    """The folder whose folders are classes: "" (the root) or `images`; None where no folder holds an image."""
+    """The folder whose folders are classes: "" (the root) or `images`; None if no folder contains an image."""
     for base in ("", IMAGES):
         for name in files.folder(base).names("folder"):
             path = posixpath.join(base, name)
@@ -51,7 +51,7 @@ def classes_base(files: ChannelFiles) -> str | None:
 
 
 def read_tree(files: ChannelFiles) -> FolderTree:
-    """Lists the channel; links that lead out of it are noted in `files`."""
+    """Lists the channel. Links that lead out of it are added to `files.outside_links`."""
     tree = FolderTree(classes_base(files) or "")
     for name, kind in files.folder(tree.base).kinds.items():
         path = posixpath.join(tree.base, name)

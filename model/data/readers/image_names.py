@@ -1,4 +1,4 @@
-"""Names of image files: the extensions that are read, and the log of files that have none of them."""
+"""Names of image files: the extensions of image formats, and the log of files with other extensions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from model.errors import listing
 
 log = logging.getLogger("rarebird")
 
-# What Pillow decodes and people classify, by format: JPEG, PNG, WebP, AVIF, BMP, GIF, TIFF, Netpbm, JPEG 2000, others
+# Formats that Pillow decodes and that are used for classification: JPEG, PNG, WebP, AVIF, BMP, GIF, TIFF, Netpbm,
+# JPEG 2000 and others
 IMAGE_SUFFIXES = (
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo"),
     *(".png", ".apng", ".webp", ".avif", ".bmp", ".dib", ".gif", ".tif", ".tiff"),
@@ -34,9 +35,7 @@ def count_by_suffix(paths: Iterable[str]) -> str:
 
 
 def warn_skipped(paths: Sequence[str]) -> None:
-    """Logs in one line how many files are no images by their names."""
+    """Logs in one line how many files do not have the extension of an image."""
     if paths:
-        files = (
-            "1 file is no image by its name" if len(paths) == 1 else f"{len(paths):,} files are no images by their name"
-        )
-        log.warning("%s: %s (%s)", files, count_by_suffix(paths), listing(paths, 3))
+        files = "1 file" if len(paths) == 1 else f"{len(paths):,} files"
+        log.warning("skipped %s without an image extension: %s (%s)", files, count_by_suffix(paths), listing(paths, 3))

@@ -13,11 +13,17 @@ INDEX, LABEL, PATH = "index", "label", "path"
 
 
 def read_lst_rows(files: ChannelFiles, name: str, options: TableOptions, problems: Problems) -> Rows:
-    """Reads the .lst of that name: index, label (or several) and relative path, separated by tabs.
+    """Reads the rows of a .lst: index, one or more labels, and relative path, separated by tabs.
 
-    The label columns are called label, or label1, label2, ... The last column is the path, whatever the options say.
+    The label columns are called label, or label1, label2, ... The last column is always the path.
 
     Reference: the input interface of SageMaker's built-in image classification, and MXNet's im2rec.
+
+    Args:
+        files: The channel.
+        name: Path of the .lst below the channel.
+        options: How tables are read.
+        problems: Collects what is wrong.
     """
     table = read_lst_table(files, name, options, problems)
     rows = Rows(f"list {name}")
@@ -37,16 +43,18 @@ def read_lst_rows(files: ChannelFiles, name: str, options: TableOptions, problem
 
 
 def read_lst_table(files: ChannelFiles, name: str, options: TableOptions, problems: Problems) -> TextTable:
-    """The .lst of that name as a table, a row for each line, in which `path` names the image. A line with too few or
-    too many cells is a problem and left out. Arguments: those of read_lst_rows."""
+    """Reads a .lst as a table with one row per line; the column `path` has the image names.
+
+    A line with too few or too many values is a problem and is skipped. Arguments: those of read_lst_rows.
+    """
     table = TextTable(name, [INDEX, LABEL, PATH])
     for line, text in read_lines(files.root / name, problems, options.encoding):
         values = text.split("\t")
         count = len(table.rows[0]) if table.rows else max(3, len(values))
         if len(values) != count:
-            expected = f"{count} cells as in the first row" if table.rows else "number, label, path"
-            detail = f"{name} row {line}: {text!r}, expected {expected}, tabs between"
-            problems.add("row with too few or too many cells", detail)
+            expected = f"{count} values as in the first row" if table.rows else "number, label, path"
+            detail = f"{name} row {line}: {text!r}, expected {expected}, separated by tabs"
+            problems.add("row with too few or too many values", detail)
             continue
         table.rows.append(values)
         table.lines.append(line)

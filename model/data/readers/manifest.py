@@ -20,19 +20,24 @@ PATH, SOURCE = "path", "source-ref"
 
 
 def read_manifest_rows(files: ChannelFiles, name: str, options: TableOptions, problems: Problems) -> Rows:
-    """Reads the manifest of that name: a JSON object per line, with `source-ref` and attributes.
+    """Reads the rows of a manifest: one JSON object per line, with `source-ref` and attributes.
 
-    An attribute beside which there is `NAME-metadata` is a label; its text is the metadata's `class-name`, where there
-    is one. s3:// URIs are looked up below the channel by what follows their common prefix. The column of images is
-    `source-ref`, whatever the options say.
+    An attribute NAME is a label if there is also `NAME-metadata`; its text is the `class-name` of the metadata, if any.
+    Images are always named by `source-ref`. s3:// URIs are looked up below the channel, without their common prefix.
 
     Reference: SageMaker's augmented manifest files and Ground Truth's image classification output.
+
+    Args:
+        files: The channel.
+        name: Path of the manifest below the channel.
+        options: How tables are read.
+        problems: Collects what is wrong.
     """
     rows = Rows(f"manifest {name}")
     records = _read_records(files, name, problems)
     paths = _paths_below_channel(files, [record[SOURCE] for _, record in records])
 
-    # Of the attributes, those with metadata, or else the only one, are labels
+    # The labels are the attributes with metadata; without any, an only attribute is the label
     attributes = _attributes(records)
     with_metadata = {
         key.removesuffix("-metadata") for _, record in records for key in record if key.endswith("-metadata")
@@ -51,14 +56,15 @@ def read_manifest_rows(files: ChannelFiles, name: str, options: TableOptions, pr
         values = {key: _attribute_text(record, key) for key in attributes}
         lists = [key for key in rows.label_columns if values[key].startswith("[")]
         if lists:
-            detail = f"{origin}: {lists[0]} = {values[lists[0]]}, expected one label; make an attribute of each"
-            problems.add("several labels in one attribute", detail)
+            detail = f"{origin}: {lists[0]} = {values[lists[0]]}, expected one label; use one attribute per label"
+            problems.add("more than one label in an attribute", detail)
             rows.set_aside.append(path)
             continue
         unnamed = [key for key in named if values[key] and _class_name(record, key) is None]
         if unnamed:
             detail = (
-                f"{origin}: {unnamed[0]} = {values[unnamed[0]]}, expected a class-name in its metadata as in other rows"
+                f"{origin}: {unnamed[0]} = {values[unnamed[0]]}, expected a class-name in its metadata, as in other "
+                "rows"
             )
             problems.add("label without a class-name", detail)
             rows.set_aside.append(path)
@@ -69,8 +75,11 @@ def read_manifest_rows(files: ChannelFiles, name: str, options: TableOptions, pr
 
 
 def read_manifest_table(files: ChannelFiles, name: str, options: TableOptions, problems: Problems) -> TextTable:
-    """The manifest of that name as a table, a row for each line: `path` below the channel, `source-ref` as it is
-    written, and the attributes as text. Arguments: those of read_manifest_rows."""
+    """Reads a manifest as a table with one row per line.
+
+    Its columns are `path` (below the channel), `source-ref` (unchanged) and the attributes as text. Arguments: those
+    of read_manifest_rows.
+    """
     records = _read_records(files, name, problems)
     paths = _paths_below_channel(files, [record[SOURCE] for _, record in records])
     attributes = _attributes(records)
@@ -81,13 +90,13 @@ def read_manifest_table(files: ChannelFiles, name: str, options: TableOptions, p
 
 
 def _attributes(records: Sequence[tuple[int, dict[str, Any]]]) -> list[str]:
-    """The keys of the records that hold neither an image nor metadata of another key, in the order of the file."""
+    """The keys of the records that are neither an image nor metadata of another key, in the order of the file."""
     keys = dict.fromkeys(key for _, record in records for key in record if key not in (SOURCE, "source"))
     return [key for key in keys if not key.endswith("-metadata")]
 
 
 def _read_records(files: ChannelFiles, name: str, problems: Problems) -> list[tuple[int, dict[str, Any]]]:
-    """Number and JSON object of each line; a line without a source-ref is a problem and left out."""
+    """The number and JSON object of each line. A line without a source-ref is a problem and is skipped."""
     records: list[tuple[int, dict[str, Any]]] = []
     for line, text in read_lines(files.root / name, problems):
         origin = f"{name} row {line}"
@@ -96,14 +105,14 @@ def _read_records(files: ChannelFiles, name: str, problems: Problems) -> list[tu
             if not isinstance(record, dict) or not isinstance(record.get(SOURCE), str):
                 raise ValueError("no source-ref")
         except ValueError as error:
-            problems.add("row that is no manifest's", f"{origin}: {error}; expected a JSON object with source-ref")
+            problems.add("invalid manifest row", f"{origin}: {error}; expected a JSON object with source-ref")
             continue
         records.append((line, record))
     return records
 
 
 def _class_name(record: dict[str, Any], key: str) -> str | None:
-    """The name of a label in its metadata; None where there is none."""
+    """The class name of a label in its metadata; None if there is none."""
     metadata = record.get(f"{key}-metadata")
     name = metadata.get("class-name") if isinstance(metadata, dict) else None
     return name if isinstance(name, str) else None
@@ -120,8 +129,8 @@ def _attribute_text(record: dict[str, Any], key: str) -> str:
 def _paths_below_channel(files: ChannelFiles, references: list[str]) -> list[str]:
     """Each reference as a path below the channel.
 
-    The common prefix of the s3:// URIs may end with folders that lie inside the channel, so the shortest tail of the
-    prefix is kept with which an image is found.
+    The common prefix of the s3:// URIs may end with folders that are inside the channel, so the shortest end of the
+    prefix with which an image is found is kept.
     """
     uris = [reference for reference in references if reference.startswith(S3)]
     if not uris:

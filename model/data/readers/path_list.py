@@ -1,4 +1,4 @@
-"""Layout `list`: a path and one or several labels per line, without a header, as many data sets' train.txt."""
+"""Layout `list`: a path and one or more labels per line, without a header, such as the train.txt of many data sets."""
 
 from __future__ import annotations
 
@@ -22,13 +22,20 @@ IMAGE_AND_LABELS = re.compile(rf"(.*?(?:{'|'.join(map(re.escape, IMAGE_SUFFIXES)
 
 
 def read_path_list(files: ChannelFiles, name: str, options: TableOptions, problems: Problems) -> Rows | None:
-    """Reads the list of that name; the label columns are called label, label_2, ...
+    """Reads the rows of a list. The label columns are called label, label_2, ... A file with a header is read as a CSV.
 
-    A file whose first row names the columns is read as a table. None, and a problem, where there are no lines.
+    Args:
+        files: The channel.
+        name: Path of the list below the channel.
+        options: How tables are read.
+        problems: Collects what is wrong.
+
+    Returns:
+        The rows; None, and a problem, if the file has no lines.
     """
     if has_header(files.root / name, options):
         return read_csv_rows(files, name, options, problems)
-    table = read_list(files.root / name, problems, options.encoding, name)
+    table = read_channel_list(files, name, options, problems)
     if table is None:
         return None
     labels = tuple(table.header[1:])
@@ -40,29 +47,36 @@ def read_path_list(files: ChannelFiles, name: str, options: TableOptions, proble
 
 
 def has_header(path: Path, options: TableOptions) -> bool:
-    """Whether the first row of a file names the column of images."""
+    """Whether the first row of a file contains the name of a column of image names."""
     header = table_header(path, options.encoding, options.picture_columns)
     return column_named(header, *options.picture_columns) is not None
 
 
 def begins_with_image(path: Path, options: TableOptions) -> bool:
-    """Whether the first row of a file names an image where a header would name the column of images."""
+    """Whether the first row of a file begins with an image name, so that it is not a header."""
     header = table_header(path, options.encoding, options.picture_columns)
     return bool(header) and IMAGE_AND_LABELS.fullmatch(header[0].strip()) is not None
+
+
+def read_channel_list(
+    files: ChannelFiles, name: str, options: TableOptions, problems: Problems, keep: bool = False
+) -> TextTable | None:
+    """Reads a list of the channel; None, and a problem, if it is invalid. Arguments: see read_channel_table."""
+    return files.lists.read(name, lambda own: read_list(files.root / name, own, options.encoding, name), problems, keep)
 
 
 def read_list(path: Path, problems: Problems, encoding: str, name: str) -> TextTable | None:
     """Reads a list as a table with the columns path, label, label_2, ...
 
-    Fields, perhaps in quotes, are separated by commas, semicolons or tabs where most lines have as many as the first,
-    otherwise by white space, of which a path may have some. A line with more or fewer fields than the first is a
-    problem and left out.
+    Fields, with or without quotes, are separated by commas, semicolons or tabs if most lines then have as many fields
+    as the first, otherwise by white space (a path may contain white space). A line with more or fewer fields than the
+    first is a problem and is skipped.
 
     Args:
         path: The file.
         problems: Collects what is wrong with it.
         encoding: Encoding of a file without a byte-order mark.
-        name: What messages call the file.
+        name: Name of the file in messages.
     """
     lines = read_lines(path, problems, encoding)
     if not lines:
@@ -92,11 +106,11 @@ def _fields(lines: Sequence[str]) -> Iterator[list[str]]:
             yield from rows
             return
     for line in map(str.strip, lines):
-        # the path ends with the extension of an image, else before the last field
+        # The path ends with the extension of an image; without one, it ends before the last field
         match = IMAGE_AND_LABELS.fullmatch(line)
         yield [match[1], *(match[2] or "").split()] if match else line.rsplit(None, 1)
 
 
 def _delimited(line: str, delimiter: str) -> list[str]:
-    """The fields of a line; one in quotes may have the delimiter in it."""
+    """The fields of a line; a field in quotes may contain the delimiter."""
     return [field.strip() for field in next(csv.reader([line], delimiter=delimiter, skipinitialspace=True))]

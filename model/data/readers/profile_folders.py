@@ -12,7 +12,7 @@ from model.attributes import normal_text
 from model.data.readers.channel_files import IMAGES, ChannelFiles, Kind
 from model.data.readers.columns import column_named
 from model.data.readers.image_names import is_image
-from model.data.readers.rows import Rows, warn_left_out
+from model.data.readers.rows import Rows, warn_unused_files
 from model.errors import Problems, listing
 
 log = logging.getLogger("rarebird")
@@ -28,28 +28,28 @@ class ProfileFolder:
 
     Attributes:
         images: Path and value of `mask` of each image.
-        left_out: Paths of all other files and folders.
-        has_outside_links: Whether there are links out of the channel, which are in neither.
+        unused: Paths of all other files and folders.
+        has_outside_links: Whether there are links out of the channel, which are in neither list.
     """
 
     images: list[tuple[str, str]]
-    left_out: list[str]
+    unused: list[str]
     has_outside_links: bool = False
 
     @property
     def is_empty(self) -> bool:
-        """Whether no image is in it."""
+        """Whether it contains no image."""
         return not self.images and not self.has_outside_links
 
 
 @dataclass(frozen=True)
 class ProfileEntry:
-    """A row of a CSV that names profile folders.
+    """A row of a CSV of profile folders.
 
     Attributes:
         origin: File and line, for messages.
-        kind: What the row names: `folder`, or `file`, which is a problem here.
-        path: Path of it.
+        kind: Kind of the path: `folder`, or `file`, which is a problem.
+        path: Path of the folder.
         values: Values of all columns of the row.
     """
 
@@ -60,13 +60,13 @@ class ProfileEntry:
 
 
 def profile_parts(name: str) -> dict[str, str] | None:
-    """person, gender, race and age, as text, from the name of a folder; None where it does not have four parts."""
+    """person, gender, race and age, as text, from the name of a folder; None if it does not have four parts."""
     parts = name.split("_")
     return dict(zip(PROFILE_PARTS, parts)) if len(parts) == len(PROFILE_PARTS) and all(parts) else None
 
 
 def profiles_base(files: ChannelFiles) -> str | None:
-    """The folder that holds profile folders: "" (the root) or `images`; None where there are none."""
+    """The folder that contains the profile folders: "" (the root) or `images`; None if there are none."""
     for base in ("", IMAGES):
         for name in files.folder(base).names("folder"):
             parts = profile_parts(name)
@@ -86,7 +86,7 @@ def read_profiles(files: ChannelFiles, problems: Problems) -> Rows:
     base = profiles_base(files)
     if base is None:
         base = IMAGES if files.folder(IMAGES).names("folder") else ""
-    left_out = [posixpath.join(base, name) for name in files.folder(base).names("file") if is_image(name)]
+    unused = [posixpath.join(base, name) for name in files.folder(base).names("file") if is_image(name)]
     for name, kind in files.folder(base).kinds.items():
         path = posixpath.join(base, name)
         if kind == "outside":
@@ -94,28 +94,28 @@ def read_profiles(files: ChannelFiles, problems: Problems) -> Rows:
         if kind != "folder":
             continue
         folder = read_profile_folder(files, path)
-        left_out += folder.left_out
+        unused += folder.unused
         parts = profile_parts(name)
         if parts is None:
-            problems.add("folder that is no profile", f"{path}: expected {PROFILE_NAME}")
+            problems.add("not a profile folder", f"{path}: expected a name such as {PROFILE_NAME}")
             rows.set_aside += [image for image, _ in folder.images]
             continue
         if folder.is_empty:
-            problems.add("profile folder without images", f"{path}: expected {listing(MASK_OF_STEM)}")
+            problems.add("profile folder without images", f"{path}: expected images {listing(MASK_OF_STEM)}")
         for image, mask in folder.images:
             rows.add(image, path, {**parts, "mask": mask})
-    _warn_left_out(left_out)
+    _warn_unused_files(unused)
     return rows
 
 
 def read_profile_folder(files: ChannelFiles, path: str) -> ProfileFolder:
-    """Lists the images of one profile folder, and notes the links that lead out of the channel."""
+    """Lists the images of one profile folder. Links that lead out of the channel are added to `files.outside_links`."""
     folder = ProfileFolder([], [])
     for name, kind in files.folder(path).kinds.items():
         inside = posixpath.join(path, name)
         mask = MASK_OF_STEM.get(os.path.splitext(name)[0].lower())
         if mask is None or kind == "folder" or not is_image(name):
-            folder.left_out.append(inside)
+            folder.unused.append(inside)
         elif kind == "outside":
             folder.has_outside_links = True
             files.add_outside_link(inside)
@@ -127,12 +127,12 @@ def read_profile_folder(files: ChannelFiles, path: str) -> ProfileFolder:
 def read_profile_entries(
     files: ChannelFiles, name: str, columns: Sequence[str], entries: Iterable[ProfileEntry], problems: Problems
 ) -> Rows:
-    """Reads the images of the profile folders that a CSV names, as the mask competition's train.csv does.
+    """Reads the images of the profile folders that a CSV lists, as the mask competition's train.csv does.
 
     Args:
         files: The channel.
         name: Name of the CSV.
-        columns: Its columns but that of the folders. Where they and the name of a folder disagree, the CSV wins.
+        columns: Its columns except that of the folders. Their values are preferred to the parts of a folder's name.
         entries: Its rows.
         problems: Collects what is wrong.
     """
@@ -140,7 +140,7 @@ def read_profile_entries(
     column_of_part["person"] = column_of_part["person"] or column_named(columns, "id")
     others = [column for column in columns if column not in column_of_part.values() and column.lower() != "mask"]
     rows = Rows(f"CSV {name}", columns={column: [] for column in (*PROFILE_PARTS, *others, "mask")})
-    left_out: list[str] = []
+    unused: list[str] = []
     differing: list[str] = []
     for entry in entries:
         if entry.kind == "file":
@@ -149,10 +149,10 @@ def read_profile_entries(
             rows.set_aside.append(entry.path)
             continue
         folder = read_profile_folder(files, entry.path)
-        left_out += folder.left_out
+        unused += folder.unused
         if folder.is_empty:
             expected = listing(MASK_OF_STEM)
-            problems.add("profile folder without images", f"{entry.origin}: {entry.path}: expected {expected}")
+            problems.add("profile folder without images", f"{entry.origin}: {entry.path}: expected images {expected}")
         parts, contradictions = _merged_parts(entry, column_of_part)
         differing += contradictions
         values = {**{column: entry.values[column] for column in others}, **parts}
@@ -160,17 +160,17 @@ def read_profile_entries(
             rows.add(image, entry.origin, {**values, "mask": mask})
     if differing:
         log.warning(
-            "%s says otherwise than its folders' names in %d places and wins: %s",
+            "%s differs from the names of its folders in %d values; the values of the table are used: %s",
             name,
             len(differing),
             listing(differing, 5),
         )
-    _warn_left_out(left_out)
+    _warn_unused_files(unused)
     return rows
 
 
 def _merged_parts(entry: ProfileEntry, column_of_part: Mapping[str, str | None]) -> tuple[dict[str, str], list[str]]:
-    """The parts of a folder's name, replaced by the row's values, and where gender or age differ between the two."""
+    """The parts of a folder's name, replaced by the row's values, and a text for each gender or age that differs."""
     parts = profile_parts(posixpath.basename(entry.path)) or dict.fromkeys(PROFILE_PARTS, "")
     differing = []
     for part, column in column_of_part.items():
@@ -183,5 +183,5 @@ def _merged_parts(entry: ProfileEntry, column_of_part: Mapping[str, str | None])
     return parts, differing
 
 
-def _warn_left_out(paths: list[str]) -> None:
-    warn_left_out(paths, f"named none of {listing(MASK_OF_STEM)}")
+def _warn_unused_files(paths: list[str]) -> None:
+    warn_unused_files(paths, f"not named {listing(MASK_OF_STEM)}")

@@ -1,8 +1,8 @@
-"""Shards: images packed into tar files, each with an index of its own images; reads the indexes and writes shards.
+"""Shards: images packed into tar files, each with an index of its images. Reads the indexes and writes shards.
 
-A channel of a million images thus is a few large files. Tables and everything else lie beside the shards as before.
-The first member of a shard is its index, so that a host that has only some of the shards can read these. Shards of
-earlier versions have one index for all of them beside them, shards.csv.
+A channel of a million images becomes a few large files; tables and all other files stay next to the shards. The first
+member of a shard is its index, so that a host with only some of the shards can read these. Shards of earlier versions
+have a common index next to them, shards.csv.
 """
 
 from __future__ import annotations
@@ -26,9 +26,7 @@ from model.paths import leaves_folder
 INDEX = "shards.csv"  # of earlier versions
 COLUMNS = ["path", "shard", "offset", "size"]
 SHARD_SUFFIX = ".tar"
-INNER_INDEX = (
-    ".index.csv"  # first member of a shard; hidden, so that no channel takes it for a table where it is unpacked
-)
+INNER_INDEX = ".index.csv"  # first member of a shard; hidden, so that it is not read as a table if a shard is unpacked
 INNER_COLUMNS = ["path", "offset", "size"]  # the offset is counted from the end of the index
 BLOCK = tarfile.BLOCKSIZE
 
@@ -38,12 +36,12 @@ Names = dict[str, Literal["file", "folder"]]  # the content of a folder
 
 @dataclass(frozen=True)
 class Shards:
-    """The index of a channel's shards; empty where the channel has none.
+    """The index of a channel's shards; empty if the channel has none.
 
     Attributes:
         entries: Shard, offset and size in bytes of each image, by its path.
-        folders: Content of each folder that the paths show.
-        files: The shards and shards.csv, which are not files of the channel themselves.
+        folders: Content of each folder in the paths of the images.
+        files: The shards and shards.csv, which do not count as files of the channel.
     """
 
     entries: Mapping[str, Entry] = field(default_factory=dict)
@@ -51,14 +49,17 @@ class Shards:
     files: frozenset[str] = frozenset()
 
     def locate(self, path: str) -> ImageLocation:
-        """Where an image's bytes lie; a path that is in no shard is a file of its own."""
+        """The location of an image: in a shard, or in a file of its own."""
         entry = self.entries.get(path)
         return ImageLocation(path, *entry) if entry else ImageLocation(path)
 
 
 def read_shards(root: Path) -> Shards:
-    """Reads the indexes of the shards at root: shards.csv, and those inside other shards. InputError lists every
-    invalid row."""
+    """Reads the indexes of the shards at root: shards.csv, and the index in each other shard.
+
+    Raises:
+        InputError: Lists every invalid row.
+    """
     root = Path(root)
     entries: dict[str, Entry] = {}
     folders: dict[str, Names] = {}
@@ -89,7 +90,7 @@ def read_shards(root: Path) -> Shards:
 
 
 def _common_index(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """The rows of shards.csv with their lines. InputError where it cannot be read."""
+    """Yields the line number and values of each row of shards.csv. Raises InputError if it is unreadable."""
     try:
         with path.open(encoding="utf-8", newline="") as file:
             reader = csv.reader(file)
@@ -103,7 +104,7 @@ def _common_index(path: Path) -> Iterator[tuple[int, list[str]]]:
 
 
 def shard_names(root: Path) -> list[str]:
-    """Names of the tar files in a folder, sorted; they are shards where they have an index."""
+    """Names of the tar files in a folder, sorted. A tar file is a shard if it has an index."""
     try:
         with os.scandir(root) as entries:
             names = [entry.name for entry in entries if entry.name.endswith(SHARD_SUFFIX)]
@@ -113,8 +114,10 @@ def shard_names(root: Path) -> list[str]:
 
 
 def read_inner_index(shard: Path) -> list[list[str]] | None:
-    """Path, offset in the shard and size of each image, as text, from the index in a shard; None for a tar file without
-    one.
+    """Reads the index in a shard: path, offset in the shard and size of each image, as text.
+
+    Returns:
+        The rows; None if the tar file has no index.
 
     Raises:
         InputError: The index is damaged.
@@ -126,7 +129,7 @@ def read_inner_index(shard: Path) -> list[list[str]] | None:
             if file is None:
                 return None
             content = file.read()
-            images = tar.offset  # the first byte behind the index, padded to whole blocks
+            images = tar.offset  # the first byte after the index, padded to whole blocks
     except (tarfile.TarError, EOFError):
         return None
     except OSError as error:
@@ -141,27 +144,27 @@ def read_inner_index(shard: Path) -> list[list[str]] | None:
 
 
 def _add_entry(root: Path, row: list[str], entries: dict[str, Entry], shard_sizes: dict[str, int]) -> str | None:
-    """Adds a row of the index to the entries; returns what is wrong with it, if anything.
+    """Adds a row of the index to the entries. Returns the kind of problem if the row is invalid, otherwise None.
 
-    shard_sizes: Bytes of each shard met so far, -1 where there is no such file.
+    shard_sizes: Size in bytes of each shard that was listed so far; -1 if it does not exist.
     """
     try:
         path, shard, offset, size = row[0], row[1], int(row[2]), int(row[3])
     except (IndexError, ValueError):
-        return "row that tells no place"
+        return "row without a valid byte range"
     if not path or posixpath.normpath(path) != path or leaves_folder(path):
-        return "path out of the channel"
+        return "path outside the channel"
     if "/" in shard or shard in ("", ".", ".."):
-        return "shard out of the channel"
+        return "shard outside the channel"
     if path in entries:
-        return "image twice"
+        return "duplicate image"
     if shard not in shard_sizes:
         file = Path(root) / shard
         shard_sizes[shard] = file.stat().st_size if file.is_file() else -1
     if shard_sizes[shard] < 0:
         return "missing shard"
     if offset < 0 or size < 0 or offset + size > shard_sizes[shard]:
-        return "place beyond the shard's end"
+        return "byte range beyond the end of the shard"
     entries[path] = (shard, offset, size)
     return None
 
@@ -180,16 +183,16 @@ def _add_to_folder(folders: dict[str, Names], path: str, kind: Literal["file", "
 def write_shards(
     source: Path, target: Path, names: list[str], is_image: Callable[[str], bool], max_bytes: int
 ) -> tuple[int, int]:
-    """Copies a channel with its images packed into shards and the other files beside them.
+    """Copies a channel with its images packed into shards and the other files next to them.
 
-    The same files give the same bytes.
+    The same files result in the same bytes.
 
     Args:
         source: Folder of the channel.
         target: Folder to create.
         names: Files of the channel, in the order in which they are packed.
         is_image: Whether a file is packed.
-        max_bytes: Size of the images of one shard; a single image may be larger.
+        max_bytes: Maximum size of the images in a shard; a single image may be larger.
 
     Returns:
         The number of images and the number of shards.
@@ -223,7 +226,7 @@ def _write_shard(source: Path, shard: Path, group: Sequence[tuple[str, int]]) ->
         for name, size in group:
             content = (source / name).read_bytes()
             if len(content) != size:
-                raise InputError(f"{source / name}: it changed while it was packed")
+                raise InputError(f"{source / name}: the file changed while it was packed")
             tar.addfile(_member(name, size), io.BytesIO(content))
 
 
@@ -235,7 +238,7 @@ def _member(name: str, size: int) -> tarfile.TarInfo:
 
 
 def _groups(source: Path, names: Iterable[str], max_bytes: int) -> Iterator[list[tuple[str, int]]]:
-    """Names and sizes in order, a group for each shard."""
+    """Yields the names and sizes of the images of each shard."""
     group: list[tuple[str, int]] = []
     group_size = 0
     for name in names:

@@ -1,4 +1,4 @@
-"""Names of splits, as tables and folders have them: of training, of validation and of what training does not use."""
+"""Names of splits in tables and folders: for training, for validation, and those that training does not use."""
 
 from __future__ import annotations
 
@@ -14,5 +14,5 @@ _SIDES = {name: side for side, names in SPLIT_NAMES.items() for name in names}
 
 
 def side_of(text: str) -> str | None:
-    """TRAIN, VALIDATION or UNUSED, by the name of a split in any letter case; None where it is no such name."""
+    """TRAIN, VALIDATION or UNUSED for the name of a split in any letter case; None for other texts."""
     return _SIDES.get(normal_text(text).lower())

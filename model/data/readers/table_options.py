@@ -10,16 +10,16 @@ from model.data.readers.columns import picture_columns
 
 @dataclass(frozen=True)
 class TableOptions:
-    """The settings of training and inference that have these names, and what a saved model remembers.
+    """The settings of training and inference with these names, and columns from a saved model.
 
     Attributes:
         table: Path of the annotation file below the channel.
         picture_column: Column of image names, which the table must have.
         encoding: Encoding of files without a byte-order mark.
-        missing: What a row without an image is: `error`, or `skip`, which leaves it out.
-        split_column: Column whose values name the split that a row belongs to.
-        remembered_column: Column of image names that a saved model was trained with; taken where the table has it.
-        label_columns: Columns that the label scheme names.
+        missing: `error` if a row without an image is an error; `skip` to skip such rows.
+        split_column: Column with the split of each row.
+        remembered_column: Column of image names that a saved model was trained with; used if the table has it.
+        label_columns: Columns of the label scheme.
     """
 
     table: str | None = None
@@ -32,5 +32,5 @@ class TableOptions:
 
     @property
     def picture_columns(self) -> Sequence[str]:
-        """Names that the column of image names may have, the first that is there counts."""
+        """Possible names of the column of image names; the first that the table has is used."""
         return (self.picture_column,) if self.picture_column else picture_columns(self.remembered_column)

@@ -1,4 +1,4 @@
-"""Text files of a channel in any encoding; what is wrong with them becomes a problem, not an exception."""
+"""Reads text files of a channel in any encoding. What is wrong with them is added to problems, not raised."""
 
 from __future__ import annotations
 
@@ -13,18 +13,17 @@ LINE_END = re.compile(r"\r\n|\r|\n")  # Excel for Mac ends lines with a lone car
 
 
 def read_text(path: Path, problems: Problems, encoding: str = "utf-8") -> str | None:
-    """The text of a file without its byte-order mark. None, and a problem, where it cannot be read.
+    """The text of a file without its byte-order mark; None, and a problem, if it is unreadable.
 
     Args:
         path: The file.
-        problems: Collects why it cannot be read.
-        encoding: Encoding of a file without a byte-order mark, a name that Python knows. A file with the mark of UTF-8
-            or UTF-16 is read as that.
+        problems: Collects why it is unreadable.
+        encoding: Python's name of the encoding. Ignored if the file has the byte-order mark of UTF-8 or UTF-16.
     """
     try:
         content = path.read_bytes()
     except OSError as error:
-        problems.add("table that cannot be read", f"{path.name}: {error.strerror}")
+        problems.add("unreadable table", f"{path.name}: {error.strerror}")
         return None
     used = _encoding_of(content, encoding)
     try:
@@ -32,18 +31,18 @@ def read_text(path: Path, problems: Problems, encoding: str = "utf-8") -> str | 
     except UnicodeDecodeError as error:
         row = len(LINE_END.findall(content[: error.start].decode("latin-1"))) + 1
         kind = f"table that is not {encoding.upper() if used == encoding else used}"
-        advice = "save it as UTF-8, or name its encoding by the setting encoding (cp1252, cp949, ...)"
+        advice = "save it as UTF-8, or set --encoding to its encoding (cp1252, cp949, ...)"
         problems.add(kind, f"{path.name} row {row}: byte 0x{content[error.start]:02x}; {advice}")
         return None
     if "\0" in text:
-        advice = "UTF-16 without a byte-order mark is read by encoding utf-16-le or utf-16-be"
-        problems.add("table with NUL characters", f"{path.name}: no text in {used}; {advice}")
+        advice = "for UTF-16 without a byte-order mark, set --encoding utf-16-le or utf-16-be"
+        problems.add("table with NUL characters", f"{path.name}: not a text in {used}; {advice}")
         return None
     return text
 
 
 def read_beginning(path: Path, encoding: str = "utf-8") -> str:
-    """The text of the first MiB of a file, what cannot be decoded replaced; "" where the file cannot be read."""
+    """The text of the first MiB of a file, with invalid bytes replaced; "" if the file is unreadable."""
     try:
         with path.open("rb") as file:
             content = file.read(2**20)
@@ -53,14 +52,17 @@ def read_beginning(path: Path, encoding: str = "utf-8") -> str:
 
 
 def _encoding_of(content: bytes, encoding: str) -> str:
-    """The encoding that a byte-order mark names; else the given one."""
+    """The encoding of the byte-order mark, if the content has one, otherwise `encoding`."""
     if content.startswith(codecs.BOM_UTF8):
         return "utf-8-sig"
     return "utf-16" if content.startswith(UTF_16_MARKS) else encoding
 
 
 def read_lines(path: Path, problems: Problems, encoding: str = "utf-8") -> list[tuple[int, str]]:
-    """The lines that are not blank, each with its number from 1. None at all is a problem."""
+    """The number, from 1, and text of each line that is not blank. A file without such lines is a problem.
+
+    Arguments: see read_text.
+    """
     text = read_text(path, problems, encoding)
     if text is None:
         return []

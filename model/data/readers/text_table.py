@@ -1,5 +1,6 @@
-"""TextTable: a table of text with a header, delimited by commas, semicolons or tabs. One function reads every table:
-of training, of inference, truth and answers.
+"""TextTable: a table of text with a header, delimited by commas, semicolons or tabs.
+
+read_table reads all tables: of training, of inference, ground truth and predictions.
 """
 
 from __future__ import annotations
@@ -7,7 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,9 +18,9 @@ from model.errors import Problems
 
 DELIMITERS = (",", ";", "\t")
 CSV_SUFFIXES = (".csv", ".tsv")
-SEPARATOR_LINE = "sep="  # Excel's first line, which names the delimiter
+SEPARATOR_LINE = "sep="  # first line of Excel that sets the delimiter
 
-csv.field_size_limit(sys.maxsize)  # masks, polygons and base64 in a cell are longer than Python's 131,072 characters
+csv.field_size_limit(sys.maxsize)  # masks, polygons and base64 are longer than Python's limit of 131,072 characters
 
 
 @dataclass
@@ -29,7 +30,7 @@ class TextTable:
     Attributes:
         name: Name of the file.
         header: Names of the columns.
-        rows: Values of each row, as many as there are columns.
+        rows: Values of each row, one per column.
         lines: Line of the file, from 1, at which each row begins.
     """
 
@@ -48,6 +49,34 @@ class TextTable:
         return [values[index] for values in self.rows]
 
 
+class TableCache:
+    """Tables that were read to detect a channel's layout, so that they are not read again for their rows."""
+
+    def __init__(self) -> None:
+        self._tables: dict[str, tuple[TextTable | None, Problems]] = {}
+
+    def read(
+        self, name: str, read: Callable[[Problems], TextTable | None], problems: Problems, keep: bool
+    ) -> TextTable | None:
+        """The table of that name from the cache, which it is removed from; if it is not in the cache, reads it.
+
+        Args:
+            name: Path of the table below the channel.
+            read: Reads the table; its argument collects what is wrong.
+            problems: Gets the problems of the table, even if it was in the cache.
+            keep: Whether the table stays in the cache for the next call.
+        """
+        if name in self._tables:
+            table, own = self._tables.pop(name)
+        else:
+            own = Problems(name)
+            table = read(own)
+        problems.extend(own)
+        if keep:
+            self._tables[name] = table, own
+        return table
+
+
 def read_table(
     path: Path,
     problems: Problems,
@@ -55,17 +84,19 @@ def read_table(
     picture_columns: Sequence[str] = PICTURE_COLUMNS,
     name: str = "",
 ) -> TextTable | None:
-    """Reads a table as text; blank lines are ignored, and empty cells at the end of a row beyond the header.
+    """Reads a table as text. Blank lines, and empty values at the end of a row beyond the header, are ignored.
 
-    A row with more or fewer values than the header is a problem and left out. None, and a problem, where the file is
-    no table at all.
+    A row with more or fewer values than the header is a problem and is skipped.
 
     Args:
         path: The file.
         problems: Collects what is wrong with it.
         encoding: Encoding of a file without a byte-order mark.
-        picture_columns: Names that the column of image names may have, by which the delimiter is recognised.
-        name: What messages call the file; by default its name.
+        picture_columns: Possible names of the column of image names, by which the delimiter is recognised.
+        name: Name of the file in messages; default: its file name.
+
+    Returns:
+        The table; None, and a problem, if the file is unreadable or empty.
     """
     text = read_text(path, problems, encoding)
     name = name or path.name
@@ -82,17 +113,20 @@ def read_table(
                 table.rows.append(values)
                 table.lines.append(line)
             else:
-                detail = f"{name} row {line}: {len(values)} cells, the header has {len(table.header)}"
-                problems.add("row with too few or too many cells", detail)
+                detail = f"{name} row {line}: {len(values)} values, the header has {len(table.header)}"
+                problems.add("row with too few or too many values", detail)
     except csv.Error as error:
-        problems.add("table that is no CSV", f"{name} {error}")
+        problems.add("invalid CSV", f"{name} {error}")
     if table is None:
         problems.add("empty table", name)
     return table
 
 
 def table_header(path: Path, encoding: str = "utf-8", picture_columns: Sequence[str] = PICTURE_COLUMNS) -> list[str]:
-    """The columns of a table, as far as its beginning can be read; empty where it cannot."""
+    """The columns of a table, read from the beginning of the file; empty if it is unreadable.
+
+    Arguments: see read_table.
+    """
     try:
         return next((values for _, values in _rows(read_beginning(path, encoding), picture_columns)), [])
     except csv.Error:
@@ -100,30 +134,37 @@ def table_header(path: Path, encoding: str = "utf-8", picture_columns: Sequence[
 
 
 def delimiter_of(header: str, picture_columns: Sequence[str] = PICTURE_COLUMNS) -> str:
-    """The delimiter of a table by its header: the one with which a column of image names is there, else the one of most
-    columns; a comma where several are alike."""
+    """The delimiter of a table with this header.
+
+    It is the delimiter with which the header contains a column of image names, otherwise the one that results in most
+    columns; if equal, the first of DELIMITERS.
+
+    Args:
+        header: The first line of the table.
+        picture_columns: Possible names of the column of image names.
+    """
     columns = {delimiter: next(csv.reader([header], delimiter=delimiter), []) for delimiter in DELIMITERS}
-    with_pictures = [
+    with_images = [
         delimiter
         for delimiter, names in columns.items()
         if len(names) > 1 and column_named(names, *picture_columns) is not None
     ]
-    return max(with_pictures or DELIMITERS, key=lambda delimiter: len(columns[delimiter]))
+    return max(with_images or DELIMITERS, key=lambda delimiter: len(columns[delimiter]))
 
 
 def _rows(text: str, picture_columns: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
-    """The line at which each row that is not blank begins, from 1, and its values. csv.Error names the row."""
+    """Yields the first line, from 1, and the values of each row that is not blank. csv.Error names the row."""
     first = _first_line(text)
-    named = first.lower().startswith(SEPARATOR_LINE) and len(first) == len(SEPARATOR_LINE) + 1
-    delimiter = first[-1] if named else delimiter_of(first, picture_columns)
+    has_separator_line = first.lower().startswith(SEPARATOR_LINE) and len(first) == len(SEPARATOR_LINE) + 1
+    delimiter = first[-1] if has_separator_line else delimiter_of(first, picture_columns)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     previous = 0  # the line at which the previous row ended
     try:
         for values in reader:
             line, previous = previous + 1, reader.line_num
             if any(values) and any(value.strip() for value in values):
-                if named:
-                    named = False
+                if has_separator_line:
+                    has_separator_line = False
                 else:
                     yield line, values
     except csv.Error as error:
@@ -136,7 +177,7 @@ def _first_line(text: str) -> str:
     while start < len(text):
         end = LINE_END.search(text, start)
         line = text[start : end.start() if end else len(text)]
-        # a line of delimiters alone is a blank row
+        # A line that contains only delimiters is a blank row
         if line.strip("".join(DELIMITERS) + ' "'):
             return line
         start = end.end() if end else len(text)
@@ -144,8 +185,8 @@ def _first_line(text: str) -> str:
 
 
 def _fitted(values: list[str], header: list[str]) -> list[str]:
-    """The values of a row without the empty ones beyond the header, and with those that only columns without a name
-    lack: spreadsheets write both."""
+    """The values of a row, without empty values beyond the header, and with empty values for missing columns at the
+    end that have no name: spreadsheets write such rows."""
     count = len(header)
     if len(values) > count and not any(values[count:]):
         return values[:count]

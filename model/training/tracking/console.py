@@ -1,14 +1,15 @@
-"""A run on the console: a progress bar and a table with one row per epoch, or in a log file one line per epoch."""
+"""A run on the terminal: a progress bar, and a table with a row per epoch; in a log file, a line per epoch."""
 
 from __future__ import annotations
 
 import logging
+import shutil
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Never
 
-from model.metrics.epoch_metrics import attribute_assignments, metrics_of_line, metrics_of_table
+from model.metrics.epoch_metrics import EPOCH_METRICS, attribute_assignments, metrics_of_line, metrics_of_table
 from model.runtime import distributed, terminal
 from model.training.progress import Progress
 from model.training.tracking.base import EpochResult, Tracker
@@ -18,7 +19,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("rarebird")
 
-WIDTH = 10  # of a column in characters, at least
+# Minimum widths of the columns in characters
+WIDTH, EPOCH_WIDTH, TIME_WIDTH = 8, 7, 7
+OMITTED_FIRST = ("lr", "pictures_per_second")  # metrics that a narrow terminal has no room for
 
 
 def progress_bar(description: str, pictures: int, done: int) -> tqdm[Never]:
@@ -83,29 +86,46 @@ class MetricLines(Tracker):
 
 
 class EpochTable(Tracker):
-    """Logs a table: a header, then one row per epoch; the best epoch so far is marked."""
+    """Logs a table for people: a header once, then a row per epoch; the best epoch so far is marked.
+
+    Columns that do not fit the width of the terminal are omitted, in the order of OMITTED_FIRST; then scores of
+    attributes, from the last one on.
+    """
 
     name = "the table of epochs"
 
     def __init__(self, epochs: int):
-        self.epochs, self.times, self._has_header = epochs, EpochTimes(epochs), False
+        self.epochs, self.times, self._headers = epochs, EpochTimes(epochs), list[str]()
 
     def begin(self, first: int) -> None:
         self.times.begin()
 
     def epoch(self, result: EpochResult) -> None:
         columns = [metric for metric in metrics_of_table() if metric.name in result.entry]
-        names = [*(metric.column for metric in columns), *(f"F1 {name}" for name in result.by_attribute)]
-        headers = [f"{name:>{WIDTH}}" for name in names]
-        if not self._has_header:
-            log.info("%9s  %s  %8s  %8s", "epoch", "  ".join(headers), "time", "left")
-            self._has_header = True
-        texts = [metric.text(result.entry[metric.name]) for metric in columns]
-        texts += [f"{scores['f1']:.4f}" for scores in result.by_attribute.values()]
-        values = [f"{text:>{len(header)}}" for text, header in zip(texts, headers)]
-        epoch = f"{result.entry['epoch']}/{self.epochs}"
-        times = [f"{duration(seconds):>8}" for seconds in self.times.after_epoch(result.entry["epoch"])]
-        log.info("%9s  %s%s", epoch, "  ".join([*values, *times]), "  best so far" if result.better else "")
+        texts = {metric.column: metric.text(result.entry[metric.name]) for metric in columns}
+        texts |= {f"F1 {name}": f"{scores['f1']:.4f}" for name, scores in result.by_attribute.items()}
+        number, best = f"{result.entry['epoch']}/{self.epochs}", "  best so far" if result.better else ""
+        if not self._headers:
+            self._headers = self._fitting(list(texts))
+            log.info(self._row("epoch", self._headers, ["time", "left"]))
+        times = [duration(seconds) for seconds in self.times.after_epoch(result.entry["epoch"])]
+        log.info("%s%s", self._row(number, [texts.get(name, "") for name in self._headers], times), best)
+
+    def _row(self, epoch: str, texts: Sequence[str], times: Sequence[str]) -> str:
+        """A row of the table, whose columns are as wide as those of the header."""
+        widths = [max(len(name), WIDTH) for name in self._headers]
+        values = [f"{text:>{width}}" for text, width in zip(texts, widths, strict=True)]
+        return "  ".join([f"{epoch:>{EPOCH_WIDTH}}", *values, *(f"{text:>{TIME_WIDTH}}" for text in times)])
+
+    def _fitting(self, names: list[str]) -> list[str]:
+        """The columns of these names that fit the terminal."""
+        scores = [name for name in names if name.startswith("F1 ")]
+        optional = [EPOCH_METRICS[name].column for name in OMITTED_FIRST] + scores[::-1]
+        left = shutil.get_terminal_size().columns - EPOCH_WIDTH - 2 * (2 + TIME_WIDTH) - len("  best so far")
+        for name in optional:
+            if sum(2 + max(len(other), WIDTH) for other in names) > left and name in names:
+                names.remove(name)
+        return names
 
 
 def duration(seconds: float) -> str:

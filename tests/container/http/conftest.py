@@ -12,7 +12,7 @@ from tests.container.http.server_process import ServerProcess
 
 @pytest.fixture(scope="module")
 def page() -> Iterator[Callable[..., ServerProcess]]:
-    """Starts pages by their flags; each ends with the module's tests."""
+    """Starts pages with flags. They end after the tests of the module."""
     started: dict[tuple[str, ...], ServerProcess] = {}
 
     def start(*flags: str) -> ServerProcess:

@@ -57,7 +57,7 @@ def main() -> None:
         return Response()
 
     telemetry = Telemetry(lambda path: path if path in ("/", "/ping", "/labels") else "other", quiet_paths=("/ping",))
-    telemetry.gauge("rarebird_held_bytes", "Bytes of bodies held", lambda: bodies.used)
+    telemetry.gauge("rarebird_held_bytes", "Bytes of request bodies in memory", lambda: bodies.used)
     routes = [
         Route("/", page),
         Route("/ping", page),
@@ -70,7 +70,7 @@ def main() -> None:
     limits = ConnectionLimits(flags.max_connections, flags.unread_seconds, drain_seconds=5)
     server = HttpServer(make_app(routes, telemetry), limits)
     with open_listener("127.0.0.1", flags.port) as listener:
-        if flags.send_buffer:  # of the kernel, which holds what is not read
+        if flags.send_buffer:  # the kernel's buffer for data that is not read yet
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, flags.send_buffer)
         server.run(listener)
 

@@ -22,19 +22,19 @@ HEAD_END = re.compile(rb"\n\r?\n")
 def until(true: Callable[[], object], seconds: float = 300) -> None:
     end = time.monotonic() + seconds
     while not true():
-        assert time.monotonic() < end, "it did not come to that"
+        assert time.monotonic() < end, "the condition did not become true"
         time.sleep(0.02)
 
 
 class ServerProcess:
-    """A command that serves at a port of its own, which is given to it as --port."""
+    """A command that serves on a free port, which it gets as --port."""
 
     def __init__(self, command: Sequence[str], **env: str):
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
-        with tempfile.NamedTemporaryFile(delete=False) as log:  # a pipe that nobody reads would fill
+        with tempfile.NamedTemporaryFile(delete=False) as log:  # a pipe that is not read would fill up
             self.log = Path(log.name)
             self.child = subprocess.Popen(
                 [*command, "--port", str(self.port)],
@@ -44,8 +44,14 @@ class ServerProcess:
             )
 
     def sent(self, *pieces: bytes, pause: float = 0.0, half_closed: bool = False, may_wait: bool = False) -> bytes:
-        """What comes back over a connection of its own until the server closes it. may_wait: where the pieces are less
-        than a head, for whose rest the server waits, the client goes."""
+        """Sends bytes over a new connection and returns what comes back until the server closes it.
+
+        Args:
+            *pieces: The bytes, sent one after the other.
+            pause: Seconds after each piece.
+            half_closed: Whether to close the sending half of the connection.
+            may_wait: Whether to disconnect if the headers are incomplete, since the server waits for the rest.
+        """
         gives_up = may_wait and not HEAD_END.search(b"".join(pieces))
         seconds = 0.5 if gives_up else 120
         with socket.create_connection(("127.0.0.1", self.port), timeout=seconds) as connection:
@@ -63,12 +69,12 @@ class ServerProcess:
                 return b""
 
     def counted(self, name: str) -> float:
-        """A line of /metrics, 0 where it has not come to that yet."""
+        """A value of /metrics, 0 if it is missing."""
         lines = httpx.get(f"{self.url}/metrics", verify=False).text.splitlines()
         return next((float(line.rpartition(" ")[2]) for line in lines if line.startswith(f"{name} ")), 0.0)
 
     def ping(self) -> int:
-        """Its status; 0 where nobody listens."""
+        """The status of /ping; 0 if the server does not listen."""
         try:
             return httpx.get(f"{self.url}/ping", timeout=5, verify=False).status_code  # reads no certificates
         except httpx.TransportError:
@@ -76,21 +82,21 @@ class ServerProcess:
 
     def ready(self) -> ServerProcess:
         until(lambda: self.ping() == 200 or self.child.poll() is not None)
-        assert self.child.poll() is None, self.told()
+        assert self.child.poll() is None, self.output()
         return self
 
     def stop(self, seconds: float = 60) -> tuple[int, str]:
-        """Exit code and what it printed."""
+        """Stops it. Returns the exit code and the output."""
         self.child.send_signal(signal.SIGTERM)
         self.child.wait(timeout=seconds)
-        return self.child.returncode, self.told()
+        return self.child.returncode, self.output()
 
     def end(self) -> None:
         if self.child.poll() is None:
-            self.child.terminate()  # a container would outlive its client's SIGKILL
+            self.child.terminate()  # with SIGKILL for the docker client the container would still run
             self.child.wait(timeout=60)
         self.log.unlink()
 
-    def told(self) -> str:
-        """What it printed."""
+    def output(self) -> str:
+        """The output so far."""
         return self.log.read_text(encoding="utf-8")

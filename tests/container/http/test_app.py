@@ -1,4 +1,4 @@
-"""The page without any model: errors are JSON, requests are logged, and it imports nothing of the models."""
+"""A page without a model: errors are JSON, requests are logged, and no module of model is imported."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ print([name for name in ("numpy", "torch", "PIL", "pandas") if name in sys.modul
 """
 
 
-def test_it_imports_no_model_and_no_numpy():
+def test_http_imports_neither_models_nor_numpy():
     ended = subprocess.run([sys.executable, "-c", IMPORTS], cwd=ROOT, capture_output=True, text=True, check=True)
     assert ended.stdout.splitlines() == ["['container', 'model', 'model.errors']", "[]"]
 
@@ -31,7 +31,7 @@ def test_it_imports_no_model_and_no_numpy():
         ("GET", "/nowhere", 404, "GET /nowhere: Not Found"),
         ("GET", "/ping/", 404, "GET /ping/: Not Found"),
         ("POST", "/", 405, "POST /: Method Not Allowed"),
-        ("GET", "/fault", 500, "a fault of the server"),
+        ("GET", "/fault", 500, "internal server error"),
         ("POST", "/labels", 415, "expected application/json"),
     ],
 )

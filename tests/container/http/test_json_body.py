@@ -1,4 +1,4 @@
-"""JSON of requests is checked before it is built; that of responses is UTF-8."""
+"""JSON bodies: requests are checked before they are parsed, responses are UTF-8."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ def test_json_is_parsed():
         (b"", 400, "not JSON"),
         (b"\xff\xfe", 400, "not JSON"),
         (b"[" * 100_000, 400, "not JSON"),
-        (b"[NaN]", 400, "NaN is no number"),
-        (b"1e999", 400, "too large a number"),
+        (b"[NaN]", 400, "JSON does not allow the number NaN"),
+        (b"1e999", 400, "the number 1e999 is too large"),
         (b"[" + b"1," * 200_000 + b"1]", 413, "200,001 values"),
     ],
 )
-def test_other_bodies_are_refused(body, status, message):
-    with pytest.raises(RequestError, match=message) as found:
+def test_invalid_json_is_refused(body, status, message):
+    with pytest.raises(RequestError, match=message) as raised:
         parse_json(body)
-    assert found.value.status == status
+    assert raised.value.status == status

@@ -1,4 +1,4 @@
-"""Reservations of a capacity, and the memory that is free."""
+"""Reservations of a capacity, and free memory."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from container.http.limits import Capacity, free_memory
 
 
-def test_room_is_given_back_and_never_more_than_there_is():
+def test_reservations_are_released_and_never_exceed_the_capacity():
     room = Capacity(10)
     with room.reservation() as one, room.reservation() as other:
         assert one.add(6) and not other.add(5) and other.add(4) and not one.add(1)
@@ -48,7 +48,7 @@ def test_room_is_given_back_and_never_more_than_there_is():
         ),
     ],
 )
-def test_free_memory_is_what_machine_and_control_group_leave(tmp_path, files, free):
+def test_free_memory_is_limited_by_machine_and_control_group(tmp_path, files, free):
     for name, content in files.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(content)

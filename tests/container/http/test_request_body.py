@@ -23,36 +23,36 @@ def test_a_body_that_is_too_large_is_413(page):
         assert page().sent(HEAD + b"Content-Length: " + length + b"\r\n\r\n").startswith(b"HTTP/1.1 413")
 
 
-def test_a_slow_body_is_408_and_holds_nothing(page):
+def test_a_slow_body_is_408_and_releases_its_memory(page):
     server = page("--body_seconds", "1")
-    began = time.monotonic()
+    start = time.monotonic()
     answer = server.sent(HEAD + b"Content-Length: 100\r\n\r\n" + b"[1,")
-    assert answer.startswith(b"HTTP/1.1 408") and b"did not come within 1 s; 3 bytes came" in answer
-    assert time.monotonic() - began < 20 and server.counted("rarebird_held_bytes") == 0
+    assert answer.startswith(b"HTTP/1.1 408") and b"did not arrive within 1 s; 3 bytes were received" in answer
+    assert time.monotonic() - start < 20 and server.counted("rarebird_held_bytes") == 0
 
 
-def test_more_bodies_at_a_time_than_there_is_room_for_are_503(page):
+def test_too_many_bodies_at_a_time_are_503(page):
     server = page("--body_seconds", "3")
     with ThreadPoolExecutor(1) as thread:
         slow = thread.submit(server.sent, HEAD + b"Content-Length: 1000\r\n\r\n" + b" " * 900)
         until(lambda: server.counted("rarebird_held_bytes") == 900, 20)
         answer = httpx.post(f"{server.url}/labels", content=b" " * 700, headers={"Content-Type": "application/json"})
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
-        assert "too many bodies" in answer.json()["error"]
+        assert "too many request bodies" in answer.json()["error"]
         assert slow.result().startswith(b"HTTP/1.1 408")
     assert server.counted("rarebird_held_bytes") == 0
 
 
-def test_clients_that_go_are_let_go(page):
+def test_bodies_of_disconnected_clients_release_their_memory(page):
     server = page()
     for _ in range(5):
         server.sent(HEAD + b"Content-Length: 1000\r\n\r\n[", half_closed=True)
     assert server.counted("rarebird_held_bytes") == 0
 
 
-def test_a_media_type_has_no_parameters_and_no_encoding():
+def test_media_types_have_no_parameters_and_compression_is_refused():
     assert media_type({"content-type": "Text/JSON; charset=utf-8", "content-encoding": "identity"}) == "text/json"
     assert media_type({}) == ""
-    with pytest.raises(RequestError, match="gzip") as found:
+    with pytest.raises(RequestError, match="gzip") as raised:
         media_type({"content-encoding": "gzip"})
-    assert found.value.status == 415
+    assert raised.value.status == 415

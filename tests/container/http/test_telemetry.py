@@ -1,4 +1,4 @@
-"""Counters and log lines of an app that knows no model."""
+"""Counters and log lines of an app without a model."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def telemetry() -> Telemetry:
 
 @pytest.fixture
 def lines(caplog, monkeypatch):
-    """The entries of the log's lines so far."""
+    """The entries of the log lines so far."""
     monkeypatch.setattr(logging.getLogger("rarebird"), "propagate", True)
     with caplog.at_level(logging.INFO, "rarebird"):
         yield lambda: [json.loads(record.getMessage()) for record in caplog.records if record.name == "rarebird"]
@@ -53,17 +53,17 @@ def test_requests_are_counted_and_logged(telemetry, lines):
     answer = client.post("/no", content=b"12345")
     client.post("/")
     assert (answer.status_code, answer.headers["retry-after"]) == (422, "3")
-    found, refused, method = lines()
-    assert (found["page"], found["status"], found["bytes_out"], len(found["path"])) == (7, 200, 30, 200)
+    answered, refused, method = lines()
+    assert (answered["page"], answered["status"], answered["bytes_out"], len(answered["path"])) == (7, 200, 30, 200)
     assert (refused["bytes_in"], refused["method"], len(refused["error"])) == (5, "POST", 200)
     assert "page" not in refused and (method["status"], method["path"]) == (405, "/")
-    told = telemetry.text().decode()
-    assert 'rarebird_requests_total{path="other",status="200"} 1.0' in told
-    assert 'rarebird_requests_total{path="/",status="200"} 1.0' in told
-    assert 'rarebird_request_seconds_count{path="other"} 2.0' in told and "process_open_fds" in told
+    metrics = telemetry.text().decode()
+    assert 'rarebird_requests_total{path="other",status="200"} 1.0' in metrics
+    assert 'rarebird_requests_total{path="/",status="200"} 1.0' in metrics
+    assert 'rarebird_request_seconds_count{path="other"} 2.0' in metrics and "process_open_fds" in metrics
 
 
-def test_gauges_are_read_when_they_are_asked_for(telemetry):
+def test_gauges_are_evaluated_when_they_are_read(telemetry):
     values = [1.0]
     telemetry.gauge("rarebird_things", "Things", lambda: values[-1])
     values.append(5.0)

@@ -1,4 +1,4 @@
-"""A saved model whose answers differ from image to image, drawn images, servers in and out of this process."""
+"""A saved model whose predictions differ between images, generated images, and servers in this and other processes."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ LOCAL = ("--host", "127.0.0.1", "--device", "cpu", "--precision", "fp32")
 
 
 def make_model(folder: Path, seed: int = 1, target: str = "joint") -> Path:
-    """Untrained; its classifier is made steep, so that no two images have one answer."""
+    """An untrained model. Large weights of its classifier make the predictions of any two images differ."""
     import torch
 
     torch.manual_seed(seed)
-    told = {"model": "test_resnet", "pretrained": False, "input_size": [32, 24], "target": target}
-    settings = build(TrainSettings, [Layer("{}", told)])
+    values = {"model": "test_resnet", "pretrained": False, "input_size": [32, 24], "target": target}
+    settings = build(TrainSettings, [Layer("{}", values)])
     heads = make_heads(mask_scheme(), target, lambda head, classes: classes)
     pipeline = InputPipeline(make_preprocessing(settings))
     network = make_network(settings, heads, pipeline.preprocessing)
@@ -63,54 +63,56 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def another_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Of other weights, with a head an attribute."""
+    """A model with other weights and one head per attribute."""
     return make_model(tmp_path_factory.mktemp("served") / "another", seed=2, target="heads")
 
 
 @pytest.fixture(scope="session")
-def pictures() -> list[bytes]:
-    """JPEG, PNG and WebP in turn."""
-    draw, made = np.random.default_rng(0), []
+def images() -> list[bytes]:
+    """Encoded images: JPEG, PNG, WebP, JPEG, ..."""
+    draw, encoded_images = np.random.default_rng(0), []
     for number in range(NUMBER):
         coarse = Image.fromarray(draw.integers(0, 256, (4, 3, 3), dtype=np.uint8))
-        made.append(encoded(coarse.resize((60, 80)), ("JPEG", "PNG", "WEBP")[number % 3]))
-    return made
+        encoded_images.append(encoded(coarse.resize((60, 80)), ("JPEG", "PNG", "WEBP")[number % 3]))
+    return encoded_images
 
 
-def encoded(picture: Image.Image, kind: str = "PNG") -> bytes:
+def encoded(image: Image.Image, kind: str = "PNG") -> bytes:
     content = io.BytesIO()
-    picture.save(content, kind)
+    image.save(content, kind)
     return content.getvalue()
 
 
 @pytest.fixture(scope="session")
-def expected(model: Path, pictures: list[bytes]) -> np.ndarray:
-    """(images, classes) by the Python call that inference.py shares its way with."""
-    frame = predict(model, pictures, device="cpu", precision="fp32")
-    found: np.ndarray = frame.iloc[:, frame.columns.get_loc("error") + 1 :].to_numpy(np.float64)
-    apart = np.abs(found[:, None] - found[None]).max(2) + np.eye(len(found))
+def expected(model: Path, images: list[bytes]) -> np.ndarray:
+    """Probabilities (images, classes) from the Python API, which uses the same code as inference.py."""
+    frame = predict(model, images, device="cpu", precision="fp32")
+    probabilities: np.ndarray = frame.iloc[:, frame.columns.get_loc("error") + 1 :].to_numpy(np.float64)
+    apart = np.abs(probabilities[:, None] - probabilities[None]).max(2) + np.eye(len(probabilities))
     assert apart.min() > 1e-3
-    return found
+    return probabilities
 
 
-def settings_of(**told: object) -> ServeSettings:
-    return build(ServeSettings, [Layer("{}", {"device": "cpu", "precision": "fp32", "num_workers": 2, **told})])
+def settings_of(**values: object) -> ServeSettings:
+    return build(ServeSettings, [Layer("{}", {"device": "cpu", "precision": "fp32", "num_workers": 2, **values})])
 
 
 @pytest.fixture(scope="module")
 def serving(model: Path) -> Iterator[Callable[..., TestClient]]:
-    """Apps in this process, ready to answer, by their settings."""
+    """Starts apps in this process by their settings and waits until they are ready."""
     clients: dict[str, TestClient] = {}
 
-    def start(place: Path | None = model, **told: object) -> TestClient:
-        key = f"{place} {sorted(told.items())}"
+    def start(folder: Path | None = model, **values: object) -> TestClient:
+        key = f"{folder} {sorted(values.items())}"
         if key not in clients:
-            faults: list[Exception] = []
-            client = TestClient(Server(settings_of(**told), place, faults.append).app(), raise_server_exceptions=False)
+            failures: list[Exception] = []
+            client = TestClient(
+                Server(settings_of(**values), folder, failures.append).app(), raise_server_exceptions=False
+            )
             clients[key] = client.__enter__()
-            until(lambda: faults or client.get("/ping").status_code == 200)
-            if faults:
-                raise faults[0]
+            until(lambda: failures or client.get("/ping").status_code == 200)
+            if failures:
+                raise failures[0]
         return clients[key]
 
     yield start
@@ -118,20 +120,20 @@ def serving(model: Path) -> Iterator[Callable[..., TestClient]]:
         client.__exit__(None, None, None)
 
 
-PICTURE = {"Content-Type": "image/png"}
+IMAGE = {"Content-Type": "image/png"}
 
 
-def ask(client: TestClient, path: str, picture: bytes) -> list[float]:
-    """The probabilities of an image."""
-    found = client.post(path, content=picture, headers=PICTURE)
-    assert found.status_code == 200, found.text
-    return found.json()["probabilities"]
+def ask(client: TestClient, path: str, image: bytes) -> list[float]:
+    """The probabilities of an image from the server."""
+    response = client.post(path, content=image, headers=IMAGE)
+    assert response.status_code == 200, response.text
+    return response.json()["probabilities"]
 
 
 SERVE = [sys.executable, "-m", "container.serve"]
 if image := os.environ.get("RAREBIRD_SERVER_IMAGE"):
-    place = tempfile.gettempdir()
-    SERVE = ["docker", "run", "--rm", "--network", "host", "--volume", f"{place}:{place}", image, "serve"]
+    folder = tempfile.gettempdir()
+    SERVE = ["docker", "run", "--rm", "--network", "host", "--volume", f"{folder}:{folder}", image, "serve"]
 
 
 class Process(ServerProcess):
@@ -144,18 +146,18 @@ class Process(ServerProcess):
         super().ready()
         return self
 
-    def check_clients(self, pictures: list[bytes], expected: np.ndarray, clients: int, seconds: float) -> int:
-        """Clients that ask side by side and each look at their own answers, of which it returns the number."""
+    def check_clients(self, images: list[bytes], expected: np.ndarray, clients: int, seconds: float) -> int:
+        """Runs parallel clients that check the predictions of their own images. Returns the number of responses."""
         end = time.monotonic() + seconds
 
         def one(number: int) -> int:
             draw, count = random.Random(number), 0
             with httpx.Client(base_url=self.url, timeout=60, verify=False) as client:
                 while time.monotonic() < end:
-                    row = draw.randrange(len(pictures))
-                    found = client.post("/invocations", content=pictures[row], headers={"Content-Type": "image/png"})
-                    assert found.status_code == 200, found.text
-                    np.testing.assert_allclose(found.json()["probabilities"], expected[row], atol=1e-5)
+                    row = draw.randrange(len(images))
+                    response = client.post("/invocations", content=images[row], headers={"Content-Type": "image/png"})
+                    assert response.status_code == 200, response.text
+                    np.testing.assert_allclose(response.json()["probabilities"], expected[row], atol=1e-5)
                     count += 1
             return count
 
@@ -165,7 +167,7 @@ class Process(ServerProcess):
 
 @pytest.fixture(scope="module")
 def process() -> Iterator[Callable[..., Process]]:
-    """Starts servers that end with the module's tests."""
+    """Starts servers. They end after the tests of the module."""
     started: list[Process] = []
 
     def start(*flags: str, **env: str) -> Process:
@@ -202,9 +204,9 @@ PATHS = (*["/invocations"] * 9, "/ping", "/models/x", "*", "/%zz")
 TYPES = ("image/png", "image/jpeg", "application/json", "multipart/form-data; boundary=x", "text/x", "", "*/*")
 
 
-def malformed_request(draw: random.Random, pictures: list[bytes]) -> bytes:
-    """A request whose head or body was damaged: bytes changed, cut out, put in, or its end cut off."""
-    body = draw.choice([*pictures, b"", b"[" * 50, b'{"image": 5}', b'["AAAA"]', b"--x\r\n\r\n--x--"])
+def malformed_request(draw: random.Random, images: list[bytes]) -> bytes:
+    """A request with damaged headers or body: bytes changed, removed or inserted, or its end removed."""
+    body = draw.choice([*images, b"", b"[" * 50, b'{"image": 5}', b'["AAAA"]', b"--x\r\n\r\n--x--"])
     if draw.random() < 0.3:
         body = damaged(draw, body)
     length = len(body) if draw.random() < 0.8 else draw.choice([0, 1, len(body) + 9, 10**9, 10**18])
@@ -221,14 +223,14 @@ def malformed_request(draw: random.Random, pictures: list[bytes]) -> bytes:
 
 
 def damaged(draw: random.Random, content: bytes) -> bytes:
-    found = bytearray(content)
+    changed = bytearray(content)
     for _ in range(draw.randrange(1, 6)):
-        at = draw.randrange(len(found) + 1)
-        found[at : at + draw.randrange(4)] = draw.choice([draw.choice(PARTS), draw.randbytes(draw.randrange(1, 5))])
-    return bytes(found)
+        at = draw.randrange(len(changed) + 1)
+        changed[at : at + draw.randrange(4)] = draw.choice([draw.choice(PARTS), draw.randbytes(draw.randrange(1, 5))])
+    return bytes(changed)
 
 
 @pytest.fixture(scope="session")
-def malformed(pictures: list[bytes]) -> Callable[[int], bytes]:
-    """Requests that no client should send, by number."""
-    return lambda number: malformed_request(random.Random(number), pictures)
+def malformed(images: list[bytes]) -> Callable[[int], bytes]:
+    """Creates malformed requests from a number."""
+    return lambda number: malformed_request(random.Random(number), images)

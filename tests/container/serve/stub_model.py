@@ -1,4 +1,4 @@
-"""A model without a network, which starts at once: it answers an image by its bytes, and fails if they say so."""
+"""A model without a network, which loads at once. The bytes of an image decide its prediction, or that it fails."""
 
 from __future__ import annotations
 
@@ -36,28 +36,29 @@ job_script.run(main)
 
 
 def stub_server_process(folder: Path, *flags: str, **env: str) -> ServerProcess:
-    """A server whose model is a stub. folder: for files of a model."""
+    """A server whose model is a stub. folder: gets empty files of a saved model."""
     for name in ("model.safetensors", "settings.yaml", "labels.json", "preprocessing.json"):
         (folder / name).touch()
     command = [sys.executable, "-c", SERVER, "--host", "127.0.0.1", "--model_dir", str(folder)]
     return ServerProcess([*command, *flags], **env)
 
 
-def stub_probabilities(picture: bytes) -> np.ndarray:
-    """float32 (classes,) from an image's first byte and length."""
+def stub_probabilities(image: bytes) -> np.ndarray:
+    """Probabilities, float32 (classes,), from the first byte and the length of an image."""
     probabilities = np.full(NUM_CLASSES, 0.5 / NUM_CLASSES, np.float32)
-    probabilities[(picture[0] + len(picture)) % NUM_CLASSES] += np.float32(0.5)
+    probabilities[(image[0] + len(image)) % NUM_CLASSES] += np.float32(0.5)
     return probabilities
 
 
 class StubModel:
-    """Stands for a ServedModel.
+    """A stub of ServedModel.
 
-    Images: BAD cannot be read; a batch with FAULT fails, as after an error of the GPU; one of two with NO_MEMORY in
-    it needs more memory than there is; KILL kills the process; WAIT + PATH waits for that file while it is decoded.
+    Images: BAD cannot be read. A batch with FAULT fails, as after an error of the GPU. A batch with NO_MEMORY needs too
+    much memory, unless it is the only image. KILL kills the process. WAIT + PATH waits for that file while it is
+    decoded.
 
-    A folder whose name is an exception's raises it; the file DIES in it lets every process end that loads it; of the
-    processes that load a folder of the name ONE, only the first has the memory.
+    Folders: one with the name of an exception raises it. The file DIES ends every process that loads the folder. If
+    several processes load a folder with the name ONE, only the first has enough memory.
     """
 
     batch_size = 4
@@ -78,26 +79,26 @@ class StubModel:
     def __str__(self) -> str:
         return f"{self.folder}: a stub"
 
-    def prepare(self, picture: bytes, row: int) -> bytes:
-        if picture == BAD:
+    def prepare(self, image: bytes, row: int) -> bytes:
+        if image == BAD:
             raise RequestError(400, "cannot be read")
-        if picture == KILL:
+        if image == KILL:
             os.kill(os.getpid(), signal.SIGKILL)
-        if picture.startswith(WAIT):
-            while not Path(os.fsdecode(picture.removeprefix(WAIT))).exists():
+        if image.startswith(WAIT):
+            while not Path(os.fsdecode(image.removeprefix(WAIT))).exists():
                 time.sleep(0.005)
-        return picture
+        return image
 
-    def predict(self, pictures: Sequence[bytes]) -> np.ndarray:
-        if FAULT in pictures:
+    def predict(self, images: Sequence[bytes]) -> np.ndarray:
+        if FAULT in images:
             raise RuntimeError("CUDA error: an illegal memory access was encountered")
-        if NO_MEMORY in pictures and len(pictures) > 1:
+        if NO_MEMORY in images and len(images) > 1:
             raise MemoryError("out of memory")
-        return np.stack([stub_probabilities(picture) for picture in pictures])
+        return np.stack([stub_probabilities(image) for image in images])
 
     def release_memory(self) -> None:
         pass
 
 
 def import_nothing() -> None:
-    """Stands for import_libraries."""
+    """A stub of import_libraries."""

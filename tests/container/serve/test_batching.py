@@ -1,4 +1,4 @@
-"""Images of many requests are gathered into batches, each is answered with its own, and nothing grows."""
+"""Images of many requests are predicted in batches, each gets its own row, and memory is limited."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from container.serve.batching import Batcher
 
 
 class Counting:
-    """Answers an image with its length and the place in its request; remembers the batches."""
+    """Predicts the length of an image and its row in its request; records the batches."""
 
     def __init__(self) -> None:
         self.batches: list[int] = []
@@ -23,13 +23,13 @@ class Counting:
         self.go = threading.Event()
         self.go.set()
 
-    def prepare(self, picture: bytes, row: int) -> tuple[int, int]:
-        if picture == b"bad":
+    def prepare(self, image: bytes, row: int) -> tuple[int, int]:
+        if image == b"bad":
             raise ValueError("bad")
         with self.lock:
             self.decoded += 1
             self.most_decoded = max(self.most_decoded, self.decoded)
-        return len(picture), row
+        return len(image), row
 
     def predict(self, inputs: Sequence[tuple[int, int]]) -> np.ndarray:
         assert self.go.wait(30)
@@ -46,7 +46,7 @@ class Counting:
         )
 
 
-def test_each_gets_its_own_answer_in_batches_no_larger_than_asked():
+def test_each_image_gets_its_own_row_and_batches_are_not_too_large():
     async def ask() -> list[np.ndarray]:
         batcher = model.batcher(4)
         model.go.clear()
@@ -55,18 +55,18 @@ def test_each_gets_its_own_answer_in_batches_no_larger_than_asked():
             await asyncio.sleep(0.01)
         await asyncio.sleep(0.05)
         model.go.set()
-        found = await asyncio.gather(*tasks)
+        rows = await asyncio.gather(*tasks)
         batcher.close()
-        return found
+        return rows
 
     model = Counting()
-    found = asyncio.run(ask())
-    np.testing.assert_array_equal(found, [[length, length + 1] for length in range(1, 31)])
+    rows = asyncio.run(ask())
+    np.testing.assert_array_equal(rows, [[length, length + 1] for length in range(1, 31)])
     assert max(model.batches) == 4 and sum(model.batches) == 30
     assert model.most_decoded <= 2 * 4 + 2
 
 
-def test_an_image_on_its_own_waits_for_no_other():
+def test_a_single_image_does_not_wait_for_others():
     async def ask() -> None:
         batcher = model.batcher(8, max_wait=1000)
         async with asyncio.timeout(20):
@@ -78,7 +78,7 @@ def test_an_image_on_its_own_waits_for_no_other():
     assert model.batches == [1, 1]
 
 
-def test_a_bad_image_is_told_to_its_own_request_and_a_fault_to_its_batch():
+def test_a_bad_image_fails_its_own_request_and_an_error_its_whole_batch():
     async def ask() -> None:
         batcher = model.batcher(2)
         assert (await batcher(b"xy", 0)).tolist() == [2, 0]
@@ -93,7 +93,7 @@ def test_a_bad_image_is_told_to_its_own_request_and_a_fault_to_its_batch():
     asyncio.run(ask())
 
 
-def test_those_who_gave_up_hold_nothing():
+def test_cancelled_images_release_their_slots():
     async def ask() -> None:
         batcher = model.batcher(2)
         model.go.clear()

@@ -1,4 +1,4 @@
-"""Messages and payloads between two ends, and exceptions that the server can receive."""
+"""Messages and payloads over a channel, and exceptions in a form that the server can receive."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from container.serve.channel import BUFFER, Channel, portable
 from model.errors import InputError
 
 
-def test_messages_arrive_in_order_with_their_payloads_and_the_end_is_noticed():
+def test_messages_arrive_in_order_with_payloads_and_a_closed_connection_is_an_error():
     async def exchange() -> list[tuple[object, bytes]]:
         ours, theirs = [await Channel.open(end) for end in socket.socketpair()]
         payloads = [b"", b"x" * (3 * BUFFER), b"y"]
         sending = asyncio.gather(*(ours.send(("message", row), payload) for row, payload in enumerate(payloads)))
-        found = [await theirs.receive() for _ in payloads]
+        messages = [await theirs.receive() for _ in payloads]
         await sending
-        assert found == [(("message", row), payload) for row, payload in enumerate(payloads)]
+        assert messages == [(("message", row), payload) for row, payload in enumerate(payloads)]
         await ours.close()
         with pytest.raises(EOFError):
             await theirs.receive()
@@ -37,13 +37,13 @@ class Unpicklable(InputError):
         super().__init__(message)
 
 
-def test_exceptions_are_those_of_the_project_and_of_python_or_a_runtime_error():
+def test_exceptions_of_libraries_become_runtime_errors():
     received = [pickle.loads(pickle.dumps(portable(error))) for error in (InputError("a", "b"), KeyError("k"))]
     assert [(type(error), error.args) for error in received] == [(InputError, ("a",)), (KeyError, ("k",))]
     assert received[0].details == "b"
     for error, text in ((UnidentifiedImageError("x"), "UnidentifiedImageError: x"), (Unpicklable("a", 1), "a")):
-        found = pickle.loads(pickle.dumps(portable(error)))
-        assert type(found) is RuntimeError and str(found).endswith(text)
+        copy = pickle.loads(pickle.dumps(portable(error)))
+        assert type(copy) is RuntimeError and str(copy).endswith(text)
     refused = pickle.loads(pickle.dumps(portable(RequestError(413, "too much", {"A": "b"}))))
     assert (refused.status, str(refused), refused.headers) == (413, "too much", {"A": "b"})
     try:

@@ -1,4 +1,4 @@
-"""Faults of the model in a row: /ping, the end of the server, and batches for which there is not enough memory."""
+"""Failed batches in a row: /ping, the end of the server, and batches that do not fit into memory."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from tests.container.http.server_process import until
 from tests.container.serve.conftest import settings_of
 from tests.container.serve.stub_model import BAD, FAULT, NO_MEMORY, StubModel, stub_probabilities, stub_server_process
 
-PICTURE = {"Content-Type": "image/png"}
+IMAGE = {"Content-Type": "image/png"}
 
 
 @pytest.fixture
 def stub_server(monkeypatch):
-    """Starts apps whose model is a stub: the client, the server, and the failures that end it."""
+    """Starts apps with a stub as their model. Returns the client, the server, and the failures that end it."""
     clients: list[TestClient] = []
 
     def start(**values: object) -> tuple[TestClient, Server, list[Exception]]:
@@ -41,59 +41,62 @@ def stub_server(monkeypatch):
         client.__exit__(None, None, None)
 
 
-def statuses(client: TestClient, *pictures: bytes) -> list[int]:
-    return [client.post("/invocations", content=picture, headers=PICTURE).status_code for picture in pictures]
+def statuses(client: TestClient, *images: bytes) -> list[int]:
+    return [client.post("/invocations", content=image, headers=IMAGE).status_code for image in images]
 
 
-def test_faults_in_a_row_turn_ping_to_503_and_end_the_server(stub_server):
+def test_failed_batches_in_a_row_turn_ping_to_503_and_end_the_server(stub_server):
     client, _, failures = stub_server(max_faults=3)
     assert statuses(client, b"x", FAULT, FAULT) == [200, 500, 500]
     assert client.get("/ping").status_code == 200 and not failures
     assert statuses(client, FAULT) == [500]
     assert client.get("/ping").status_code == 503
-    late = client.post("/invocations", content=b"x", headers=PICTURE)  # while what is under way is answered
-    assert (late.status_code, late.headers["retry-after"]) == (503, "1") and "the server ends" in late.json()["error"]
+    late = client.post("/invocations", content=b"x", headers=IMAGE)  # while what is under way is answered
+    assert (late.status_code, late.headers["retry-after"]) == (
+        503,
+        "1",
+    ) and "the server is shutting down" in late.json()["error"]
     assert [(type(failure), str(failure)) for failure in failures] == [
         (
             Failure,
-            "the model failed on 3 batches in a row; the last error: RuntimeError: CUDA error: an illegal memory "
+            "the model failed on 3 batches in a row; last error: RuntimeError: CUDA error: an illegal memory "
             "access was encountered",
         )
     ]
     assert "rarebird_model_faults_total 3.0" in client.get("/metrics").text
 
 
-def test_an_answer_in_between_and_images_that_are_refused_count_for_nothing(stub_server):
+def test_a_success_resets_the_count_and_unreadable_images_do_not_count(stub_server):
     client, server, failures = stub_server(max_faults=2)
     assert statuses(client, FAULT, b"x", FAULT, b"x", FAULT, b"x") == [500, 200] * 3
     assert statuses(client, *[BAD] * 5) == [400] * 5
     assert client.get("/ping").status_code == 200 and not failures
-    assert statuses(client, FAULT, BAD, FAULT) == [500, 400, 500]  # nor does a refused image reset the count
+    assert statuses(client, FAULT, BAD, FAULT) == [500, 400, 500]  # an unreadable image does not reset the count
     assert server.models.health.is_broken and len(failures) == 1
 
 
-def test_with_0_the_server_never_ends(stub_server):
+def test_with_max_faults_0_the_server_never_ends(stub_server):
     client, _, failures = stub_server(max_faults=0)
     assert statuses(client, *[FAULT] * 5, b"x") == [500] * 5 + [200]
     assert client.get("/ping").status_code == 200 and not failures
 
 
-def test_a_batch_beyond_the_memory_is_predicted_in_parts():
+def test_a_batch_that_does_not_fit_into_memory_is_predicted_in_parts():
     sizes: list[int] = []
 
-    def predict(pictures: Sequence[bytes]) -> np.ndarray:
-        sizes.append(len(pictures))
-        return StubModel(None, settings_of()).predict(pictures)
+    def predict(images: Sequence[bytes]) -> np.ndarray:
+        sizes.append(len(images))
+        return StubModel(None, settings_of()).predict(images)
 
-    pictures = [b"a", b"bc", NO_MEMORY, b"def", b"ghij"]
+    images = [b"a", b"bc", NO_MEMORY, b"def", b"ghij"]
     health = ModelHealth(1, pytest.fail, pytest.fail)
-    found = health.watched(predict)(pictures)
-    np.testing.assert_array_equal(found, [stub_probabilities(picture) for picture in pictures])
+    rows = health.watched(predict)(images)
+    np.testing.assert_array_equal(rows, [stub_probabilities(image) for image in images])
     assert sizes == [5, 2, 3, 1, 2]
 
 
-def test_no_memory_for_a_single_image_is_503_and_a_fault(stub_server, monkeypatch):
-    def predict(_: object, pictures: Sequence[bytes]) -> np.ndarray:
+def test_no_memory_for_a_single_image_is_503_and_counts_as_failed(stub_server, monkeypatch):
+    def predict(_: object, images: Sequence[bytes]) -> np.ndarray:
         raise MemoryError("CUDA out of memory")
 
     monkeypatch.setattr(StubModel, "predict", predict)
@@ -103,12 +106,12 @@ def test_no_memory_for_a_single_image_is_503_and_a_fault(stub_server, monkeypatc
     assert statuses(client, b"x", b"x") == [503, 503] and len(failures) == 1
 
 
-def test_the_process_ends_with_1_and_the_reason(tmp_path):
+def test_a_server_whose_model_fails_ends_with_1_and_the_reason(tmp_path):
     server = stub_server_process(tmp_path, SERVE_MAX_FAULTS="2").ready()
     try:
-        with httpx.Client(base_url=server.url, headers=PICTURE) as client:
+        with httpx.Client(base_url=server.url, headers=IMAGE) as client:
             assert statuses(client, b"x", FAULT, FAULT) == [200, 500, 500]
-        assert server.child.wait(60) == 1, server.told()
-        assert "\nerror: the model failed on 2 batches in a row; the last error: RuntimeError: CUDA" in server.told()
+        assert server.child.wait(60) == 1, server.output()
+        assert "\nerror: the model failed on 2 batches in a row; last error: RuntimeError: CUDA" in server.output()
     finally:
         server.end()

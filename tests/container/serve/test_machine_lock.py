@@ -1,4 +1,4 @@
-"""A lock of several processes, which the death of its holder frees."""
+"""A lock of several processes, which is released when the process that holds it dies."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from container.serve.machine_lock import MachineLock, lock_file
 
 HOLDER = """
 import sys
-from container.serve.machine_lock import LARGE_PICTURE
-LARGE_PICTURE.share(int(sys.argv[1]))
-with LARGE_PICTURE:
+from container.serve.machine_lock import LARGE_IMAGE
+LARGE_IMAGE.share(int(sys.argv[1]))
+with LARGE_IMAGE:
     print("held", flush=True)
     sys.stdin.read()
 """
 
 
-def test_one_thread_of_one_process_holds_it_until_that_dies():
+def test_one_thread_of_one_process_has_the_lock_until_the_process_dies():
     lock = MachineLock()
-    held = threading.Event()
+    acquired = threading.Event()
 
     def hold() -> None:
         with lock:
-            held.set()
+            acquired.set()
 
     with lock_file() as file:
         lock.share(file.fileno())
@@ -36,9 +36,9 @@ def test_one_thread_of_one_process_holds_it_until_that_dies():
         assert holder.stdout.readline() == b"held\n"
         thread = threading.Thread(target=hold)
         thread.start()
-        assert not held.wait(0.1) and lock.locked()
+        assert not acquired.wait(0.1) and lock.locked()
         holder.kill()
-        assert held.wait(60)
+        assert acquired.wait(60)
         thread.join()
         holder.communicate()
     assert not lock.locked()

@@ -1,4 +1,4 @@
-"""The description against the routes that the server has."""
+"""The OpenAPI description agrees with the routes of the server."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def test_every_path_and_method_is_described_and_no_other(multi_model):
 
 
 @pytest.mark.parametrize("multi_model", [False, True])
-def test_every_error_has_its_reason_and_the_form_of_an_error(multi_model):
+def test_every_error_has_a_reason_and_the_schema_of_errors(multi_model):
     for path, item in description(multi_model)["paths"].items():
         for operation in (value for name, value in item.items() if name != "parameters"):
             errors = {int(status): text for status, text in operation["responses"].items() if status != "200"}

@@ -38,11 +38,11 @@ from tests.container.serve.stub_model import (
     stub_server_process,
 )
 
-PICTURE = {"Content-Type": "image/png"}
+IMAGE = {"Content-Type": "image/png"}
 
 
 class Pool:
-    """A server in this process, whose model processes have stubs."""
+    """A server in this process whose model processes have stubs as their models."""
 
     def __init__(self, folder: Path | None, processes: int = 2, **values: object):
         self.failures: list[Exception] = []
@@ -59,17 +59,17 @@ class Pool:
         until(lambda: self.failures or all(worker.is_ready for worker in self.workers))
         return self
 
-    def ask(self, picture: bytes, path: str = "/invocations") -> httpx.Response:
-        return self.client.post(path, content=picture, headers=PICTURE)
+    def ask(self, image: bytes, path: str = "/invocations") -> httpx.Response:
+        return self.client.post(path, content=image, headers=IMAGE)
 
-    def right(self, picture: bytes, path: str = "/invocations") -> bool:
-        """Whether an image gets the answer of the stub."""
-        answer = self.ask(picture, path)
+    def right(self, image: bytes, path: str = "/invocations") -> bool:
+        """Whether an image gets the prediction of the stub."""
+        answer = self.ask(image, path)
         assert answer.status_code == 200, answer.text
-        return np.allclose(answer.json()["probabilities"], stub_probabilities(picture), atol=1e-7)
+        return np.allclose(answer.json()["probabilities"], stub_probabilities(image), atol=1e-7)
 
     def kill(self, *numbers: int) -> None:
-        """Kills processes and waits until this is noticed."""
+        """Kills processes and waits until the server has noticed."""
         killed = [self.workers[number] for number in numbers]
         for worker in killed:
             os.kill(worker.process.pid, signal.SIGKILL)
@@ -83,7 +83,7 @@ class Pool:
 
 @pytest.fixture(scope="module")
 def pool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Pool]]:
-    """Starts servers that end with the module's tests."""
+    """Starts servers. They end after the tests of the module."""
     pools: list[Pool] = []
     folder = tmp_path_factory.mktemp("stub")
     with pytest.MonkeyPatch.context() as patch:
@@ -105,11 +105,11 @@ def four(pool: Callable[..., Pool]) -> Pool:
     return pool(processes=4, num_workers=32, timeout=20)
 
 
-def test_32_clients_of_four_processes_see_no_error_when_one_is_killed(four, tmp_path):
+def test_32_clients_get_no_error_when_one_of_four_processes_is_killed(four, tmp_path):
     waiting = [WAIT + os.fsencode(tmp_path / f"go{number}") for number in range(32)]
     first = four.workers[0]
     with ThreadPoolExecutor(32) as clients:
-        answers = [clients.submit(four.right, picture) for picture in waiting]
+        answers = [clients.submit(four.right, image) for image in waiting]
         until(lambda: [len(worker.pending) for worker in four.workers] == [8] * 4)
         four.kill(0)
         until(lambda: sum(len(worker.pending) for worker in four.workers if worker is not first) == 32)
@@ -123,13 +123,13 @@ def test_32_clients_of_four_processes_see_no_error_when_one_is_killed(four, tmp_
     assert counts[0] == [1, 0, 0, 0] and sum(counts[1]) == 32
 
 
-def test_errors_of_images_and_of_requests_are_those_of_one_process(four, monkeypatch):
+def test_errors_are_the_same_as_with_one_process(four, monkeypatch):
     assert (four.ask(BAD).status_code, four.ask(BAD).json()) == (400, {"error": "cannot be read"})
     assert four.ask(FAULT).status_code == 500 and four.right(b"a")
     monkeypatch.setattr(four.server, "settings", settings_of(timeout=0.2))
     late = four.ask(WAIT + b"/nowhere/at/all")
     assert late.status_code == 503 and "within 0.2 s" in late.json()["error"]
-    assert (four.server.pictures.used, four.server.bodies.used) == (0, 0)
+    assert (four.server.images.used, four.server.bodies.used) == (0, 0)
     assert not any(worker.pending for worker in four.workers)
     lines = four.client.get("/metrics").text.splitlines()
     assert "rarebird_model_faults_total 1.0" in lines and 'rarebird_process_ready{process="3"} 1.0' in lines
@@ -137,7 +137,7 @@ def test_errors_of_images_and_of_requests_are_those_of_one_process(four, monkeyp
     assert four.client.get("/execution-parameters").json() == {"MaxConcurrentTransforms": 4, "MaxPayloadInMB": 25}
 
 
-def test_models_are_in_every_process_again_after_an_image_that_killed_all_of_them(pool, tmp_path, monkeypatch):
+def test_restarted_processes_load_all_models_again(pool, tmp_path, monkeypatch):
     serving = pool(processes=2, multi_model=True)
     client = serving.client
 
@@ -148,43 +148,43 @@ def test_models_are_in_every_process_again_after_an_image_that_killed_all_of_the
     assert load("c", Path("/nowhere/InputError")) == 400 and load("c", Path("/nowhere/NotEnoughMemory")) == 507
     models_listed = [{"modelName": name, "modelUrl": str(tmp_path)} for name in ("a", "b")]
     assert client.get("/models").json() == {"models": models_listed}
-    # the process that had the memory for it unloads it again
+    # the process that had enough memory unloads it again
     (tmp_path / ONE).mkdir()
     assert load("c", tmp_path / ONE) == 507 and [worker.models for worker in serving.workers] == [{"a", "b"}] * 2
     assert load("c", tmp_path) == 200 and client.delete("/models/c").status_code == 200
     assert client.delete("/models/a").status_code == 200
     assert [worker.models for worker in serving.workers] == [{"b"}, {"b"}]
 
-    # two processes are given the image
+    # two processes try to predict the image
     released = threading.Event()
     make_ready = ProcessPool._make_ready
 
-    async def held(own: ProcessPool, worker: Worker, copies: int) -> None:
+    async def wait_until_released(own: ProcessPool, worker: Worker, copies: int) -> None:
         while not released.is_set():
             await asyncio.sleep(0.005)
         await make_ready(own, worker, copies)
 
-    monkeypatch.setattr(ProcessPool, "_make_ready", held)
+    monkeypatch.setattr(ProcessPool, "_make_ready", wait_until_released)
     monkeypatch.setattr(process_pool, "pause", lambda deaths: 0)
     killed = serving.ask(KILL, "/models/b/invoke")
     assert (killed.status_code, killed.headers["retry-after"]) == (503, "1")
-    assert killed.json()["error"] == "2 model processes ended while they had this image"
+    assert killed.json()["error"] == "2 model processes ended while they predicted this image"
 
-    # none is ready
+    # no process is ready
     late = serving.ask(b"a", "/models/b/invoke")
     assert (late.status_code, late.headers["retry-after"]) == (503, "1")
-    assert late.json()["error"] == "no model process is ready; it is being restarted"
+    assert late.json()["error"] == "no model process is ready; they are being restarted"
     assert client.get("/ping").status_code == 503 and load("d", tmp_path) == 503
     released.set()
 
     serving.ready()
     assert client.get("/ping").status_code == 200 and not serving.failures
     assert [worker.models for worker in serving.workers] == [{"b"}, {"b"}]
-    assert all(serving.right(picture, "/models/b/invoke") for picture in (b"a", b"ab", b"abc"))
-    assert all(worker.pictures for worker in serving.workers)
+    assert all(serving.right(image, "/models/b/invoke") for image in (b"a", b"ab", b"abc"))
+    assert all(worker.images for worker in serving.workers)
     assert serving.ask(b"a", "/models/a/invoke").status_code == 404
 
-    # models are loaded and unloaded while a process loads those that there were when it started
+    # models are loaded and unloaded while a process still loads the models from its start
     loads, changed, load_into = threading.Event(), threading.Event(), ProcessPool._load_into
 
     async def held_load(own: ProcessPool, worker: Worker, name: str, folder: Path, copies: int) -> ModelInfo:
@@ -200,19 +200,19 @@ def test_models_are_in_every_process_again_after_an_image_that_killed_all_of_the
     changed.set()
     serving.ready()
     assert [worker.models for worker in serving.workers] == [{"e"}, {"e"}]
-    assert [serving.right(picture, "/models/e/invoke") for picture in (b"a", b"ab")] == [True, True]
+    assert [serving.right(image, "/models/e/invoke") for image in (b"a", b"ab")] == [True, True]
 
 
 def runs(pid: int) -> bool:
-    """Whether a process runs; one that has ended may still wait to be reaped."""
+    """Whether a process runs. One that has ended may still have to be reaped."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
 
 
-def test_signals_end_the_server_and_every_process_of_it(tmp_path):
-    """SIGTERM of the whole group lets requests be answered; a server that is killed leaves no process behind."""
+def test_signals_end_the_server_and_all_its_processes(tmp_path):
+    """After SIGTERM for the whole group, requests are answered. If the server is killed, all its processes end."""
     drained, killed = [stub_server_process(tmp_path, "--processes", "2") for _ in range(2)]
     try:
         drained.ready(), killed.ready()
@@ -221,7 +221,7 @@ def test_signals_end_the_server_and_every_process_of_it(tmp_path):
         killed.child.kill()
         with (
             ThreadPoolExecutor(1) as threads,
-            httpx.Client(base_url=drained.url, headers=PICTURE, timeout=60) as client,
+            httpx.Client(base_url=drained.url, headers=IMAGE, timeout=60) as client,
         ):
             answer = threads.submit(client.post, "/invocations", content=WAIT + os.fsencode(tmp_path / "go"))
             until(lambda: drained.counted("rarebird_waiting_pictures") == 1)
@@ -230,7 +230,7 @@ def test_signals_end_the_server_and_every_process_of_it(tmp_path):
             until(lambda: drained.ping() == 0)
             (tmp_path / "go").touch()
             assert answer.result().status_code == 200
-        assert drained.child.wait(60) == 0, drained.told()
+        assert drained.child.wait(60) == 0, drained.output()
         until(lambda: not any(map(runs, processes)))
     finally:
         drained.end()
@@ -238,7 +238,7 @@ def test_signals_end_the_server_and_every_process_of_it(tmp_path):
 
 
 async def keep(monkeypatch: pytest.MonkeyPatch, *runs: tuple[str, bool] | Exception) -> tuple[list[Exception], int]:
-    """What ends a server whose process 0 runs so: the failures, and the number of its runs."""
+    """Returns the failures that end a server, and how often its process 0 ran. runs: how each run of process 0 ends."""
     left = list(runs)
 
     async def run(self: ProcessPool, worker: Worker, copies: int) -> tuple[str, bool]:
@@ -256,25 +256,27 @@ async def keep(monkeypatch: pytest.MonkeyPatch, *runs: tuple[str, bool] | Except
     return failures, len(runs) - len(left)
 
 
-def test_restarts_that_do_not_help_end_the_server(monkeypatch):
+def test_six_deaths_of_a_process_in_a_row_end_the_server(monkeypatch):
     died, stayed = ("was killed", False), ("was killed", True)
     failures, runs = asyncio.run(keep(monkeypatch, *[died] * 9))
     assert runs == MAX_DEATHS == 6 and type(failures[0]) is Failure
-    assert str(failures[0]) == "model process 0 ended 6 times in a row, lastly: was killed"
-    # it answered in between, or cannot be loaded again
+    assert str(failures[0]) == "model process 0 ended 6 times in a row; last reason: was killed"
+    # it predicted in between, or its model cannot be loaded again
     lost = InputError("there is no such folder")
     failures, runs = asyncio.run(keep(monkeypatch, *[died] * 5, stayed, *[died] * 4, lost, died))
-    assert runs == 11 and str(failures[0]).endswith("6 times in a row, lastly: InputError: there is no such folder")
+    assert runs == 11 and str(failures[0]).endswith(
+        "6 times in a row; last reason: InputError: there is no such folder"
+    )
 
 
 @pytest.mark.parametrize(
-    ("pictures", "is_broken", "seconds", "stayed"),
+    ("images", "is_broken", "seconds", "stayed"),
     [(0, False, 60, False), (1, False, 60, True), (1, True, 60, True), (0, False, -1, True), (0, True, -1, False)],
 )
-def test_a_restart_helps_if_the_process_answered_or_waited_for_long(monkeypatch, pictures, is_broken, seconds, stayed):
+def test_a_process_worked_if_it_predicted_or_was_ready_for_a_while(monkeypatch, images, is_broken, seconds, stayed):
     class Ended(Worker):
         async def start(self, *_: object) -> None:
-            self.pictures, self.is_broken = pictures, is_broken
+            self.images, self.is_broken = images, is_broken
 
         async def ended(self) -> str:
             return "was killed"
@@ -290,7 +292,7 @@ def test_a_restart_helps_if_the_process_answered_or_waited_for_long(monkeypatch,
     assert asyncio.run(run()) == ("was killed", stayed)
 
 
-def test_a_model_that_cannot_be_loaded_at_first_ends_the_server_at_once(monkeypatch):
+def test_a_model_that_cannot_be_loaded_at_the_start_ends_the_server(monkeypatch):
     error = InputError("there is no such folder")
     assert asyncio.run(keep(monkeypatch, error, error)) == ([error], 1)
 
@@ -308,5 +310,5 @@ def test_processes_see_one_gpu_each_and_share_the_cores(monkeypatch):
     assert process_variables(2, "cuda:1", {"OMP_NUM_THREADS": "7"}) == [{"OMP_NUM_THREADS": "7"}] * 2  # all on that GPU
 
 
-def test_restarts_in_a_row_wait_longer_and_longer():
+def test_the_pause_doubles_with_each_restart_in_a_row():
     assert [pause(deaths) for deaths in (1, 2, 3, 4, 99)] == [0, 1, 2, 4, 30]

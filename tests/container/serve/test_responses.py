@@ -1,4 +1,4 @@
-"""Which format a request prefers, and how answers are encoded in it."""
+"""The format that a request prefers, and how responses are encoded."""
 
 from __future__ import annotations
 
@@ -44,15 +44,15 @@ def test_the_offered_format_with_the_highest_quality_is_chosen(headers, default,
 
 @pytest.mark.parametrize("header", ["image/png", "*/*;q=0", ";;,q=1"])
 def test_a_request_that_accepts_none_is_406(header):
-    with pytest.raises(RequestError, match="answers are application/json") as raised:
+    with pytest.raises(RequestError, match="expected application/json") as raised:
         negotiate_format([header], JSON)
     assert raised.value.status == 406
 
 
 def test_one_image_is_an_object_and_a_list_has_predictions_in_order():
     single = json.loads(encode_answers([READ], True, ResponseFormat(JSON), SCHEME, Decision()))
-    several = json.loads(encode_answers([UNREAD, READ], False, ResponseFormat(JSON), SCHEME, Decision()))
-    assert several == {"predictions": [{"error": "no, image"}, single]}
+    answer = json.loads(encode_answers([UNREAD, READ], False, ResponseFormat(JSON), SCHEME, Decision()))
+    assert answer == {"predictions": [{"error": "no, image"}, single]}
     assert json.loads(encode_answers([READ], False, ResponseFormat(JSON), SCHEME, Decision())) == {
         "predictions": [single]
     }
@@ -72,7 +72,7 @@ def test_a_verbose_answer_names_the_class_of_the_decision():
     assert content["attributes"] == {attribute.name: attribute.values[0] for attribute in SCHEME.attributes}
 
 
-def test_lines_and_rows_are_one_an_image():
+def test_json_lines_and_csv_have_one_line_per_image():
     lines = encode_answers([READ, UNREAD], False, ResponseFormat(LINES), SCHEME, Decision()).splitlines()
     assert [list(json.loads(line)) for line in lines] == [["probabilities", "metadata"], ["error"]]
     first, second = encode_answers([READ, UNREAD], False, ResponseFormat(CSV), SCHEME, Decision()).decode().splitlines()

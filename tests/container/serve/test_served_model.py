@@ -1,4 +1,4 @@
-"""A served model's memory: what decoding takes and gives back."""
+"""The memory that a served model takes for decoding and returns."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from tests.container.serve.conftest import encoded, settings_of
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="resident memory is read from /proc")
-def test_what_was_freed_goes_back_to_the_system():
-    """malloc keeps it otherwise: the last of the blocks is in use, behind those that are freed."""
+def test_freed_memory_is_returned_to_the_system():
+    """Otherwise malloc keeps it, because the last block is in use, after the freed ones."""
 
     def resident() -> int:
         return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
@@ -33,7 +33,7 @@ def test_what_was_freed_goes_back_to_the_system():
         [ctypes.c_size_t],
         [ctypes.c_void_p],
     )
-    size, number = 100_000, 1_000  # below malloc's threshold for memory of its own
+    size, number = 100_000, 1_000  # below the size for which malloc uses separate memory maps
     blocks = [libc.malloc(size) for _ in range(number)]
     for block in blocks:
         ctypes.memset(block, 1, size)
@@ -46,7 +46,7 @@ def test_what_was_freed_goes_back_to_the_system():
 
 
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
-def test_max_pixels_is_the_servers_else_the_models(model, tmp_path, monkeypatch):
+def test_max_pixels_is_a_setting_and_defaults_to_that_of_the_model(model, tmp_path, monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", Image.MAX_IMAGE_PIXELS)  # it is of the process: restored at the end
     trained = tmp_path / "trained"
     shutil.copytree(model, trained)
@@ -70,20 +70,20 @@ def test_a_server_that_cannot_use_its_gpus_does_not_start(model, tmp_path, monke
     monkeypatch.setattr(gpu_check, "visible_gpus", lambda variables: 1)
     monkeypatch.setenv("SAGEMAKER_BASE_DIR", str(tmp_path))
     (tmp_path / "input").mkdir()
-    with pytest.raises(Failure, match="the driver shows 1 GPU, and none can be used"):
+    with pytest.raises(Failure, match="the driver shows 1 GPU, but none can be used"):
         ServedModel(model, settings_of(device="auto"))
     ServedModel(model, settings_of(device="cpu"))
 
 
-def test_processes_that_load_a_model_together_need_memory_for_all(model, monkeypatch):
+def test_processes_that_load_a_model_together_need_memory_for_all_copies(model, monkeypatch):
     free = 5 * (model / "model.safetensors").stat().st_size
     monkeypatch.setattr(served_model, "free_memory", lambda: free)
     assert served_model._model_folder(model, 2) == model
-    with pytest.raises(NotEnoughMemory, match=f"there are {free:,}"):
+    with pytest.raises(NotEnoughMemory, match=f"{free:,} are free"):
         served_model._model_folder(model, 3)
 
 
-def test_large_images_are_decoded_one_at_a_time_and_none_that_memory_has_no_room_for(serving, monkeypatch):
+def test_large_images_are_decoded_one_at_a_time_if_they_fit_into_memory(serving, monkeypatch):
     client = serving()
     deep = encoded(Image.new("I;16", (4100, 4100)))
     alone: list[bool] = []
@@ -91,12 +91,14 @@ def test_large_images_are_decoded_one_at_a_time_and_none_that_memory_has_no_room
     given_back: list[bool] = []
     monkeypatch.setattr(served_model, "_trim_heap", lambda: given_back.append(True))
     monkeypatch.setattr(
-        EnsemblePredictor, "prepare", lambda *told: alone.append(ServedModel.large_picture.locked()) or look(*told)
+        EnsemblePredictor,
+        "prepare",
+        lambda *arguments: alone.append(ServedModel.large_image.locked()) or look(*arguments),
     )
     for content in (deep, encoded(Image.new("I;16", (410, 410)))):
         assert client.post("/invocations", content=content, headers={"Content-Type": "image/png"}).status_code == 200
     assert alone == [True, False] and given_back == [True]
     monkeypatch.setattr(served_model, "free_memory", lambda: 100 << 20)
-    found = client.post("/invocations", content=deep, headers={"Content-Type": "image/png"})
-    assert found.status_code == 400 and len(alone) == 2
-    assert found.json()["error"] == "too large: decoding it takes up to 160 MiB of memory, of which 100 are free"
+    response = client.post("/invocations", content=deep, headers={"Content-Type": "image/png"})
+    assert response.status_code == 400 and len(alone) == 2
+    assert response.json()["error"] == "too large: decoding takes up to 160 MiB of memory; 100 MiB are free"

@@ -1,4 +1,4 @@
-"""One model process: what it raises, how it ends, and signals of the whole group."""
+"""One model process: its errors, how it ends, and signals for the whole group."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.container.serve.stub_model import BAD, DIES, FAULT, WAIT, StubModel, 
 
 
 def run(test: Callable[[Worker, list[tuple[str, object]]], Awaitable[None]]) -> None:
-    """Runs a test of a process, which is given its events too."""
+    """Runs a test with a started process and the list of its events."""
 
     async def started() -> None:
         events: list[tuple[str, object]] = []
@@ -49,10 +49,10 @@ def test_results_errors_and_events_come_back_until_the_model_is_broken(tmp_path)
         with pytest.raises(RequestError) as refused:
             await worker.call("predict", "x", 0, payload=BAD)
         assert (refused.value.status, str(refused.value)) == (400, "cannot be read")
-        found = await worker.call("predict", "x", 0, payload=b"abc" * 1_000_000)
-        np.testing.assert_array_equal(found, stub_probabilities(b"abc" * 1_000_000))
+        probabilities = await worker.call("predict", "x", 0, payload=b"abc" * 1_000_000)
+        np.testing.assert_array_equal(probabilities, stub_probabilities(b"abc" * 1_000_000))
 
-        # an image whose client has gone is not predicted
+        # an image whose client has disconnected is not predicted
         given_up = asyncio.create_task(worker.call("predict", "x", 0, payload=WAIT + os.fsencode(tmp_path / "go")))
         while len(worker.pending) < 1:
             await asyncio.sleep(0)
@@ -62,14 +62,14 @@ def test_results_errors_and_events_come_back_until_the_model_is_broken(tmp_path)
         assert given_up.cancelled() and not worker.pending
         await worker.call("predict", "x", 0, payload=b"a")
 
-        # a signal of the whole group is the server's to answer
+        # only the server handles a signal for the whole group
         worker.process.send_signal(signal.SIGTERM)
         with pytest.raises(RuntimeError, match="CUDA error"):
             await worker.call("predict", "x", 0, payload=FAULT)
         assert events == [("batch", 1)] * 3 + [("fault", None)]
         with pytest.raises(ProcessDied):
             await worker.call("predict", "x", 0, payload=FAULT)
-        assert (await worker.ended()).startswith("the model failed on 2 batches in a row; the last error: RuntimeError")
+        assert (await worker.ended()).startswith("the model failed on 2 batches in a row; last error: RuntimeError")
         assert worker.is_broken and worker.process.returncode == 1
         with pytest.raises(ProcessDied):
             await worker.call("predict", "x", 0, payload=b"a")
@@ -77,7 +77,7 @@ def test_results_errors_and_events_come_back_until_the_model_is_broken(tmp_path)
     run(test)
 
 
-def test_a_process_that_ends_while_it_loads_is_noticed_with_its_exit_code(tmp_path):
+def test_a_process_that_ends_while_it_loads_reports_its_exit_code(tmp_path):
     async def test(worker: Worker, _: object) -> None:
         (tmp_path / DIES).touch()
         with pytest.raises(ProcessDied):
@@ -95,7 +95,7 @@ def test_a_message_that_cannot_be_read_ends_the_process_and_its_calls(tmp_path, 
         monkeypatch.setattr("container.serve.channel.pickle.loads", refuse)
         with pytest.raises(ProcessDied):
             await worker.call("load", "x", tmp_path, 1)
-        assert await worker.ended() == "sent what cannot be read: AttributeError: no such class"
+        assert await worker.ended() == "sent a message that cannot be read: AttributeError: no such class"
         assert worker.process.returncode == 0 and not worker.is_ready
 
     run(test)

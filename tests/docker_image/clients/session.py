@@ -1,5 +1,5 @@
-"""The SageMaker Python SDK's LocalSession as a client of boto3's shape, without an account: runs requests as they
-stand, but for s3://, which is the folder PLACE, and the instance, which is this machine.
+"""The SageMaker Python SDK's LocalSession as a client of boto3's shape, without an account: runs requests unchanged,
+except for s3://, which is the folder PLACE, and the instance, which is this machine.
 
 python session.py REQUESTS PLACE    REQUESTS: a JSON file, [[method, request], ...]
 """

@@ -1,4 +1,4 @@
-"""Calls of AWS: what is retried, and errors as messages."""
+"""Calls of AWS: retries and error messages."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.jobs.stubs import (
 )
 
 
-def test_a_throttling_storm_is_waited_out(stubbed):
+def test_throttled_calls_are_retried(stubbed):
     clients, sagemaker, logs = stubbed
     for _ in range(calls.ATTEMPTS - 1):
         sagemaker.add_client_error("describe_training_job", "ThrottlingException", "Rate exceeded")
@@ -27,12 +27,12 @@ def test_a_throttling_storm_is_waited_out(stubbed):
     watched.sleep = pauses.append
     watched.follow()
     assert len(pauses) >= calls.ATTEMPTS - 1 and max(pauses) <= calls.LONGEST_PAUSE
-    assert sum("tried again" in line for line in lines) == calls.ATTEMPTS - 1
+    assert sum("retrying in" in line for line in lines) == calls.ATTEMPTS - 1
     for first, later in zip(range(3), range(3, 6)):
         assert pauses[later] > pauses[first]
 
 
-def test_throttling_without_end_is_a_failure(stubbed):
+def test_permanent_throttling_is_a_failure(stubbed):
     clients, sagemaker, _ = stubbed
     for _ in range(calls.ATTEMPTS):
         sagemaker.add_client_error("describe_training_job", "ThrottlingException", "Rate exceeded")
@@ -44,19 +44,19 @@ def test_throttling_without_end_is_a_failure(stubbed):
     ("code", "aws_message", "message"),
     [
         ("ExpiredTokenException", "The security token is expired", "have expired"),
-        ("UnrecognizedClientException", "bad", "does not know these credentials"),
-        ("AccessDeniedException", "not authorized to perform: sagemaker:CreateTrainingJob", "not allowed"),
+        ("UnrecognizedClientException", "bad", "invalid AWS credentials"),
+        ("AccessDeniedException", "not authorized to perform: sagemaker:CreateTrainingJob", "access denied"),
         (
             "ResourceLimitExceeded",
             "The account-level service limit 'ml.g5.xlarge for training job usage' is 0 Instances, with current "
             "utilization of 0 Instances and a request delta of 1 Instances.",
-            "the quota 'ml.g5.xlarge for training job usage' is 0; ask for more in Service Quotas",
+            "the quota 'ml.g5.xlarge for training job usage' is 0; request an increase in Service Quotas",
         ),
-        ("ResourceInUse", "Training job names must be unique", "the name is taken"),
+        ("ResourceInUse", "Training job names must be unique", "the name is already in use"),
         ("ValidationException", "RoleArn: no such role", "RoleArn: no such role"),
     ],
 )
-def test_errors_of_a_start_say_what_to_do_and_are_not_tried_again(code, aws_message, message, stubbed):
+def test_permanent_errors_say_what_to_do_and_are_not_retried(code, aws_message, message, stubbed):
     clients, sagemaker, _ = stubbed
     sagemaker.add_client_error("create_training_job", code, aws_message)
     with pytest.raises(InputError, match=message):
@@ -64,7 +64,7 @@ def test_errors_of_a_start_say_what_to_do_and_are_not_tried_again(code, aws_mess
     sagemaker.assert_no_pending_responses()
 
 
-def test_a_broken_connection_is_tried_again():
+def test_a_broken_connection_is_retried():
     from botocore.exceptions import EndpointConnectionError
 
     attempts = []

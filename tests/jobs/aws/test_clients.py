@@ -11,9 +11,9 @@ from model.errors import InputError
 from tests.jobs.conftest import run_jobs
 
 
-def test_a_profile_that_is_not_there_is_an_error(tmp_path, capsys, monkeypatch):
+def test_a_missing_profile_is_an_error(tmp_path, capsys, monkeypatch):
     assert run_jobs("list", "--all", "--profile", "nobody", "--region", "eu-west-1") == 2
-    assert "AWS_PROFILE nobody: there is no such profile" in capsys.readouterr().err
+    assert "AWS_PROFILE nobody: no such profile" in capsys.readouterr().err
     monkeypatch.setenv("AWS_PROFILE", "nobody")
     monkeypatch.delitem(CHECKS, "engine")
     assert run_jobs("doctor") == 1
@@ -24,5 +24,5 @@ def test_missing_credentials_are_an_error(aws, monkeypatch):
     clients = Clients("eu-west-1")
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
-    with pytest.raises(InputError, match="no credentials"):
+    with pytest.raises(InputError, match="no AWS credentials"):
         create(clients, "list_training_jobs", {}, print)

@@ -1,4 +1,4 @@
-"""Jobs of other machines, found through SageMaker."""
+"""Results of jobs of other machines, looked up on SageMaker."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def faces(aws) -> Any:
 
 
 @pytest.mark.parametrize("command", ["deploy", "transform", "register"])
-def test_a_model_of_another_machine_is_hosted(command, faces, pictures):
+def test_the_model_of_a_job_of_another_machine_can_be_hosted(command, faces, pictures):
     account = REGISTRY_ACCOUNT if command == "register" else ACCOUNT
     more = ("--data", "s3://b/e") if command == "transform" else ()
     assert run_jobs(command, *account, *ELSEWHERE, "--model_dir", "faces", *more, "--job_name", "m-1") == 0
@@ -40,32 +40,32 @@ def test_a_model_of_another_machine_is_hosted(command, faces, pictures):
     assert container["ModelDataUrl"] == MODEL
 
 
-def test_a_model_and_answers_of_another_machine_are_inputs(faces):
+def test_model_and_predictions_of_jobs_of_another_machine_can_be_inputs(faces):
     flags = (*ACCOUNT, "--on", "sagemaker", *ELSEWHERE)
     assert run_jobs("inference", *flags, "--data", "s3://b/e", "--model_dir", "faces", "--job_name", "a-1") == 0
     assert run_jobs("inference", *flags, "--data", "s3://b/e", "--models", "faces", "faces:2", "--job_name", "a-2") == 0
     third = ("--results", "third-checkout")
     scores = ("--ground_truth_dir", "s3://b/g", "--output_data_dir", "a-1", "--job_name", "e-1")
     assert run_jobs("evaluation", *flags, *third, *scores) == 0
-    found = {}
+    sources = {}
     for name, results in (("a-1", ELSEWHERE[1]), ("a-2", ELSEWHERE[1]), ("e-1", third[1])):
         request = json.loads((Path(results) / name / "job.json").read_text())["request"]
-        found[name] = {each["InputName"]: each["S3Input"]["S3Uri"] for each in request["ProcessingInputs"]}
-    assert found["a-1"]["model"] == MODEL
-    assert (found["a-2"]["models-1"], found["a-2"]["models-2"]) == (MODEL, MODEL)
-    assert found["e-1"]["predictions"] == f"s3://{BUCKET}/rarebird/a-1/output/"
+        sources[name] = {each["InputName"]: each["S3Input"]["S3Uri"] for each in request["ProcessingInputs"]}
+    assert sources["a-1"]["model"] == MODEL
+    assert (sources["a-2"]["models-1"], sources["a-2"]["models-2"]) == (MODEL, MODEL)
+    assert sources["e-1"]["predictions"] == f"s3://{BUCKET}/rarebird/a-1/output/"
 
 
-def test_a_name_that_nobody_knows_is_an_error_and_a_dry_run_asks_nobody(faces, capsys):
+def test_an_unknown_name_is_an_error_and_a_dry_run_does_not_call_aws(faces, capsys):
     flags = (*ACCOUNT, "--on", "sagemaker", *ELSEWHERE, "--data", "s3://b/e")
     assert run_jobs("inference", *flags, "--model_dir", "faced") == 2
-    assert "faced: there is no such file or folder" in capsys.readouterr().err
+    assert "faced: no such file or folder" in capsys.readouterr().err
     assert run_jobs("inference", *flags, "--model_dir", "faces", "--dry_run") == 2
-    assert "faces: there is no such file or folder" in capsys.readouterr().err
+    assert "faces: no such file or folder" in capsys.readouterr().err
 
 
-def asked(stubbed: Any, monkeypatch: pytest.MonkeyPatch, on: str = "sagemaker", input_name: str = "model") -> Any:
-    """Asks for what the job NAME left."""
+def look_up(stubbed: Any, monkeypatch: pytest.MonkeyPatch, on: str = "sagemaker", input_name: str = "model") -> Any:
+    """Looks up the result of the job NAME."""
     clients, *_ = stubbed
     monkeypatch.setattr("jobs.aws.earlier_outputs.Clients", lambda *_: clients)
     monkeypatch.setattr("jobs.aws.calls.FIRST_PAUSE", 0.0)
@@ -76,7 +76,7 @@ def asked(stubbed: Any, monkeypatch: pytest.MonkeyPatch, on: str = "sagemaker", 
     return find_output(NAME, input_name, read_flags("train", ["--on", on], "")[0])
 
 
-def test_the_model_of_a_search_is_its_best_trainings(stubbed, monkeypatch):
+def test_the_model_of_a_tuning_job_is_that_of_the_best_training(stubbed, monkeypatch):
     sagemaker = stubbed[1]
     sagemaker.add_client_error("describe_training_job", "ValidationException", "Requested resource not found.")
     tuning = {
@@ -100,25 +100,26 @@ def test_the_model_of_a_search_is_its_best_trainings(stubbed, monkeypatch):
     }
     sagemaker.add_response("describe_hyper_parameter_tuning_job", {**tuning, "BestTrainingJob": best})
     sagemaker.add_response("describe_training_job", described("Completed", "Completed"), {"TrainingJobName": "best"})
-    assert asked(stubbed, monkeypatch) == "s3://b/model.tar.gz"
+    assert look_up(stubbed, monkeypatch) == "s3://b/model.tar.gz"
     sagemaker.add_client_error("describe_training_job", "ValidationException", "Requested resource not found.")
     sagemaker.add_response("describe_hyper_parameter_tuning_job", tuning)
-    with pytest.raises(InputError, match="no training has reached its objective"):
-        asked(stubbed, monkeypatch)
+    with pytest.raises(InputError, match="no training has reported the objective"):
+        look_up(stubbed, monkeypatch)
 
 
 @pytest.mark.parametrize(
-    ("status", "message"), [("Failed", "failed; nothing is taken from it"), ("InProgress", "has not ended: InProgress")]
+    ("status", "message"),
+    [("Failed", "failed, so its results cannot be used"), ("InProgress", "has not ended: InProgress")],
 )
-def test_nothing_is_taken_from_a_job_that_has_no_usable_model(status, message, stubbed, monkeypatch):
+def test_failed_and_running_jobs_are_errors(status, message, stubbed, monkeypatch):
     stubbed[1].add_response("describe_training_job", described(status, status))
     with pytest.raises(InputError, match=f"training {NAME} {message}"):
-        asked(stubbed, monkeypatch)
+        look_up(stubbed, monkeypatch)
 
 
-def test_a_stopped_training_has_a_model_but_answers_of_a_stopped_inference_are_not_whole(stubbed, monkeypatch):
+def test_a_stopped_training_can_be_used_but_not_a_stopped_inference(stubbed, monkeypatch):
     stubbed[1].add_response("describe_training_job", described("Stopped", "Stopped"))
-    assert asked(stubbed, monkeypatch) == "s3://b/model.tar.gz"
+    assert look_up(stubbed, monkeypatch) == "s3://b/model.tar.gz"
     stopped = {
         "ProcessingJobName": NAME,
         "ProcessingJobArn": f"arn:aws:sagemaker:eu-west-1:123456789012:processing-job/{NAME}",
@@ -130,21 +131,21 @@ def test_a_stopped_training_has_a_model_but_answers_of_a_stopped_inference_are_n
         "CreationTime": described("Stopped", "Stopped")["CreationTime"],
     }
     stubbed[1].add_response("describe_processing_job", stopped)
-    with pytest.raises(InputError, match=f"processing {NAME} stopped; nothing is taken from it"):
-        asked(stubbed, monkeypatch, input_name="predictions")
+    with pytest.raises(InputError, match=f"processing {NAME} stopped, so its results cannot be used"):
+        look_up(stubbed, monkeypatch, input_name="predictions")
 
 
 @pytest.mark.parametrize("on", ["sagemaker", "here"])
-def test_who_may_not_ask_learns_it_where_the_job_runs_on_sagemaker(on, stubbed, monkeypatch):
+def test_denied_access_is_an_error_only_with_on_sagemaker(on, stubbed, monkeypatch):
     stubbed[1].add_client_error("describe_training_job", "AccessDeniedException", "sagemaker:DescribeTrainingJob")
     if on == "here":
-        assert asked(stubbed, monkeypatch, on) is None
+        assert look_up(stubbed, monkeypatch, on) is None
         return
-    with pytest.raises(InputError, match="not allowed: sagemaker:DescribeTrainingJob"):
-        asked(stubbed, monkeypatch, on)
+    with pytest.raises(InputError, match="access denied: sagemaker:DescribeTrainingJob"):
+        look_up(stubbed, monkeypatch, on)
 
 
-def test_without_region_or_credentials_nobody_is_asked(monkeypatch):
+def test_without_region_or_credentials_aws_is_not_called(monkeypatch):
     flags = read_flags("train", [], "")[0]
     assert find_output("exp-1", "model", flags) is None
     monkeypatch.setenv("AWS_REGION", "eu-west-1")

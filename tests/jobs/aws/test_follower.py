@@ -1,4 +1,4 @@
-"""Jobs followed to their end, against answers of SageMaker that botocore's Stubber checks."""
+"""Following jobs to their end, with answers of SageMaker from botocore's Stubber."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_a_spot_job_that_is_interrupted_and_restarted(stubbed):
     assert [line.split("] ")[1].split(":")[0] for line in lines] == [
         *("Starting", "Training", "Interrupted", "Restarting", "Training", "Uploading", "Completed")
     ]
-    assert any("taken away" in line for line in lines)
+    assert any("AWS reclaimed the spot instance" in line for line in lines)
     code, ending = outcome(TRAINING, NAME, description, [])
     assert code == 0
     assert "duration: 1,000 s" in ending and "billable: 300 s, spot saved 70%" in ending
@@ -50,7 +50,7 @@ def test_a_spot_job_that_is_interrupted_and_restarted(stubbed):
 
 
 def endpoint_follower(clients, sagemaker, *statuses):
-    """A follower of an endpoint with these statuses, and the list of lines that it prints."""
+    """Returns a follower of an endpoint with these statuses, and the list of lines that it prints."""
     least = {
         "EndpointName": NAME,
         "EndpointArn": f"arn:aws:sagemaker:eu-west-1:123456789012:endpoint/{NAME}",
@@ -63,7 +63,7 @@ def endpoint_follower(clients, sagemaker, *statuses):
     return Follower(clients, ENDPOINT, NAME, lines.append, sleep=lambda _: None), lines
 
 
-def test_an_endpoint_is_waited_for(stubbed):
+def test_an_endpoint_is_followed_until_it_is_in_service(stubbed):
     clients, sagemaker, logs = stubbed
     group = {"logGroupName": f"/aws/sagemaker/Endpoints/{NAME}", "limit": ANY}
     up = {**event(1, "up"), "logStreamName": "all/i-0123abc"}
@@ -85,14 +85,14 @@ def test_an_endpoint_is_followed_until_it_is_deleted(stubbed):
     assert lines == [f"[{NAME}] {status}" for status in ("InService", "Deleting", "Deleted")]
 
 
-def test_an_endpoint_that_never_was_is_an_error(stubbed):
+def test_a_missing_endpoint_is_an_error(stubbed):
     clients, sagemaker, _ = stubbed
     sagemaker.add_client_error("describe_endpoint", "ValidationException", "Could not find endpoint")
     with pytest.raises(InputError, match="Could not find endpoint"):
         endpoint_follower(clients, sagemaker)[0].follow()
 
 
-def test_a_log_that_may_not_be_read_is_one_warning(stubbed):
+def test_missing_permission_to_read_the_log_is_one_warning(stubbed):
     clients, sagemaker, logs = stubbed
     for _ in range(3):
         describe(sagemaker, "InProgress", "Training", "Training")
@@ -101,11 +101,11 @@ def test_a_log_that_may_not_be_read_is_one_warning(stubbed):
         logs.add_client_error("filter_log_events", "AccessDeniedException", "no")
     watched, lines = follower(clients)
     watched.follow()
-    assert sum("the log cannot be read" in line for line in lines) == 1
+    assert sum("cannot read the log" in line for line in lines) == 1
 
 
 @pytest.mark.parametrize("refused", ["describe_training_job", "filter_log_events"])
-def test_credentials_that_expire_while_following_leave_the_job_and_say_how_to_come_back(refused, stubbed):
+def test_credentials_that_expire_while_following_are_an_error_that_says_how_to_resume(refused, stubbed):
     clients, sagemaker, logs = stubbed
     describe(sagemaker, "InProgress", "Training", "Training")
     if refused == "describe_training_job":
@@ -115,9 +115,9 @@ def test_credentials_that_expire_while_following_leave_the_job_and_say_how_to_co
         follower(clients)[0].follow()
     message = str(raised.value)
     assert "have expired" in message and "same command" not in message
-    assert f"{NAME} is not stopped by this; python -m jobs logs {NAME}" in message
+    assert f"{NAME} keeps running; follow it again with: python -m jobs logs {NAME}" in message
 
 
-def test_a_lack_of_capacity_is_known():
+def test_a_lack_of_capacity_is_recognised():
     assert lacked_capacity({"FailureReason": "CapacityError: Unable to provision requested ML compute capacity."})
     assert not lacked_capacity({"FailureReason": "AlgorithmError"}) and not lacked_capacity({})

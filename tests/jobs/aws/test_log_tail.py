@@ -1,4 +1,4 @@
-"""New lines of log streams, against answers of CloudWatch that botocore's Stubber checks."""
+"""New lines of log streams, with answers of CloudWatch from botocore's Stubber."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ def tail(clients):
 
 
 def later(newest: int) -> dict[str, object]:
-    """The request of a read after one whose newest event came at this time."""
+    """Returns the request of a read whose previous read ended with an event ingested at this time."""
     return {**FIRST_READ, "startTime": newest - OVERLAP_MS}
 
 
-def test_all_streams_come_in_one_call_and_lines_have_their_hosts_names(stubbed):
+def test_all_streams_are_read_in_one_call_and_lines_begin_with_their_host(stubbed):
     clients, _, logs = stubbed
     events = [event(1, "a\nb"), event(2, "c", host="algo-2", written=START + 1), event(3, " ", written=START + 2)]
     logs.add_response("filter_log_events", {"events": events}, FIRST_READ)
@@ -25,14 +25,14 @@ def test_all_streams_come_in_one_call_and_lines_have_their_hosts_names(stubbed):
     logs.assert_no_pending_responses()
 
 
-def test_one_host_that_restarts_has_no_name_before_its_lines(stubbed):
+def test_lines_of_a_single_restarted_host_have_no_prefix(stubbed):
     clients, _, logs = stubbed
     again = {**event(2, "b"), "logStreamName": f"{NAME}/algo-1-2"}
     logs.add_response("filter_log_events", {"events": [event(1, "a"), again]}, FIRST_READ)
     assert list(tail(clients).lines()) == ["a", "b"]
 
 
-def test_pages_are_read_to_the_last_also_after_an_empty_one(stubbed):
+def test_pages_after_an_empty_page_are_read(stubbed):
     clients, _, logs = stubbed
     logs.add_response("filter_log_events", {"events": [event(1, "a")], "nextToken": "t1"}, FIRST_READ)
     logs.add_response("filter_log_events", {"events": [], "nextToken": "t2"}, {**FIRST_READ, "nextToken": "t1"})
@@ -41,8 +41,8 @@ def test_pages_are_read_to_the_last_also_after_an_empty_one(stubbed):
     logs.assert_no_pending_responses()
 
 
-def test_no_event_is_lost_or_doubled_from_read_to_read(stubbed):
-    """The second read returns known events, one of the same time as a known one, and one that came late."""
+def test_no_event_is_lost_or_returned_twice(stubbed):
+    """The second read returns events of the first, one with the same timestamp as one of these, and a late one."""
     clients, _, logs = stubbed
     first = [event(1, "a", late=2000), event(2, "b", written=START + 1000)]
     late = event(4, "late", host="algo-2", written=START - 100, late=20_000)
@@ -57,15 +57,15 @@ def test_no_event_is_lost_or_doubled_from_read_to_read(stubbed):
     logs.assert_no_pending_responses()
 
 
-def test_events_that_no_read_finds_again_are_forgotten(stubbed):
+def test_old_events_are_forgotten(stubbed):
     clients, _, logs = stubbed
     old, new = event(1, "a"), event(2, "b", written=START + OVERLAP_MS + 1)
     logs.add_response("filter_log_events", {"events": [old, new]}, FIRST_READ)
     reader = tail(clients)
-    assert list(reader.lines()) == ["a", "b"] and list(reader.had) == ["2"]
+    assert list(reader.lines()) == ["a", "b"] and list(reader.seen) == ["2"]
 
 
-def test_a_group_that_is_not_there_yet_and_one_that_vanishes_have_no_lines(stubbed):
+def test_a_missing_or_deleted_log_group_has_no_lines(stubbed):
     clients, _, logs = stubbed
     reader = tail(clients)
     no_log(logs, 1)

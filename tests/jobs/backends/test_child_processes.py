@@ -1,4 +1,4 @@
-"""A process for each host of a job."""
+"""One process per host of a job."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def test_lines_of_hosts_have_their_names_and_are_logged(tmp_path):
     assert sorted(lines) == ["algo-1: one", "algo-2: two"] == sorted((tmp_path / "log.txt").read_text().splitlines())
 
 
-def test_where_one_host_fails_the_others_are_stopped(tmp_path, monkeypatch):
+def test_if_one_host_fails_the_others_are_stopped(tmp_path, monkeypatch):
     monkeypatch.setattr(child_processes, "GRACE_SECONDS", 0.2)
     both = {"algo-1": python("import time; time.sleep(600)", tmp_path), "algo-2": python("exit(2)", tmp_path)}
     codes = run_hosts(both, tmp_path / "log.txt", lambda _: None)
-    assert list(codes.items()) == [("algo-2", 2), ("algo-1", 143)]  # in the order in which they ended
+    assert list(codes.items()) == [("algo-2", 2), ("algo-1", 143)]  # in the order in which the hosts ended

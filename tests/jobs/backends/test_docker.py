@@ -10,9 +10,11 @@ from jobs.spec.job import Account
 from tests.jobs.examples import LOCAL_JOB
 
 
-def test_a_containers_command(monkeypatch):
+def test_the_command_of_a_container(monkeypatch):
     monkeypatch.setenv("WANDB_API_KEY", "secret")
-    mounts = {Path(f"/opt/ml/input/data/{name}"): Path("/data") for name in ("train", "validation")}  # of one folder
+    mounts = {
+        Path(f"/opt/ml/input/data/{name}"): Path("/data") for name in ("train", "validation")
+    }  # two channels from one folder
     command = docker_run(
         LOCAL_JOB,
         "algo-1",
@@ -30,7 +32,7 @@ def test_a_containers_command(monkeypatch):
     assert gpus_option("none") is None and gpus_option("device=1") == "device=1"
 
 
-def test_several_isolated_hosts_reach_each_other_alone():
+def test_isolated_hosts_reach_only_each_other():
     isolated = replace(LOCAL_JOB, account=Account(isolated=True))
     assert network_command(isolated, "n") == ["network", "create", "--internal", "n"]
     assert network_command(LOCAL_JOB, "n") == ["network", "create", "n"]

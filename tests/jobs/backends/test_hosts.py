@@ -13,7 +13,7 @@ from jobs.spec.inputs import Input
 from tests.jobs.examples import HOST, LOCAL_JOB
 
 
-def test_the_folders_of_a_training_are_sagemakers(tmp_path):
+def test_folders_and_config_files_of_a_training(tmp_path):
     opt_ml = OptMl(tmp_path / "ml")
     write_host_folder(opt_ml, LOCAL_JOB, HOST)
     read = {path.name: json.loads(path.read_text()) for path in opt_ml.config.iterdir()}
@@ -24,14 +24,14 @@ def test_the_folders_of_a_training_are_sagemakers(tmp_path):
     assert opt_ml.model.is_dir() and opt_ml.output_data.is_dir()
 
 
-def test_the_folders_of_a_processing_job_are_sagemakers(tmp_path):
+def test_folders_and_config_files_of_a_processing_job(tmp_path):
     opt_ml = OptMl(tmp_path / "ml")
     write_host_folder(opt_ml, replace(LOCAL_JOB, type=EVALUATION, settings={}, inputs=()), HOST)
     assert json.loads((opt_ml.base / "config" / "processingjobconfig.json").read_text())["ProcessingJobName"] == "exp-1"
     assert opt_ml.evaluation.is_dir() and not (opt_ml.base / "input").exists()
 
 
-def test_inputs_are_linked_and_files_of_settings_found(tmp_path):
+def test_inputs_are_linked_and_paths_in_settings_changed(tmp_path):
     (tmp_path / "data").mkdir()
     (tmp_path / "w.safetensors").write_text("x")
     job = replace(
@@ -45,7 +45,7 @@ def test_inputs_are_linked_and_files_of_settings_found(tmp_path):
     assert Path(settings["weights"]).read_text() == "x" and settings["name"] == "/opt/ml/not-a-file"
     assert opt_ml.channel("train").is_dir()
     models = '["/opt/ml/processing/input/models-1:2", "/x/opt/ml/y"]'
-    several = replace(job, type=INFERENCE, settings={"models": models})
-    assert json.loads(job_below(several, opt_ml.base).settings["models"]) == [
+    ensemble_job = replace(job, type=INFERENCE, settings={"models": models})
+    assert json.loads(job_below(ensemble_job, opt_ml.base).settings["models"]) == [
         *(f"{opt_ml.base}/processing/input/models-1:2", "/x/opt/ml/y")
     ]

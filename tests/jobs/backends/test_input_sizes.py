@@ -1,4 +1,4 @@
-"""Sizes that are checked before anything is paid for."""
+"""Sizes of inputs are checked before anything is paid for."""
 
 from __future__ import annotations
 
@@ -25,13 +25,16 @@ def sparse(folder, name: str, size: int):
 
 
 @pytest.mark.parametrize(
-    "words", ["train", "tune --ranges '{lr: [0.1, 0.2]}'", "pipeline --eval_data s3://b/e --truth s3://b/g"]
+    "arguments", ["train", "tune --ranges '{lr: [0.1, 0.2]}'", "pipeline --eval_data s3://b/e --truth s3://b/g"]
 )
-def test_a_folder_beyond_the_volume_is_refused_before_it_is_read(words, tmp_path, dry_run):
+def test_a_folder_larger_than_the_volume_is_an_error_before_it_is_read(arguments, tmp_path, dry_run):
     big = sparse(tmp_path / "big", "x.jpg", 60 * GIB)
-    code, out, err = dry_run(*shlex.split(words), "--data", str(big))
+    code, out, err = dry_run(*shlex.split(arguments), "--data", str(big))
     assert (code, out) == (2, "")
-    assert "--volume_gb 30: the inputs have at least 60.0 GB (train 60.0 GB): --volume_gb 73, more for" in err
+    assert (
+        "--volume_gb 30 is too small: the inputs have at least 60.0 GB (train 60.0 GB); use --volume_gb 73 or more"
+        in err
+    )
     assert "or --mode FastFile" in err
 
 
@@ -40,7 +43,7 @@ def test_inputs_of_inference_and_of_a_pipelines_second_step_are_checked(tmp_path
     code, _, err = dry_run("pipeline", "--data", "s3://b/t", "--eval_data", str(big), "--truth", "s3://b/g")
     assert code == 2 and "(eval_data 60.0 GB)" in err
     code, _, err = dry_run("inference", "--data", str(big), "--model_dir", "s3://b/m/model.tar.gz", "--volume_gb", "0")
-    assert code == 2 and "--volume_gb 30: the inputs have" in err and "FastFile" not in err
+    assert code == 2 and "--volume_gb 30 is too small: the inputs have" in err and "FastFile" not in err
 
 
 @pytest.mark.parametrize(
@@ -49,15 +52,15 @@ def test_inputs_of_inference_and_of_a_pipelines_second_step_are_checked(tmp_path
         (Machine(volume_gb=80), "File"),
         (Machine(), "FastFile"),
         (Machine(volume_gb=None), "File"),
-        (Machine("ml.g5.xlarge"), "File"),  # has a disk of its own, of another size
+        (Machine("ml.g5.xlarge"), "File"),  # has its own disk of another size
     ],
 )
-def test_what_fits_or_is_not_copied_is_fine(machine, mode, tmp_path):
+def test_inputs_that_fit_or_are_not_copied_are_accepted(machine, mode, tmp_path):
     data = sparse(tmp_path / "big", "x.jpg", 60 * GIB)
     check_sizes(replace(TRAINING_JOB, machine=machine, inputs=(Input("train", str(data), mode),)), None)
 
 
-def test_inputs_count_together_and_with_those_in_s3(aws, tmp_path, monkeypatch):
+def test_sizes_of_local_inputs_and_inputs_in_s3_are_added(aws, tmp_path, monkeypatch):
     monkeypatch.setattr(input_sizes, "GIB", 1000)
     s3 = aws("s3")
     for number in range(3):
@@ -65,7 +68,7 @@ def test_inputs_count_together_and_with_those_in_s3(aws, tmp_path, monkeypatch):
     data = sparse(tmp_path / "data", "x", 4_000)
     inputs = (Input("predictions", f"s3://{BUCKET}/in"), Input("ground_truth", str(data)))
     job = replace(EVALUATION_JOB, inputs=inputs)
-    check_sizes(job, None)  # a dry run asks nobody
+    check_sizes(job, None)  # a dry run does not list S3
     with pytest.raises(InputError, match=r"at least 31\.0 GB \(predictions 27\.0 GB, ground_truth 4\.0 GB\)"):
         check_sizes(job, Clients())
     check_sizes(replace(job, inputs=(*inputs[1:], Input("predictions", "s3://no-such-bucket/in"))), Clients())
@@ -73,19 +76,21 @@ def test_inputs_count_together_and_with_those_in_s3(aws, tmp_path, monkeypatch):
     check_sizes(job, Clients())
 
 
-def test_images_beyond_the_payload_are_named(tmp_path, aws, capsys):
+def test_images_larger_than_the_payload_are_an_error(tmp_path, aws, capsys):
     folder = sparse(tmp_path / "pay", "big.jpg", 9_000_000)
     for name, size in (("small.jpg", 5), ("table.csv", 200_000_000)):
         sparse(folder, name, size)
     flags = ("--data", str(folder), "--model_dir", f"s3://{BUCKET}/m/model.tar.gz")
     assert run_jobs("transform", *ACCOUNT, *flags) == 2
     err = capsys.readouterr().err
-    assert "--max_payload_mb 6: 1 images are larger: big.jpg (8.6 MB): --max_payload_mb 9" in err and keys() == []
+    assert "--max_payload_mb 6: 1 images are larger: big.jpg (8.6 MB); use --max_payload_mb 9" in err and keys() == []
     assert run_jobs("transform", *ACCOUNT, *flags, "--max_payload_mb", "9", "--dry_run") == 0
     aws("s3").put_object(Bucket=BUCKET, Key="p/1.jpg", Body=bytes(1_100_000))
-    with pytest.raises(InputError, match=r"1\.jpg \(1\.0 MB\): --max_payload_mb 2"):
+    with pytest.raises(InputError, match=r"1\.jpg \(1\.0 MB\); use --max_payload_mb 2"):
         check_payload(Input("pictures", f"s3://{BUCKET}/p"), 1, Clients())
     check_payload(Input("pictures", f"s3://{BUCKET}/p"), 0, Clients())
     huge = sparse(tmp_path / "huge", "1.jpg", 150 << 20)
-    with pytest.raises(InputError, match="at most 100 MB; python -m jobs inference has no such limit"):
+    with pytest.raises(
+        InputError, match=r"python -m jobs inference, which has no limit \(a request has at most 100 MB"
+    ):
         check_payload(Input("pictures", str(huge)), 6, None)

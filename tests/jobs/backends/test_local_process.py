@@ -1,4 +1,4 @@
-"""Jobs in processes of this machine: their environment, and whole jobs."""
+"""Jobs as local processes: their environment, and complete jobs."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ SMALL += ["--epochs", "1", "--num_workers", "0", "--device", "cpu", "--precision
 Start = Callable[..., subprocess.Popen[str]]
 
 
-def test_a_process_sees_only_its_own_folders(monkeypatch):
+def test_a_process_does_not_inherit_job_variables(monkeypatch):
     monkeypatch.setenv("SM_CHANNEL_TRAIN", "/other")
     monkeypatch.setenv("SM_HP_EPOCHS", "9")
     monkeypatch.setenv("WANDB_API_KEY", "secret")
@@ -41,7 +41,7 @@ def test_a_process_sees_only_its_own_folders(monkeypatch):
 
 
 @pytest.mark.parametrize(("job_type", "first"), [("inference", "algo-1"), ("train", "127.0.0.1")])
-def test_hosts_here_have_the_names_that_their_folders_have(job_type, first, tmp_path, monkeypatch):
+def test_names_of_local_hosts(job_type, first, tmp_path, monkeypatch):
     configs = []
 
     def run_hosts(commands: dict[str, HostCommand], log: Path, print_line: PrintLine) -> dict[str, int]:
@@ -66,12 +66,31 @@ def test_hosts_here_have_the_names_that_their_folders_have(job_type, first, tmp_
         assert folders == ["algo-1", "algo-2"]
     else:
         log = (tmp_path / "exp-9" / "log.txt").read_text().splitlines()
-        assert log[-1] == f"model: {tmp_path / 'exp-9' / 'model'} (resnet10t, 2 classes)"  # a folder that is kept
+        assert log[-1] == f"model: {tmp_path / 'exp-9' / 'model'} (resnet10t, 2 classes)"  # the folder in the results
+
+
+def test_a_failed_training_prints_the_reason_and_leaves_no_model(tmp_path, monkeypatch):
+    lines = []
+
+    def run_hosts(commands: dict[str, HostCommand], log: Path, print_line: PrintLine) -> dict[str, int]:
+        for command in commands.values():
+            opt_ml = OptMl(Path(command.variables["SAGEMAKER_BASE_DIR"]))
+            saved_model(opt_ml.model)
+            (opt_ml.output / "failure").write_text("channel train: 1 problem")
+        return dict.fromkeys(commands, 2)
+
+    monkeypatch.setattr(local_process, "run_hosts", run_hosts)
+    (tmp_path / "data").mkdir()
+    job = Job(JOB_TYPES["train"], "wrong", {}, (Input("train", str(tmp_path / "data")),), Machine())
+    assert local_process.run(job, tmp_path, Clients(), lines.append) == 2
+    output = "\n".join(lines)
+    assert f"train wrong ended with exit code 2; log: {tmp_path / 'wrong' / 'log.txt'}" in output
+    assert "channel train" in output and not (tmp_path / "wrong" / "model").exists()
 
 
 @pytest.fixture
 def start() -> Start:
-    """python -m jobs, in the working folder."""
+    """Returns a function that starts `python -m jobs` in the working folder."""
 
     def start(*arguments: str) -> subprocess.Popen[str]:
         env = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
@@ -82,7 +101,7 @@ def start() -> Start:
 
 
 @pytest.mark.long
-def test_the_chain_trains_answers_and_scores_and_the_model_comes_back(start: Start, faces: Path) -> None:
+def test_a_pipeline_on_this_machine_trains_predicts_and_evaluates(start: Start, faces: Path) -> None:
     data = ["--data", str(faces / "train"), "--eval_data", str(faces / "eval"), "--truth", str(faces / "gt")]
     chain = start("pipeline", *data, "--gate", "0", "--job_name", "faces", *SMALL)
     output, _ = chain.communicate()
@@ -96,16 +115,21 @@ def test_the_chain_trains_answers_and_scores_and_the_model_comes_back(start: Sta
     assert not list(Path("results").glob("*/ml")) and not Path("results/faces/checkpoints").exists()
 
 
-def test_a_job_that_fails_shows_why_and_how_to_go_on(start: Start, faces: Path) -> None:
-    failing = start("train", "--data", str(faces / "eval"), "--job_name", "wrong", *SMALL)
+def test_a_failed_job_prints_the_reason_and_its_log(start: Start) -> None:
+    """An evaluation, which imports no torch."""
+    for name in ("gt", "predictions"):
+        Path(name).mkdir()
+    Path("gt/gt.csv").write_text("ImageID,ans\n1.jpg,0\n")
+    failing = start("evaluation", "--ground_truth_dir", "gt", "--output_data_dir", "predictions", "--job_name", "wrong")
     output, _ = failing.communicate()
     assert failing.returncode == 2 and "Traceback" not in output
-    assert "train wrong ended with 2; its log: results/wrong/log.txt" in output and "channel train" in output
-    assert not Path("results/wrong/model").exists()
+    assert "evaluation wrong ended with exit code 2; log: results/wrong/log.txt" in output
+    assert "output.csv: no such file" in output.split("ended with exit code 2")[1]  # the failure file
+    assert not Path("results/wrong/evaluation/evaluation.json").exists()
 
 
 @pytest.mark.long
-def test_jobs_of_several_hosts_do_not_meet_each_other(start: Start, faces: Path) -> None:
+def test_simultaneous_jobs_with_several_hosts_are_separate(start: Start, faces: Path) -> None:
     arguments = ["train", "--data", str(faces / "train"), "--instances", "2", *SMALL]
     both = [start(*arguments, "--job_name", name) for name in ("first", "second")]
     for job in both:

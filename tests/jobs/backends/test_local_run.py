@@ -1,4 +1,4 @@
-"""A job on this machine: its record, its inputs and what is collected of it."""
+"""A local job: its record, inputs and results."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from tests.jobs.conftest import BUCKET, saved_model
 from tests.jobs.examples import LOCAL_JOB, saved_state, write_hosts
 
 
-def test_what_hosts_leave_is_joined_and_checked(tmp_path):
+def test_results_of_hosts_are_merged_and_verified(tmp_path):
     record = start_record(LOCAL_JOB, tmp_path, "here")
     hosts = write_hosts(record, "algo-1", "algo-2")
     saved_model(hosts["algo-1"].model)
@@ -50,7 +50,7 @@ def test_what_hosts_leave_is_joined_and_checked(tmp_path):
 
 @pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The names of the calls that pack, unpack, decompress or verify a model, as they are made."""
+    """Names of the calls that pack, unpack or verify a model, in order; decompressing fails the test."""
     names: list[str] = []
 
     def counted(module: Any, name: str) -> None:
@@ -81,7 +81,7 @@ def test_a_model_is_packed_once_verified_once_and_never_unpacked(code, finished,
     assert calls == ["pack", "verify"]
     assert (record.folder / "model" / "model.safetensors").is_file()
     assert (record.folder / "model.tar.gz").is_file()
-    assert model.is_dir() is (code != 0)  # a stopped job's folders stay
+    assert model.is_dir() is (code != 0)  # the folders of a stopped job are kept
 
 
 def test_a_failed_job_prints_its_failure_file_and_keeps_its_folders(tmp_path):
@@ -92,10 +92,10 @@ def test_a_failed_job_prints_its_failure_file_and_keeps_its_folders(tmp_path):
     lines: list[str] = []
     assert collect(LOCAL_JOB, record, hosts, {"algo-2": 2, "algo-1": 143}, lines.append).code == 2
     assert lines[-1] == "InputError: no class b" and hosts["algo-2"].config.is_dir()
-    assert saved_state(record) == "failed with 2"
+    assert saved_state(record) == "failed with exit code 2"
 
 
-def test_the_finished_parts_of_a_stopped_inference_come_into_the_results(tmp_path):
+def test_finished_parts_of_a_stopped_inference_are_moved_to_the_results(tmp_path):
     job = replace(LOCAL_JOB, type=INFERENCE, settings={}, inputs=(), name="i-1")
     record = start_record(job, tmp_path, "here")
     hosts = write_hosts(record, "algo-1", "algo-2", job=job)
@@ -106,8 +106,8 @@ def test_the_finished_parts_of_a_stopped_inference_come_into_the_results(tmp_pat
     assert sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.glob("i-1/parts/*/*")) == [
         *("i-1/parts/algo-1/algo-1.tar", "i-1/parts/algo-2/algo-2.tar")
     ]
-    assert "to resume it: the same command with --resume_from i-1 (and another --job_name)" in lines
-    # those of a finished one are not needed
+    assert "to resume, add --resume_from i-1 to the same command (with another --job_name)" in lines
+    # the parts of a finished inference are not kept
     record = start_record(replace(job, name="i-2"), tmp_path, "here")
     hosts = write_hosts(record, "algo-1", job=job)
     (hosts["algo-1"].processing_parts / "algo-1" / "a.tar").mkdir(parents=True)
@@ -115,7 +115,7 @@ def test_the_finished_parts_of_a_stopped_inference_come_into_the_results(tmp_pat
     assert sorted(path.name for path in record.folder.iterdir()) == ["job.json", "output"]
 
 
-def test_a_failed_job_keeps_its_model_where_it_was(tmp_path, calls):
+def test_the_model_of_a_failed_job_is_not_moved(tmp_path, calls):
     record = start_record(LOCAL_JOB, tmp_path, "here")
     hosts = write_hosts(record, "algo-1")
     model = saved_model(hosts["algo-1"].model)
@@ -124,7 +124,7 @@ def test_a_failed_job_keeps_its_model_where_it_was(tmp_path, calls):
 
 
 @pytest.mark.parametrize(("finished", "named", "kept"), [(True, None, 0), (True, "mine", 1), (False, None, 1)])
-def test_checkpoints_of_a_training_that_is_not_finished_are_kept(finished, named, kept, tmp_path):
+def test_checkpoints_of_an_unfinished_training_are_kept(finished, named, kept, tmp_path):
     job = replace(LOCAL_JOB, checkpoints=named)
     record = start_record(job, tmp_path, "here")
     hosts = write_hosts(record, "algo-1")
@@ -138,7 +138,7 @@ def test_checkpoints_of_a_training_that_is_not_finished_are_kept(finished, named
     assert bool(lines) is not finished and all(f"--checkpoints {tmp_path / 'checkpoints'}" in line for line in lines)
 
 
-def test_what_cannot_be_removed_is_a_warning(tmp_path, monkeypatch):
+def test_folders_that_cannot_be_removed_are_a_warning(tmp_path, monkeypatch):
     record = start_record(LOCAL_JOB, tmp_path, "docker")
     hosts = write_hosts(record, "algo-1")
     saved_model(hosts["algo-1"].model)
@@ -148,18 +148,18 @@ def test_what_cannot_be_removed_is_a_warning(tmp_path, monkeypatch):
     assert f"{record.folder / 'ml'} cannot be removed" in lines[-1]
 
 
-def test_a_name_that_is_taken_and_checkpoints_in_s3_are_refused(tmp_path):
+def test_an_existing_name_and_checkpoints_in_s3_are_errors(tmp_path):
     start_record(LOCAL_JOB, tmp_path, "here")
-    with pytest.raises(InputError, match="exp-1 is there already; another --job_name"):
+    with pytest.raises(InputError, match="exp-1 already exists; use another --job_name"):
         start_record(LOCAL_JOB, tmp_path, "here")
-    with pytest.raises(InputError, match="--checkpoints s3://b/c: here and on docker it is a folder"):
+    with pytest.raises(InputError, match="--checkpoints s3://b/c: expected a folder of this machine"):
         start_record(replace(LOCAL_JOB, name="exp-2", checkpoints="s3://b/c"), tmp_path, "here")
     assert not (tmp_path / "exp-2").exists()
 
 
-def test_a_training_that_ends_well_without_a_model_is_a_failure(tmp_path):
+def test_a_training_that_ends_with_0_but_without_a_model_is_a_failure(tmp_path):
     unusable = r"what came back is no model: no model lies in .*/exp-3/model, which holds note\.txt"
-    for name, message in (("exp-3", unusable), ("exp-4", "exp-4 left no model")):
+    for name, message in (("exp-3", unusable), ("exp-4", "exp-4 wrote no model")):
         job = replace(LOCAL_JOB, name=name)
         record = start_record(job, tmp_path, "here")
         hosts = write_hosts(record, "algo-1")
@@ -167,10 +167,10 @@ def test_a_training_that_ends_well_without_a_model_is_a_failure(tmp_path):
             (hosts["algo-1"].model / "note.txt").write_text("no model")
         with pytest.raises(Failure, match=message):
             collect(job, record, hosts, {"algo-1": 0}, lambda _: None)
-        assert saved_state(record) == "failed with 1"
+        assert saved_state(record) == "failed with exit code 1"
 
 
-def test_an_error_while_collecting_is_in_the_record(tmp_path, monkeypatch):
+def test_an_error_while_collecting_is_recorded(tmp_path, monkeypatch):
     job = replace(LOCAL_JOB, type=INFERENCE, settings={}, inputs=())
     record = start_record(job, tmp_path, "here")
 
@@ -180,17 +180,17 @@ def test_an_error_while_collecting_is_in_the_record(tmp_path, monkeypatch):
     monkeypatch.setattr(local_run, "move_folder", full)
     with pytest.raises(OSError, match="no space"):
         collect(job, record, write_hosts(record, "algo-1", job=job), {"algo-1": 0}, lambda _: None)
-    assert saved_state(record) == "failed with 1"
+    assert saved_state(record) == "failed with exit code 1"
 
 
-def test_an_input_in_s3_that_is_not_there_begins_no_job(aws, tmp_path):
+def test_a_missing_input_in_s3_is_an_error_and_starts_no_job(aws, tmp_path):
     job = Job(TRAIN, "t-1", {}, (Input("train", f"s3://{BUCKET}/mistyped"),))
-    with pytest.raises(InputError, match=rf"train: s3://{BUCKET}/mistyped: nothing lies there"):
+    with pytest.raises(InputError, match=rf"train: s3://{BUCKET}/mistyped: no such file or folder in S3"):
         local_process.run(job, tmp_path / "results", Clients("eu-west-1"), print)
     assert not (tmp_path / "results" / "t-1").exists()
 
 
-def test_the_first_hosts_files_win_where_hosts_are_merged(tmp_path):
+def test_the_first_hosts_files_are_kept_when_folders_are_merged(tmp_path):
     for name in ("one", "two"):
         (tmp_path / name / "deep").mkdir(parents=True)
         (tmp_path / name / "deep" / "file").write_text(name)
@@ -200,10 +200,10 @@ def test_the_first_hosts_files_win_where_hosts_are_merged(tmp_path):
     assert merge_folders([tmp_path / "one"], tmp_path / "alone") == tmp_path / "one"
 
 
-def test_nothing_is_overwritten(tmp_path):
+def test_move_folder_does_not_overwrite(tmp_path):
     for name in ("source", "target"):
         (tmp_path / name).mkdir()
-    with pytest.raises(Failure, match="target is there already"):
+    with pytest.raises(Failure, match="target already exists"):
         move_folder(tmp_path / "source", tmp_path / "target")
 
 
@@ -225,7 +225,7 @@ def test_inputs_in_s3_are_downloaded_once_for_all_jobs(aws, tmp_path, monkeypatc
         job = replace(LOCAL_JOB, name=name, inputs=(Input("train", f"s3://{BUCKET}/in"),))
         folders.append(fetch_inputs(job, start_record(job, tmp_path, "here"), Clients())["train"])
         s3.put_object(Bucket=BUCKET, Key="in/2.jpg", Body=b"changed" if name != "exp-1" else b"2.jpg")
-    assert sorted(downloaded) == ["in/1.jpg", "in/2.jpg", "in/2.jpg"]  # the last for exp-3
+    assert sorted(downloaded) == ["in/1.jpg", "in/2.jpg", "in/2.jpg"]  # the last one for exp-3
     assert set(folders) == {folders[0]} and folders[0].parent == tmp_path / ".inputs"
     assert sorted(path.name for path in folders[0].iterdir()) == ["1.jpg", "2.jpg"]
     assert [record.name for record in read_records(tmp_path)] == ["exp-1", "exp-2", "exp-3"]

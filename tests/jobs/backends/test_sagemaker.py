@@ -1,4 +1,4 @@
-"""Jobs started, followed and fetched, against answers of SageMaker that botocore's Stubber checks."""
+"""Starting, following and fetching jobs, with answers of SageMaker from botocore's Stubber."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.jobs.stubs import (
 )
 
 
-def test_a_failed_job_prints_its_reason_and_last_lines_and_is_no_success(stubbed, tmp_path):
+def test_a_failed_job_prints_its_reason_and_last_lines(stubbed, tmp_path):
     clients, sagemaker, logs = stubbed
     describe(sagemaker, "Failed", "Failed", "Training", "Failed", FailureReason="AlgorithmError: no class b, exit 2")
     events = [event(1, "line 1"), event(2, "error: no class b")]
@@ -37,14 +37,14 @@ def test_a_failed_job_prints_its_reason_and_last_lines_and_is_no_success(stubbed
     text = "\n".join(lines)
     assert code == 1
     assert "FailureReason: AlgorithmError: no class b, exit 2" in text
-    assert text.rindex("error: no class b") > text.index("the last lines of its log:")
+    assert text.rindex("error: no class b") > text.index("last lines of its log:")
 
 
 @pytest.mark.parametrize(
     ("secondary", "word"),
     [("Stopped", "Stopped"), ("MaxWaitTimeExceeded", "--max_wait"), ("MaxRuntimeExceeded", "--max_run")],
 )
-def test_a_stopped_job_is_no_success(secondary, word, stubbed, tmp_path, monkeypatch):
+def test_a_stopped_job_has_exit_code_1(secondary, word, stubbed, tmp_path, monkeypatch):
     clients, sagemaker, logs = stubbed
     describe(sagemaker, "Stopping", "Stopping", "Stopping")
     describe(sagemaker, "Stopped", secondary, "Stopping", secondary)
@@ -54,10 +54,10 @@ def test_a_stopped_job_is_no_success(secondary, word, stubbed, tmp_path, monkeyp
     watched, lines = follower(clients)
     code, _ = follow_and_fetch(watched, ResultsFolder(tmp_path))
     assert code == 1 and word in "\n".join(lines)
-    assert len(fetched) == 1  # SageMaker keeps the model of a stopped job
+    assert len(fetched) == 1  # SageMaker stores the model of a stopped job
 
 
-def test_ctrl_c_leaves_the_job_running_and_says_how_to_come_back(stubbed, tmp_path):
+def test_ctrl_c_leaves_the_job_running_and_prints_how_to_follow_it(stubbed, tmp_path):
     clients, sagemaker, logs = stubbed
     describe(sagemaker, "InProgress", "Training", "Training")
     no_log(logs, 1)
@@ -71,7 +71,7 @@ def test_ctrl_c_leaves_the_job_running_and_says_how_to_come_back(stubbed, tmp_pa
     assert f"python -m jobs logs {NAME}" in lines[-1]
 
 
-def test_a_start_that_was_heard_though_its_answer_was_lost_is_no_fault(stubbed, monkeypatch):
+def test_a_start_whose_answer_was_lost_is_not_an_error(stubbed, monkeypatch):
     clients, sagemaker, _ = stubbed
     monkeypatch.setattr("jobs.aws.calls.FIRST_PAUSE", 0.0)
     sagemaker.add_client_error("create_training_job", "InternalFailure", "try later", 500)
@@ -91,22 +91,28 @@ def test_a_start_that_was_heard_though_its_answer_was_lost_is_no_fault(stubbed, 
         (PIPELINE, False, PIPELINE, True),
         (ENDPOINT, False, None, False),
         (ENDPOINT, False, ENDPOINT, True),
-        (ENDPOINT, True, None, True),  # it is deleted
-        (TRAINING, True, None, False),  # it has a model
+        (ENDPOINT, True, None, True),  # a deleted endpoint
+        (TRAINING, True, None, False),  # a stopped training has a model
     ],
 )
-def test_a_record_is_replaced_only_by_one_of_its_kind_that_changes_it(kind, stopped, replaces, is_free, tmp_path):
+def test_a_record_is_replaced_only_by_an_update_of_the_same_kind(kind, stopped, replaces, is_free, tmp_path):
     JobRecord("exp", "train", kind.name, "sagemaker", "2026", tmp_path / "exp", stopped=stopped).save()
     require_free_name(tmp_path, "exp-2", replaces)
-    with nullcontext() if is_free else pytest.raises(InputError, match="exp is there already; another --job_name"):
+    with (
+        nullcontext()
+        if is_free
+        else pytest.raises(InputError, match=r"exp already exists \(it belongs to train exp\); use another --job_name")
+    ):
         require_free_name(tmp_path, "exp", replaces)
 
 
-def test_a_record_is_never_saved_over_another_jobs(tmp_path):
+def test_the_record_of_another_job_is_never_overwritten(tmp_path):
     request: dict[str, str] = {}
     save_record(Clients("eu-west-1"), TRAINING, "train", tmp_path / "exp", request, {})
     before = (tmp_path / "exp" / "job.json").read_bytes()
-    with pytest.raises(Failure, match=r"endpoint exp is started and has no record: .*exp is there already"):
+    with pytest.raises(
+        Failure, match=r"endpoint exp was started, but its record cannot be written: .*exp already exists"
+    ):
         save_record(Clients("eu-west-1"), ENDPOINT, "deploy", tmp_path / "exp", request, {})
     assert (tmp_path / "exp" / "job.json").read_bytes() == before
 
@@ -114,7 +120,7 @@ def test_a_record_is_never_saved_over_another_jobs(tmp_path):
 @pytest.mark.parametrize(
     ("name", "stem"), [("faces", "faces"), ("my-exp-a-b", "my-exp-a-b"), ("exp-20261121-093000-1a2b", "exp")]
 )
-def test_a_restart_for_lack_of_machines_is_found_by_the_first_name(name, stem, tmp_path, monkeypatch):
+def test_a_restarted_job_is_found_by_its_first_name(name, stem, tmp_path, monkeypatch):
     ends = [{"FailureReason": "CapacityError: none free"}, {}]
     monkeypatch.setattr("jobs.backends.sagemaker.create", lambda *_: {})
     monkeypatch.setattr("jobs.backends.sagemaker.check_requests", lambda _: None)
@@ -128,8 +134,8 @@ def test_a_restart_for_lack_of_machines_is_found_by_the_first_name(name, stem, t
     assert run(job, tmp_path, clients, True, False, lambda _: None) == 0
     second = next(record for record in read_records(tmp_path) if record.name != name)
     assert second.name.startswith(f"{stem}-2") and not second.restarted_as
-    for given in (name, name[:3], "latest"):
-        record = find_record(tmp_path, given)
+    for query in (name, name[:3], "latest"):
+        record = find_record(tmp_path, query)
         assert record is not None and record.name == second.name
 
 
@@ -149,10 +155,10 @@ def test_a_restart_for_lack_of_machines_is_found_by_the_first_name(name, stem, t
         ("ThrottlingException", "create_endpoint", "ResourceInUse", "exists", False),
     ],
 )
-def test_only_an_attempt_that_may_have_succeeded_explains_a_name_that_is_taken(
+def test_an_existing_name_is_accepted_only_if_an_earlier_attempt_may_have_succeeded(
     first, method, code, message, is_done, stubbed, monkeypatch
 ):
-    """Else an endpoint that is paid for would lose its model, or another's would be taken for one's own."""
+    """Otherwise a running endpoint would lose its model, or another user's endpoint would be taken for this one."""
     clients, sagemaker, _ = stubbed
     monkeypatch.setattr("jobs.aws.calls.FIRST_PAUSE", 0.0)
     sagemaker.add_client_error(method, first, "try later", 500)

@@ -1,4 +1,4 @@
-"""Resources created as one, and deleted again after an error or Ctrl-C."""
+"""Creating all resources or none: they are deleted after an error or Ctrl-C."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ QUOTA = (
 
 
 def fail(monkeypatch: pytest.MonkeyPatch, operation: str, error: BaseException | None = None) -> list[str]:
-    """One operation of AWS fails, the others are moto's; returns the list of the operations."""
+    """Makes one operation of AWS fail; moto serves the others. Returns the list of called operations."""
     done: list[str] = []
     client = Clients("eu-west-1").sagemaker
     real = type(client)._make_api_call
@@ -36,8 +36,8 @@ def fail(monkeypatch: pytest.MonkeyPatch, operation: str, error: BaseException |
     return done
 
 
-def left(aws: Any) -> dict[str, list[str]]:
-    """Names of what SageMaker has."""
+def resource_names(aws: Any) -> dict[str, list[str]]:
+    """Returns the names of the resources on SageMaker."""
     sagemaker = aws("sagemaker")
     return {
         "models": [model["ModelName"] for model in sagemaker.list_models()["Models"]],
@@ -50,7 +50,7 @@ NOTHING: dict[str, list[str]] = {"models": [], "configurations": [], "endpoints"
 
 
 @pytest.mark.parametrize("operation", ["CreateModel", "CreateEndpointConfig", "CreateEndpoint"])
-def test_a_refused_endpoint_leaves_nothing_behind_and_can_be_repeated(operation, aws, tmp_path, monkeypatch, capsys):
+def test_a_refused_deploy_deletes_what_it_created_and_can_be_repeated(operation, aws, tmp_path, monkeypatch, capsys):
     flags = (*ACCOUNT, "--model_dir", str(saved_model(tmp_path / "model")), "--job_name", "prod")
     with monkeypatch.context() as patch:
         fail(patch, operation)
@@ -61,35 +61,35 @@ def test_a_refused_endpoint_leaves_nothing_behind_and_can_be_repeated(operation,
         operation, ["configuration prod", "model prod"]
     )
     uri = f"s3://{BUCKET}/rarebird/prod/model/model.tar.gz"
-    assert f"deleted again: {', '.join([*created, uri])}" in out
-    assert left(aws) == NOTHING and keys("rarebird/prod/") == []
+    assert f"undone, deleted: {', '.join([*created, uri])}" in out
+    assert resource_names(aws) == NOTHING and keys("rarebird/prod/") == []
     assert run_jobs("deploy", *flags) == 0
-    assert left(aws) == {"models": ["prod"], "configurations": ["prod"], "endpoints": ["prod"]}
+    assert resource_names(aws) == {"models": ["prod"], "configurations": ["prod"], "endpoints": ["prod"]}
 
 
 @pytest.mark.parametrize(("operation", "deleted"), [("CreateModel", ""), ("CreateEndpointConfig", "model prod")])
-def test_what_another_command_has_created_is_never_deleted(operation, deleted, aws, monkeypatch, capsys):
-    """A name that is taken is refused; what has that name stays, and what came before it goes."""
+def test_resources_of_another_command_are_never_deleted(operation, deleted, aws, monkeypatch, capsys):
+    """An existing name is an error; its resource is kept, and resources created before are deleted."""
     flags = (*ACCOUNT, "--model_dir", f"s3://{BUCKET}/m/model.tar.gz", "--job_name", "prod")
     assert run_jobs("deploy", *flags) == 0
     taken = ClientError({"Error": {"Code": "ValidationException", "Message": "Cannot create already existing"}}, "x")
     done = fail(monkeypatch, operation, taken)
     assert run_jobs("deploy", *flags, "--results", "elsewhere") == 2
-    assert f"deleted again: {deleted}\n" in capsys.readouterr().out or not deleted
+    assert f"undone, deleted: {deleted}\n" in capsys.readouterr().out or not deleted
     assert [name for name in done if name.startswith("Delete")] == (["DeleteModel"] if deleted else [])
 
 
-def test_a_refused_transform_leaves_no_model(aws, tmp_path, monkeypatch, capsys):
+def test_a_refused_transform_deletes_its_model(aws, tmp_path, monkeypatch, capsys):
     flags = (*ACCOUNT, "--model_dir", str(saved_model(tmp_path / "model")), "--data", f"s3://{BUCKET}/e")
     fail(monkeypatch, "CreateTransformJob")
     assert run_jobs("transform", *flags, "--job_name", "t-1") == 2
-    assert "deleted again: model t-1, s3://" in capsys.readouterr().out
-    assert left(aws) == NOTHING and keys("rarebird/t-1/") == []
+    assert "undone, deleted: model t-1, s3://" in capsys.readouterr().out
+    assert resource_names(aws) == NOTHING and keys("rarebird/t-1/") == []
 
 
 @pytest.mark.parametrize("operation", ["CreateModel", "CreateEndpointConfig", "CreateEndpoint"])
-def test_ctrl_c_waits_for_the_request_under_way(operation, aws, monkeypatch, capsys):
-    """Its outcome would be unknown. Before the endpoint nothing stays, afterwards it is recorded."""
+def test_ctrl_c_waits_for_the_current_request(operation, aws, monkeypatch, capsys):
+    """Otherwise its outcome would be unknown. Only after the last request are the resources kept and recorded."""
     real = Clients("eu-west-1").sagemaker._make_api_call.__func__
 
     def call(self: Any, name: str, request: Any) -> Any:
@@ -102,14 +102,14 @@ def test_ctrl_c_waits_for_the_request_under_way(operation, aws, monkeypatch, cap
     assert run_jobs("deploy", *flags) == 130
     out = capsys.readouterr().out
     if operation == "CreateEndpoint":
-        assert "started endpoint prod; python -m jobs stop prod deletes it" in out
-        assert left(aws)["endpoints"] == ["prod"] and os.path.isfile("results/prod/job.json")
+        assert "creating endpoint prod; delete it with: python -m jobs stop prod" in out
+        assert resource_names(aws)["endpoints"] == ["prod"] and os.path.isfile("results/prod/job.json")
     else:
-        assert "deleted again: " in out and left(aws) == NOTHING and not os.path.exists("results/prod")
+        assert "undone, deleted: " in out and resource_names(aws) == NOTHING and not os.path.exists("results/prod")
 
 
-def test_ctrl_c_while_the_model_is_sent_leaves_nothing(aws, tmp_path, monkeypatch):
-    """The upload under way is not cut: the archive would be there, and the same command refused."""
+def test_ctrl_c_during_the_upload_deletes_the_model(aws, tmp_path, monkeypatch):
+    """The upload arrives in spite of Ctrl-C: if it stayed, the same command would be an error."""
     flags = (*ACCOUNT, "--model_dir", str(saved_model(tmp_path / "model")), "--job_name", "prod")
     real = upload_folder
 
@@ -120,22 +120,22 @@ def test_ctrl_c_while_the_model_is_sent_leaves_nothing(aws, tmp_path, monkeypatc
     with monkeypatch.context() as patch:
         patch.setattr("jobs.commands.hosted_model.upload_folder", interrupted)
         assert run_jobs("deploy", *flags) == 130
-    assert keys("rarebird/prod/") == [] and left(aws) == NOTHING
+    assert keys("rarebird/prod/") == [] and resource_names(aws) == NOTHING
     assert run_jobs("deploy", *flags) == 0
 
 
-def test_what_cannot_be_deleted_is_named(aws, monkeypatch, capsys):
+def test_a_resource_that_cannot_be_deleted_is_a_warning(aws, monkeypatch, capsys):
     denied = ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "DeleteModel")
     fail(monkeypatch, "DeleteModel", denied)
     fail(monkeypatch, "CreateEndpoint")
     flags = (*ACCOUNT, "--model_dir", f"s3://{BUCKET}/m/model.tar.gz", "--job_name", "prod")
     assert run_jobs("deploy", *flags) == 2
     out = capsys.readouterr().out
-    assert "deleted again: configuration prod\n" in out and "warning: not deleted: model prod: not allowed" in out
+    assert "undone, deleted: configuration prod\n" in out and "warning: not deleted: model prod: access denied" in out
 
 
-def test_a_second_ctrl_c_interrupts_at_once():
-    before = signal.getsignal(signal.SIGINT)  # of tests in the background of a shell: ignored
+def test_a_second_ctrl_c_interrupts_immediately():
+    before = signal.getsignal(signal.SIGINT)  # SIG_IGN if the tests run in the background of a shell
     with pytest.raises(KeyboardInterrupt), DeferredInterrupt() as interrupt:
         os.kill(os.getpid(), signal.SIGINT)
         assert interrupt.pressed

@@ -1,4 +1,4 @@
-"""The checks of an account."""
+"""Checks of docker and the AWS account."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.jobs.conftest import BUCKET, MANIFEST
 REPOSITORY = ("team/rarebird", "abc1234", None)
 
 
-def test_the_doctor_lists_all_that_is_missing(aws, capsys, monkeypatch):
+def test_the_doctor_lists_every_failed_check(aws, capsys, monkeypatch):
     monkeypatch.delitem(CHECKS, "engine")
     assert diagnose(Clients("eu-west-1"), DoctorFlags()) == 3
     output = capsys.readouterr().out
@@ -47,11 +47,11 @@ def test_the_doctor_lists_all_that_is_missing(aws, capsys, monkeypatch):
         "dkr.ecr-fips.us-gov-west-1.amazonaws.com",
     ],
 )
-def test_images_of_every_partition_are_known(host):
-    found = re.fullmatch(ECR_IMAGE, f"123456789012.{host}/team/rarebird:abc1234")
-    assert found and found.groups() == ("123456789012", host.split(".")[-4 if host.endswith("cn") else -3], *REPOSITORY)
+def test_image_uris_of_all_aws_partitions_are_accepted(host):
+    match = re.fullmatch(ECR_IMAGE, f"123456789012.{host}/team/rarebird:abc1234")
+    assert match and match.groups() == ("123456789012", host.split(".")[-4 if host.endswith("cn") else -3], *REPOSITORY)
 
 
 @pytest.mark.parametrize("image", ["rarebird", "docker.io/a/b:c", "123456789012.dkr.ecr.eu-west-1.example.com/a:b"])
-def test_other_images_are_none_of_ecr(image):
+def test_uris_of_other_registries_are_not_ecr_images(image):
     assert not re.fullmatch(ECR_IMAGE, image)

@@ -1,4 +1,4 @@
-"""Requests checked, and printed in a dry run; what every subcommand that creates something does first."""
+"""Checking requests, and printing them in a dry run: the first step of every subcommand that creates resources."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from tests.jobs.spec.test_flag_groups import command_line
 
 GROUP = ("create_model_package_group", {"ModelPackageGroupName": "faces"})
 CREATING = [name for name, cls in FLAGS.items() if issubclass(cls, RequestFlags)]
-WRITE_NO_RECORD = ("register",)  # and starts nothing that is paid
+WRITE_NO_RECORD = ("register",)  # and starts nothing that AWS charges for
 WRONG: tuple[str, dict[str, Any]] = ("create_model_package_group", {"ModelPackageGroupName": "a_b"})
 
 
 @pytest.mark.parametrize("dry_run", [True, False])
-def test_requests_are_printed_in_a_dry_run_alone(dry_run, capsys):
+def test_requests_are_printed_only_in_a_dry_run(dry_run, capsys):
     assert check_or_print(DeployFlags(dry_run=dry_run), [GROUP], name="e-1") is dry_run
     out = capsys.readouterr().out
     assert json.loads(out) == GROUP[1] if dry_run else out == ""
 
 
 @pytest.mark.parametrize(("requests", "also_checked"), [([WRONG], []), ([GROUP], [WRONG])])
-def test_wrong_requests_are_refused_and_nothing_is_printed(requests, also_checked, capsys):
+def test_invalid_requests_are_errors_and_are_not_printed(requests, also_checked, capsys):
     with pytest.raises(InputError, match="ModelPackageGroupName"):
         check_or_print(DeployFlags(dry_run=True), requests, also_checked, name="e-1")
     assert capsys.readouterr().out == ""
@@ -54,30 +54,30 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def run(inputs: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> Callable[[str, str], tuple[int, list[Any]]]:
-    """Runs a subcommand in the folder of the inputs; what it did is recorded."""
+    """Runs a subcommand in the folder of the inputs, and records its actions."""
     recorder = Recorder()
     monkeypatch.chdir(inputs)
     install(recorder, monkeypatch)
-    return lambda command, words: run_recorded(recorder, capsys, command, shlex.split(words))
+    return lambda command, arguments: run_recorded(recorder, capsys, command, shlex.split(arguments))
 
 
-@pytest.mark.parametrize("folder", ["exp-1", "exp-3"])  # of a training; of results without a record
+@pytest.mark.parametrize("folder", ["exp-1", "exp-3"])  # a training; results without a record
 @pytest.mark.parametrize("command", CREATING)
 def test_the_record_and_results_of_another_job_are_never_replaced(command, folder, run):
-    """Every subcommand that creates something looks before it uploads or creates anything."""
+    """Every subcommand that creates resources checks this before it uploads or creates anything."""
     before = Path("earlier/exp-1/job.json").read_bytes()
-    words = command_line(command).replace("exp-9", folder)
-    code, (calls, _, err, files) = run(command, f"{words} --results earlier")
+    arguments = command_line(command).replace("exp-9", folder)
+    code, (calls, _, err, files) = run(command, f"{arguments} --results earlier")
     if command in WRITE_NO_RECORD:
         assert code == 0 and not files
     else:
         assert (code, calls, files) == (2, [], [])
-        assert f"earlier/{folder} is there already; another --job_name" in err
+        assert f"earlier/{folder} already exists" in err and "use another --job_name" in err
     assert Path("earlier/exp-1/job.json").read_bytes() == before
 
 
 @pytest.mark.parametrize("command", CREATING)
-def test_a_subcommand_that_starts_something_paid_says_so_first(command, run):
+def test_costs_are_printed_first(command, run):
     _, (calls, out, _, _) = run(command, command_line(command))
-    assert calls and out.startswith("paid: ") is (command not in WRITE_NO_RECORD)
-    assert "paid: " not in run(command, f"{command_line(command)} --dry_run")[1][1]
+    assert calls and out.startswith("AWS charges for: ") is (command not in WRITE_NO_RECORD)
+    assert "AWS charges for: " not in run(command, f"{command_line(command)} --dry_run")[1][1]

@@ -1,4 +1,4 @@
-"""The model of transform, deploy and register: named in three ways, uploaded where it is local."""
+"""The model of transform, deploy and register: a folder, URI or job; a local model is uploaded."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.jobs.conftest import ACCOUNT, BUCKET, IMAGE, ROLE, keys, run_jobs, sa
 FLAGS = {"role": ROLE, "bucket": BUCKET, "image": IMAGE, "job_name": "m-1"}
 
 
-def test_a_model_in_s3_is_taken_from_there(tmp_path):
+def test_a_model_in_s3_is_used_directly(tmp_path):
     model = read_model(DeployFlags(**FLAGS, model_dir="s3://b/m/model.tar.gz", environment={"num_tta": 4}), "endpoint")
     assert (model.hosted.name, model.hosted.model, model.local) == ("m-1", "s3://b/m/model.tar.gz", None)
     assert model.hosted.environment == {"num_tta": "4"}
@@ -35,11 +35,11 @@ def test_a_local_model_is_packed_and_uploaded_below_the_name_once(aws, tmp_path)
     boto3.client("s3").download_file(BUCKET, keys()[0], str(tmp_path / "down.tar.gz"))
     with tarfile.open(tmp_path / "down.tar.gz") as archive:
         assert sorted(archive.getnames()) == sorted(path.name for path in folder.iterdir())
-    with pytest.raises(InputError, match="is there already; another --job_name"):
+    with pytest.raises(InputError, match="already exists; use another --job_name"):
         model.upload(Clients("eu-west-1"))
 
 
-def test_a_model_that_cannot_be_used_is_not_uploaded(aws, tmp_path):
+def test_an_invalid_model_is_not_uploaded(aws, tmp_path):
     folder = saved_model(tmp_path / "model")
     model = read_model(DeployFlags(**FLAGS, model_dir=str(folder)), "endpoint")
     (folder / "labels.json").unlink()
@@ -48,6 +48,6 @@ def test_a_model_that_cannot_be_used_is_not_uploaded(aws, tmp_path):
     assert keys() == []
 
 
-def test_no_model_is_refused(capsys):
-    assert run_jobs("deploy", *ACCOUNT) == 2 and "--model_dir: name the model" in capsys.readouterr().err
-    assert run_jobs("deploy", "--model_dir", "s3://b/m") == 2 and "--role: not given" in capsys.readouterr().err
+def test_a_missing_model_or_account_is_an_error(capsys):
+    assert run_jobs("deploy", *ACCOUNT) == 2 and "--model_dir is missing" in capsys.readouterr().err
+    assert run_jobs("deploy", "--model_dir", "s3://b/m") == 2 and "--role: set it" in capsys.readouterr().err

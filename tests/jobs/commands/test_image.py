@@ -1,4 +1,4 @@
-"""The image's tag, and images that are in ECR already; no docker is run."""
+"""The image's tag, and existing images in ECR; docker is not run."""
 
 import json
 import subprocess
@@ -32,7 +32,7 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def docker(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The engine's commands, which are not run."""
+    """The docker commands, which are not run."""
     commands: list[str] = []
     monkeypatch.setattr(image, "run_in_terminal", lambda *command: commands.append(command[1]) or 0)
     monkeypatch.setattr(image, "engine", lambda *arguments: commands.append(arguments[0]) or "")
@@ -40,7 +40,7 @@ def docker(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return commands
 
 
-def test_a_tag_is_the_commit_and_a_hash_of_what_differs(checkout):
+def test_the_tag_is_the_commit_and_a_hash_of_uncommitted_changes(checkout):
     plain = commit_tag(checkout)
     tags = {plain}
     for name, text in (("train.py", "2"), ("train.py", "3"), ("new.py", "4"), ("new.py", "5")):
@@ -50,7 +50,7 @@ def test_a_tag_is_the_commit_and_a_hash_of_what_differs(checkout):
     assert len(tags) == 5
 
 
-def test_ecr_is_asked_before_anything_is_built(aws: Callable[[str], Any], checkout, docker, capsys):
+def test_ecr_is_checked_before_the_image_is_built(aws: Callable[[str], Any], checkout, docker, capsys):
     assert run_jobs("image") == 0
     assert docker == ["build", "tag", "push"]
     tag = commit_tag(checkout)
@@ -61,8 +61,8 @@ def test_ecr_is_asked_before_anything_is_built(aws: Callable[[str], Any], checko
             imageTag=pushed,
         )
     docker.clear()
-    assert run_jobs("image") == 0 and "nothing is to do" in capsys.readouterr().out
-    assert run_jobs("image", "--tag", "v1") == 2 and "another --tag" in capsys.readouterr().err
+    assert run_jobs("image") == 0 and "nothing to do" in capsys.readouterr().out
+    assert run_jobs("image", "--tag", "v1") == 2 and "use another --tag" in capsys.readouterr().err
     assert run_jobs("image", "--base_image", "other") == 2
     assert docker == []
     (checkout / "train.py").write_text("2")
@@ -70,14 +70,14 @@ def test_ecr_is_asked_before_anything_is_built(aws: Callable[[str], Any], checko
     assert docker == ["build", "tag", "push"]
 
 
-def test_what_is_not_installed_is_an_error(checkout, monkeypatch, capsys):
+def test_missing_docker_or_git_is_an_error(checkout, monkeypatch, capsys):
     monkeypatch.setenv("PATH", "/nowhere")
     assert run_jobs("image", "--push", "false") == 2 and "docker is not installed" in capsys.readouterr().err
-    with pytest.raises(InputError, match="git is not installed; name a --tag"):
+    with pytest.raises(InputError, match="git is not installed; set --tag"):
         commit_tag(checkout)
 
 
-def test_a_registry_that_refuses_is_an_error():
+def test_a_denied_login_is_an_error():
     from botocore.exceptions import ClientError
 
     class Refusing:
@@ -86,7 +86,7 @@ def test_a_registry_that_refuses_is_an_error():
                 {"Error": {"Code": "AccessDeniedException", "Message": "ecr:Get"}}, "GetAuthorizationToken"
             )
 
-    with pytest.raises(InputError, match="log in to ECR: not allowed: ecr:Get"):
+    with pytest.raises(InputError, match="log in to ECR: access denied: ecr:Get"):
         log_in(Refusing())
 
 

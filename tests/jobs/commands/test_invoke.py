@@ -1,4 +1,4 @@
-"""Endpoints asked about images."""
+"""Predicting images with endpoints."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ VERBOSE = {"probabilities": [0.2, 0.8], "labels": ["worn", "none"], "predicted_l
 
 @pytest.fixture
 def endpoint(aws, monkeypatch) -> Callable[..., list[dict[str, Any]]]:
-    """Creates the endpoint prod; moto answers for it by what the test gives for each request, in order."""
+    """Returns a function that creates the endpoint prod, which gives these answers to requests in order."""
     real = Clients("eu-west-1").sagemaker._make_api_call.__func__
     for name in ("a.jpg", "b.png"):
         Path(name).write_bytes(name.encode())
 
     def create(kind: str, *answers: Any) -> list[dict[str, Any]]:
-        left, requests = list(answers), []
+        remaining, requests = list(answers), []
         assert run_jobs("deploy", *DEPLOY, "--job_name", "prod", "--kind", kind) == 0
 
         def call(self: Any, name: str, request: Any) -> Any:
             if not name.startswith("InvokeEndpoint"):
                 return real(self, name, request)
             requests.append(request)
-            answer = left.pop(0)
+            answer = remaining.pop(0)
             if isinstance(answer, Exception):
                 raise answer
             if name == "InvokeEndpoint":
@@ -56,7 +56,7 @@ def model_error(status: int, message: str) -> ClientError:
     return ClientError({**content, "OriginalStatusCode": status, "OriginalMessage": message}, "InvokeEndpoint")
 
 
-def test_names_and_probabilities_are_printed_as_by_inference(endpoint, capsys):
+def test_predictions_are_printed_as_by_inference(endpoint, capsys):
     requests = endpoint("realtime", VERBOSE, {**VERBOSE, "predicted_label": "worn"})
     capsys.readouterr()
     assert run_jobs("invoke", "prod", "a.jpg", "b.png") == 0
@@ -71,7 +71,7 @@ def test_names_and_probabilities_are_printed_as_by_inference(endpoint, capsys):
     }
 
 
-def test_json_has_a_line_an_image(endpoint, capsys):
+def test_json_has_one_line_per_image(endpoint, capsys):
     requests = endpoint("multi_model", VERBOSE, model_error(400, '{"error": "cannot be read"}'))
     capsys.readouterr()
     assert run_jobs("invoke", "prod", "a.jpg", "b.png", "--json", "--target_model", "faces.tar.gz") == 0
@@ -80,23 +80,24 @@ def test_json_has_a_line_an_image(endpoint, capsys):
     assert {request["TargetModel"] for request in requests} == {"faces.tar.gz"}
 
 
-def test_an_image_that_cannot_be_read_is_the_servers_error_and_alone_a_failure(endpoint, capsys):
+def test_an_unreadable_image_shows_the_servers_error(endpoint, capsys):
     endpoint("realtime", model_error(400, '{"error": "cannot be identified as an image"}'))
     capsys.readouterr()
     assert run_jobs("invoke", "prod", "a.jpg") == 1
     out, err = capsys.readouterr()
-    assert "(cannot be identified as an image)" in out and "the image has no answer" in err
+    assert "(cannot be identified as an image)" in out and "the image was not predicted" in err
 
 
-def test_a_fault_of_the_model_is_a_failure_with_its_message(endpoint, capsys):
+def test_an_error_of_the_model_is_a_failure_with_its_message(endpoint, capsys):
     endpoint("realtime", model_error(500, '{"error": "CUDA error"}'))
     assert run_jobs("invoke", "prod", "a.jpg") == 1
     assert (
-        "endpoint prod, a.jpg: its model answers 500: CUDA error; python -m jobs logs prod" in capsys.readouterr().err
+        "endpoint prod, a.jpg: the model answered 500: CUDA error; see the server's log with: python -m jobs logs prod"
+        in capsys.readouterr().err
     )
 
 
-def test_the_answers_before_a_fault_are_printed(endpoint, capsys):
+def test_answers_before_an_error_are_printed(endpoint, capsys):
     endpoint("realtime", VERBOSE, model_error(500, '{"error": "CUDA error"}'))
     capsys.readouterr()
     assert run_jobs("invoke", "prod", "a.jpg", "b.png", "--json") == 1
@@ -120,20 +121,20 @@ def test_an_asynchronous_endpoint_answers_in_s3(endpoint, capsys):
     assert requests[0]["InvocationTimeoutSeconds"] == 3600
 
 
-def test_without_a_wait_only_the_places_of_answers_are_printed(endpoint, capsys):
+def test_timeout_0_only_prints_the_uris_of_the_answers(endpoint, capsys):
     endpoint("async", None)
     capsys.readouterr()
     assert run_jobs("invoke", "prod", "a.jpg", "--timeout", "0") == 0
     assert capsys.readouterr().out == f"a.jpg: s3://{BUCKET}/rarebird/prod/async/1.out\n"
 
 
-def test_what_is_wrong_is_found_before_anything_is_sent(endpoint, capsys):
+def test_invalid_arguments_are_errors_before_anything_is_sent(endpoint, capsys):
     requests = endpoint("realtime")
-    for words, message in (
-        (("prod",), "name the endpoint and images"),
-        (("prot", "a.jpg"), "there is no endpoint prot; nearest: prod"),
+    for arguments, message in (
+        (("prod",), "expected an endpoint and at least one image"),
+        (("prot", "a.jpg"), "no endpoint prot; nearest: prod"),
     ):
-        assert run_jobs("invoke", *words) == 2
+        assert run_jobs("invoke", *arguments) == 2
         assert message in capsys.readouterr().err
     Path("folder").mkdir()
     assert run_jobs("invoke", "prod", "a.jpg", "folder", "c.jpg", "d.jpg") == 2
@@ -143,7 +144,7 @@ def test_what_is_wrong_is_found_before_anything_is_sent(endpoint, capsys):
 
 
 @pytest.mark.parametrize(("kind", "most"), [("realtime", 25), ("serverless", 4), ("async", 1024)])
-def test_a_request_that_is_too_large_is_refused_with_the_limit_of_the_endpoint(kind, most, tmp_path):
+def test_too_large_images_are_an_error_with_the_limit_of_the_endpoint(kind, most, tmp_path):
     path = tmp_path / "a.jpg"
     with path.open("wb") as file:
         file.truncate(most * 2**20)

@@ -1,4 +1,4 @@
-"""Jobs started on each backend; on SageMaker against a moto server."""
+"""Starting jobs on each backend, SageMaker's on a moto server."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ import pytest
 
 from jobs.spec.job import Job
 from jobs.storage.s3 import S3Uri
-from tests.jobs.conftest import ACCOUNT, BUCKET, keys, leave, run_jobs, saved_model
+from tests.jobs.conftest import ACCOUNT, BUCKET, keys, run_jobs, saved_model, write_training_results
 
 
-def test_a_training_from_a_folder_to_a_model(aws, pictures, tmp_path, capsys):
-    left = tmp_path / "left"
-    left.mkdir()
-    (left / "split.csv").write_text("path\n")
-    leave("exp-1", tmp_path, model=saved_model(tmp_path / "made"), output=left)
+def test_a_training_uploads_its_folder_and_downloads_its_model(aws, pictures, tmp_path, capsys):
+    output_folder = tmp_path / "left"
+    output_folder.mkdir()
+    (output_folder / "split.csv").write_text("path\n")
+    write_training_results("exp-1", tmp_path, model=saved_model(tmp_path / "made"), output=output_folder)
     flags = ("train", *ACCOUNT, "--on", "sagemaker", "--data", str(pictures), "--job_name", "exp-1", "--wait")
     assert run_jobs(*flags, "--epochs", "3", "--spot") == 0
     output = capsys.readouterr().out
-    assert "5 files sent" in output and "resnet10t, 2 classes" in output
+    assert "5 files uploaded" in output and "resnet10t, 2 classes" in output
     assert "0.5000" in output and "val_f1" in output and "saved model" in output
     job = aws("sagemaker").describe_training_job(TrainingJobName="exp-1")
     assert job["HyperParameters"] == {"epochs": "3"}
@@ -32,7 +32,7 @@ def test_a_training_from_a_folder_to_a_model(aws, pictures, tmp_path, capsys):
     ]
     assert (results / "output" / "split.csv").is_file()
 
-    assert run_jobs("train", *flags[1:]) == 2  # the name is taken
+    assert run_jobs("train", *flags[1:]) == 2  # the name exists
     assert run_jobs("status") == 0 and "training exp-1: Completed" in capsys.readouterr().out
     assert run_jobs("logs", "exp", "--follow", "false") == 0 and "started" in capsys.readouterr().out
     assert run_jobs("fetch", "latest") == 0 and "2 classes" in capsys.readouterr().out
@@ -63,7 +63,7 @@ def test_inference_and_evaluation_as_processing_jobs(aws, pictures, tmp_path, ca
     assert sources["predictions"] == f"s3://{BUCKET}/rarebird/answers-1/output/"
 
 
-def test_all_that_is_uploaded_is_under_the_key(aws, pictures, tmp_path):
+def test_all_uploads_are_encrypted_with_the_key(aws, pictures, tmp_path):
     model = saved_model(tmp_path / "model")
     (tmp_path / "gt").mkdir()
     (tmp_path / "gt" / "gt.csv").write_text("ImageID,ans\n")
@@ -80,7 +80,7 @@ def test_all_that_is_uploaded_is_under_the_key(aws, pictures, tmp_path):
 
 
 @pytest.mark.parametrize("backend", ["here", "docker"])
-def test_the_backend_is_the_one_of_on(backend, monkeypatch):
+def test_on_selects_the_backend(backend, monkeypatch):
     module = {"here": "local_process", "docker": "docker"}[backend]
     jobs: list[Job] = []
     monkeypatch.setattr(f"jobs.backends.{module}.run", lambda job, *_: jobs.append(job) or 7)
@@ -90,48 +90,48 @@ def test_the_backend_is_the_one_of_on(backend, monkeypatch):
 
 
 @pytest.mark.parametrize("backend", ["here", "docker", "sagemaker"])
-def test_a_name_with_results_is_refused_before_anything_is_sent(backend, capsys):
+def test_a_name_with_results_is_an_error_before_anything_is_sent(backend, capsys):
     Path("results/exp-1").mkdir(parents=True)
     flags = ("--on", backend, "--data", "s3://b/x", "--job_name", "exp-1")
     assert run_jobs("train", *(ACCOUNT if backend == "sagemaker" else ()), *flags) == 2
-    assert "results/exp-1 is there already; another --job_name" in capsys.readouterr().err
+    assert "results/exp-1 already exists; use another --job_name" in capsys.readouterr().err
 
 
 def test_settings_of_this_machine_are_not_sent(dry_run):
     _, _, err = dry_run("train", "--data", "s3://b/x", "--model_dir", "runs", "--checkpoint_dir", "c")
-    assert err == "left to the job's own tree: model_dir, checkpoint_dir\n"
+    assert err == "not sent, the job uses its own folders: model_dir, checkpoint_dir\n"
 
 
 @pytest.mark.parametrize(
-    ("words", "where"),
+    ("arguments", "location"),
     [
         ("inference --data s3://b/e --model_dir s3://b/m --output answers/x.csv", "results/j/output/x.csv"),
         ("evaluation --ground_truth_dir s3://b/g --output_data_dir s3://b/a --output scores", "results/j/evaluation"),
     ],
 )
-def test_an_output_elsewhere_comes_to_the_results_and_is_said(words, where, dry_run):
-    code, out, err = dry_run(*words.split(), "--job_name", "j")
+def test_an_output_elsewhere_is_written_to_the_results_folder_with_a_message(arguments, location, dry_run):
+    code, out, err = dry_run(*arguments.split(), "--job_name", "j")
     request = json.loads(out)
-    assert code == 0 and f"it comes to {where}\n" in err
+    assert code == 0 and f"the result will be {location}\n" in err
     assert not any("/" in word for word in request["AppSpecification"]["ContainerArguments"])
     output = request["ProcessingOutputConfig"]["Outputs"][0]
-    assert output["S3Output"]["S3Uri"].endswith(f"/j/{where.split('/')[2]}")
+    assert output["S3Output"]["S3Uri"].endswith(f"/j/{location.split('/')[2]}")
 
 
-def test_a_request_that_is_wrong_is_refused_before_local_data_is_read(aws, pictures, monkeypatch, capsys):
+def test_an_invalid_request_is_an_error_before_local_data_is_read(aws, pictures, monkeypatch, capsys):
     monkeypatch.setattr("jobs.storage.planned_uploads.read_content", lambda *_: pytest.fail("the data is read"))
     assert run_jobs("train", *ACCOUNT, "--on", "sagemaker", "--data", str(pictures), "--instance", "m5") == 2
     assert "ResourceConfig.InstanceType (--instance)" in capsys.readouterr().err
 
 
-def test_what_a_job_can_cost_is_printed_once_and_before_anything_is_sent(aws, pictures, capsys):
+def test_the_costs_of_a_job_are_printed_once_before_anything_is_sent(aws, pictures, capsys):
     assert run_jobs("train", *ACCOUNT, "--on", "sagemaker", "--data", str(pictures), "--job_name", "exp-1") == 0
     lines = [line.split(":")[0] for line in capsys.readouterr().out.splitlines()]
-    assert lines[:2] == ["paid", "train"] and lines.count("paid") == 1
+    assert lines[:2] == ["AWS charges for", "train"] and lines.count("AWS charges for") == 1
 
 
 @pytest.mark.parametrize("results", ["file", "file/below"])
-def test_nothing_is_started_that_could_not_be_recorded(results, aws, pictures, capsys):
+def test_no_job_is_started_if_its_record_cannot_be_written(results, aws, pictures, capsys):
     Path("file").touch()
     flags = ("--data", f"s3://{BUCKET}/x", "--results", results)
     assert run_jobs("train", *ACCOUNT, "--on", "sagemaker", *flags) == 2
@@ -139,11 +139,14 @@ def test_nothing_is_started_that_could_not_be_recorded(results, aws, pictures, c
     assert aws("sagemaker").list_training_jobs()["TrainingJobSummaries"] == []
 
 
-def test_a_record_that_cannot_be_written_is_named(aws, monkeypatch, capsys):
+def test_a_record_that_cannot_be_written_after_the_start_is_an_error(aws, monkeypatch, capsys):
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("jobs.spec.record.write_json", full)
     flags = ("--data", f"s3://{BUCKET}/x", "--job_name", "exp-1")
     assert run_jobs("train", *ACCOUNT, "--on", "sagemaker", *flags) == 1
-    assert "training exp-1 is started and has no record: [Errno 28] No space left" in capsys.readouterr().err
+    assert (
+        "training exp-1 was started, but its record cannot be written: [Errno 28] No space left"
+        in capsys.readouterr().err
+    )

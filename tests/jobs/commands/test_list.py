@@ -9,7 +9,7 @@ from jobs.spec.record import JobRecord
 from tests.jobs.conftest import ACCOUNT, BUCKET, run_jobs
 
 
-def test_jobs_of_this_machine_are_listed_oldest_first(capsys):
+def test_local_records_are_listed_oldest_first(capsys):
     for number in range(3):
         folder = Path("results", f"here-{number}")
         JobRecord(folder.name, "train", "training", "here", f"2026-0{number + 1}", folder, code=number).save()
@@ -19,7 +19,7 @@ def test_jobs_of_this_machine_are_listed_oldest_first(capsys):
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split() == ["what", "job", "on", "status", "started"]
     assert [line.split()[1] for line in lines[2:]] == ["here-1", "here-2", "far-1"]
-    assert "failed with 1" in lines[2] and "restarted as far-2" in lines[4]
+    assert "failed with exit code 1" in lines[2] and "restarted as far-2" in lines[4]
 
 
 def test_a_deleted_endpoint_is_listed_as_deleted(capsys):

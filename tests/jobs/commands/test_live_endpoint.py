@@ -1,4 +1,4 @@
-"""Endpoints as they are on SageMaker."""
+"""Reading endpoints from SageMaker."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MODEL = (*ACCOUNT, "--model_dir", f"s3://{BUCKET}/m/model.tar.gz")
 
 
 @pytest.mark.parametrize("kind", ["realtime", "serverless", "async"])
-def test_an_endpoint_is_described_with_its_parts(kind, aws):
+def test_an_endpoint_is_read_with_its_configuration_and_models(kind, aws):
     assert run_jobs("deploy", *MODEL, "--job_name", "prod", "--kind", kind) == 0
     endpoint = live_endpoint(Clients("eu-west-1"), "prod")
     assert (endpoint.status, endpoint.kind, endpoint.config) == ("InService", kind, "prod")
@@ -24,11 +24,11 @@ def test_an_endpoint_is_described_with_its_parts(kind, aws):
 
 def test_a_missing_endpoint_is_an_error_with_the_nearest_name(aws):
     assert run_jobs("deploy", *MODEL, "--job_name", "production") == 0
-    with pytest.raises(InputError, match="there is no endpoint producton; nearest: production"):
+    with pytest.raises(InputError, match="no endpoint producton; nearest: production"):
         live_endpoint(Clients("eu-west-1"), "producton")
 
 
-def test_an_endpoint_whose_configuration_is_gone_is_still_described(aws):
+def test_an_endpoint_without_its_configuration_can_be_read(aws):
     assert run_jobs("deploy", *MODEL, "--job_name", "prod") == 0
     aws("sagemaker").delete_endpoint_config(EndpointConfigName="prod")
     endpoint = live_endpoint(Clients("eu-west-1"), "prod")
@@ -45,18 +45,18 @@ def test_an_endpoint_whose_configuration_is_gone_is_still_described(aws):
         ("prod", f"pro{TAIL}", False),
         ("prod-2", f"prod{TAIL}", False),
         (f"endpoint{TAIL}", f"endpoint{TAIL}", True),
-        ("a" * 63, f"{'a' * 42}{TAIL}", True),  # shortened to the length that names may have
+        ("a" * 63, f"{'a' * 42}{TAIL}", True),  # shortened to the longest allowed name
         ("a" * 63, f"{'a' * 41}{TAIL}", False),
     ],
 )
-def test_parts_are_the_endpoints_own_by_their_names(endpoint, part, is_own):
+def test_own_configurations_and_models_are_recognised_by_name(endpoint, part, is_own):
     assert LiveEndpoint(endpoint, "InService", part, (), {}).is_own(part) is is_own
 
 
-def test_parts_that_were_created_elsewhere_stay(aws):
+def test_configurations_and_models_created_elsewhere_are_not_deleted(aws):
     sagemaker = aws("sagemaker")
     assert run_jobs("deploy", *MODEL, "--job_name", "shared") == 0
     sagemaker.create_endpoint(EndpointName="prod", EndpointConfigName="shared")
-    deleted, left = delete_parts(Clients("eu-west-1"), live_endpoint(Clients("eu-west-1"), "prod"))
-    assert deleted == [] and left == ["shared, which deploy did not create"] * 2
+    deleted, not_deleted = delete_parts(Clients("eu-west-1"), live_endpoint(Clients("eu-west-1"), "prod"))
+    assert deleted == [] and not_deleted == ["shared: deploy did not create it, and other endpoints may use it"] * 2
     assert sagemaker.describe_model(ModelName="shared") and sagemaker.describe_endpoint(EndpointName="shared")

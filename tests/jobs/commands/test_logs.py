@@ -11,14 +11,14 @@ from jobs.aws.follower import Follower
 from jobs.backends.local_run import start_record
 from jobs.spec.record import JobRecord
 from model.errors import InputError
-from tests.jobs.conftest import ACCOUNT, BUCKET, leave, run_jobs, saved_model
+from tests.jobs.conftest import ACCOUNT, BUCKET, run_jobs, saved_model, write_training_results
 from tests.jobs.examples import LOCAL_JOB
 
 
 def test_the_log_of_a_job_on_this_machine(tmp_path, capsys):
     record = start_record(LOCAL_JOB, tmp_path, "here")
     assert run_jobs("logs", "exp-1", "--results", str(tmp_path)) == 0
-    assert "exp-1 has written no line yet" in capsys.readouterr().out
+    assert "exp-1 has not written any lines yet" in capsys.readouterr().out
     (record.folder / "log.txt").write_text("one\ntwo\n")
     assert run_jobs("logs", "exp-1", "--results", str(tmp_path)) == 0
     assert capsys.readouterr().out == "one\ntwo\n"
@@ -26,7 +26,7 @@ def test_the_log_of_a_job_on_this_machine(tmp_path, capsys):
 
 @pytest.mark.parametrize("follow", ["true", "false"])
 def test_the_log_of_a_job_on_sagemaker(follow, aws, tmp_path, capsys):
-    leave("exp-1", tmp_path, model=saved_model(tmp_path / "model"))
+    write_training_results("exp-1", tmp_path, model=saved_model(tmp_path / "model"))
     assert run_jobs("train", *ACCOUNT, "--on", "sagemaker", "--data", f"s3://{BUCKET}/x", "--job_name", "exp-1") == 0
     capsys.readouterr()
     assert run_jobs("logs", "exp", "--follow", follow) == 0
@@ -43,7 +43,7 @@ def test_ctrl_c_leaves_the_job_running(aws, tmp_path, capsys, monkeypatch):
 
     monkeypatch.setattr("jobs.aws.follower.Follower.follow", pressed)
     assert run_jobs("logs", "exp-1") == 130
-    assert "exp-1 goes on; python -m jobs logs exp-1 comes back to it" in capsys.readouterr().out
+    assert "exp-1 keeps running; follow it again with: python -m jobs logs exp-1" in capsys.readouterr().out
 
 
 def test_the_log_of_an_endpoint_is_followed_while_it_serves(capsys, monkeypatch):

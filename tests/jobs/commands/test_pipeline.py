@@ -1,4 +1,4 @@
-"""The chain on this machine, and pipelines against a moto server."""
+"""Pipelines on this machine, and on a moto server."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def evaluation(value: float, low: float | None) -> dict[str, object]:
         (0.5, None, 0.5, 0.1, False),
     ],
 )
-def test_the_gate_asks_for_the_score_and_its_interval(value, low, gate, low_gate, passed):
+def test_the_gate_checks_the_score_and_its_interval(value, low, gate, low_gate, passed):
     assert check_gate(evaluation(value, low), Gate(gate, low_gate))[0] is passed
 
 
@@ -48,7 +48,7 @@ class Flags:
 
 
 @pytest.mark.parametrize(("value", "code"), [(0.6, 0), (0.45, 3)])
-def test_the_chain_registers_only_what_passes(value, code, tmp_path):
+def test_the_chain_registers_only_models_that_pass(value, code, tmp_path):
     ran: list[Job] = []
 
     def run(job: Job) -> int:
@@ -66,7 +66,7 @@ def test_the_chain_registers_only_what_passes(value, code, tmp_path):
 
 
 @pytest.mark.parametrize("failing", [TRAIN, INFERENCE, EVALUATION])
-def test_the_chain_ends_where_a_job_fails(failing, tmp_path):
+def test_the_chain_stops_when_a_job_fails(failing, tmp_path):
     ran: list[str] = []
 
     def run(job: Job) -> int:
@@ -91,7 +91,7 @@ def test_every_step_is_checked_before_anything_is_sent(flags, message, dry_run):
     assert message in err
 
 
-def test_the_parts_of_the_chain_have_to_be_named(dry_run: Callable[..., tuple[int, str, str]]):
+def test_a_missing_evaluation_folder_is_an_error(dry_run: Callable[..., tuple[int, str, str]]):
     code, _, err = dry_run("pipeline", "--data", "s3://b/t", "--eval_data", "nowhere", "--truth", "s3://b/g")
     assert code == 2 and "--eval_data 'nowhere'" in err
 
@@ -105,7 +105,7 @@ def test_a_pipeline_is_created_updated_and_found_by_name(
     flags = ("pipeline", *FLAGS, "--truth", str(truth), "--job_name", "p-1", "--tags", "{team: vision}")
     assert run_jobs(*flags, "--epochs", "1") == 0
     assert run_jobs(*flags, "--epochs", "2") == 0
-    assert "it has this definition now" in capsys.readouterr().out
+    assert "updated the existing pipeline p-1" in capsys.readouterr().out
     sagemaker = aws("sagemaker")
     steps = json.loads(sagemaker.describe_pipeline(PipelineName="p-1")["PipelineDefinition"])["Steps"]
     assert steps[0]["Arguments"]["HyperParameters"] == {"epochs": "2"}
@@ -117,32 +117,32 @@ def test_a_pipeline_is_created_updated_and_found_by_name(
     assert run_jobs("list") == 0 and "pipeline  p-1" in capsys.readouterr().out
 
     record = json.loads(Path("results/p-1/job.json").read_text())
-    asked: list[dict[str, str]] = []
+    requests: list[dict[str, str]] = []
 
     def answer(self: Any, operation: str, request: dict[str, str]) -> dict[str, Any]:
-        asked.append({"operation": operation, **request})
+        requests.append({"operation": operation, **request})
         if operation == "ListPipelineExecutionSteps":
             return {"PipelineExecutionSteps": [{"StepName": "Train", "StepStatus": "Executing"}]}
         return {"PipelineExecutionStatus": "Executing"}
 
-    monkeypatch.setattr("botocore.client.BaseClient._make_api_call", answer)  # moto knows no steps and no stop
+    monkeypatch.setattr("botocore.client.BaseClient._make_api_call", answer)  # moto supports neither steps nor stop
     assert run_jobs("status", "p-1") == 0 and "[p-1] Train: Executing" in capsys.readouterr().out
     assert run_jobs("stop", "p-1") == 0
-    assert [request["operation"] for request in asked] == [
+    assert [request["operation"] for request in requests] == [
         *("DescribePipelineExecution", "ListPipelineExecutionSteps", "StopPipelineExecution")
     ]
-    assert {request["PipelineExecutionArn"] for request in asked} == {record["places"]["run"]}
+    assert {request["PipelineExecutionArn"] for request in requests} == {record["places"]["run"]}
 
 
 @pytest.mark.parametrize("ending", ["", "-answers", "-scores"])
-def test_a_chain_looks_for_all_its_results_before_it_begins(ending, capsys):
+def test_existing_results_of_any_step_are_an_error_before_the_start(ending, capsys):
     JobRecord(f"p-1{ending}", "train", "training", "here", "2026", Path(f"results/p-1{ending}")).save()
     for name in ("t", "e", "g"):
         Path(name).mkdir()
     flags = ("--data", "t", "--eval_data", "e", "--truth", "g", "--job_name", "p-1")
     for account in ((), (*ACCOUNT, "--on", "sagemaker")):
         assert run_jobs("pipeline", *account, *flags) == 2
-        assert f"results/p-1{ending} is there already; another --job_name" in capsys.readouterr().err
+        assert f"results/p-1{ending} already exists (it belongs to train p-1{ending})" in capsys.readouterr().err
 
 
 def test_wait_follows_the_execution(aws: Callable[[str], Any], monkeypatch: Any) -> None:
@@ -156,7 +156,7 @@ def test_wait_follows_the_execution(aws: Callable[[str], Any], monkeypatch: Any)
     assert followed[0].arn.split("/")[1] == "p-2"
 
 
-def test_a_start_that_is_tried_again_is_one_start(aws: Callable[[str], Any], monkeypatch: Any) -> None:
+def test_a_retried_start_uses_the_same_token(aws: Callable[[str], Any], monkeypatch: Any) -> None:
     from botocore.exceptions import ConnectionClosedError
 
     clients = Clients("eu-west-1")

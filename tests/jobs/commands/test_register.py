@@ -1,4 +1,4 @@
-"""Versions of models in the registry."""
+"""Registering model versions."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def write_evaluation(path: Path, value: float, low: float | None = None, high: f
     return path
 
 
-def test_a_version_in_the_registry_stays_as_it_is(aws, tmp_path, capsys):
+def test_a_registered_version_is_never_overwritten(aws, tmp_path, capsys):
     model = saved_model(tmp_path / "model")
     uris = []
     for value in (0.5, 0.75):
@@ -37,9 +37,9 @@ def test_a_version_in_the_registry_stays_as_it_is(aws, tmp_path, capsys):
     first = aws("s3").get_object(Bucket=BUCKET, Key=key)["Body"].read()
     assert json.loads(first)["rarebird"]["accuracy"]["value"] == 0.5
     assert run_jobs("register", *flags, "--job_name", "v-50") == 2
-    assert "is there already; another --job_name" in capsys.readouterr().err
+    assert "already exists; use another --job_name" in capsys.readouterr().err
     remote = (*REGISTRY_ACCOUNT, "--model_dir", uris[0][0], "--evaluation", str(evaluation), "--job_name", "v-50")
-    assert run_jobs("register", *remote) == 2  # the evaluation of the first version
+    assert run_jobs("register", *remote) == 2  # would overwrite the evaluation of the first version
     assert aws("s3").get_object(Bucket=BUCKET, Key=key)["Body"].read() == first
 
 
@@ -58,7 +58,7 @@ def test_a_refused_version_can_be_repeated(aws, tmp_path, monkeypatch):
 def test_a_model_is_registered_with_its_scores(aws, tmp_path, capsys):
     evaluation = write_evaluation(tmp_path / "evaluation.json", 0.5, 0.4, 0.6)
     flags = (*REGISTRY_ACCOUNT, "--model_dir", str(saved_model(tmp_path / "model")), "--evaluation", str(evaluation))
-    for _ in range(2):  # the group is there the second time
+    for _ in range(2):  # the second time the group exists
         assert run_jobs("register", *flags, "--group", "faces") == 0
     arn = capsys.readouterr().out.splitlines()[-1]
     package = aws("sagemaker").describe_model_package(ModelPackageName=arn)
@@ -69,14 +69,14 @@ def test_a_model_is_registered_with_its_scores(aws, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("flags", "message"), [("--group a_b", "ModelPackageGroupName"), ("--evaluation nowhere.json", "nowhere.json")]
 )
-def test_wrong_versions_are_refused(flags, message, dry_run):
+def test_invalid_register_flags_are_errors(flags, message, dry_run):
     code, out, err = dry_run("register", "--model_dir", "s3://b/m/model.tar.gz", *flags.split())
     assert (code, out) == (2, "")
     assert message in err
 
 
 @pytest.mark.parametrize("content", ["{}", "[1]", "no json", '{"rarebird": {"macro_f1": {"value": 1}}}'])
-def test_another_file_is_no_evaluation(content, tmp_path):
+def test_other_files_are_not_accepted_as_evaluation(content, tmp_path):
     (tmp_path / "other.json").write_text(content)
-    with pytest.raises(InputError, match=r"other\.json: not an evaluation\.json"):
+    with pytest.raises(InputError, match=r"other\.json: expected an evaluation\.json"):
         read_evaluation(tmp_path / "other.json")

@@ -1,4 +1,4 @@
-"""Endpoints that are scaled."""
+"""Scaling endpoints."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ FLAGS = (*ACCOUNT, "--model_dir", f"s3://{BUCKET}/m/model.tar.gz", "--job_name",
 
 
 def alarms(aws: Any) -> list[Any]:
-    """The alarms that are ours; those of target tracking are Application Auto Scaling's."""
+    """Returns our alarms, without those that Application Auto Scaling creates for target tracking."""
     answer = aws("cloudwatch").describe_alarms()["MetricAlarms"]
     return [alarm for alarm in answer if not alarm["AlarmName"].startswith("TargetTracking")]
 
 
-def test_an_endpoint_scales_to_zero_and_stop_ends_it(aws, capsys):
+def test_an_endpoint_scales_to_zero_and_stop_removes_the_scaling(aws, capsys):
     flags = ("--kind", "async", "--min_instances", "0", "--max_instances", "3")
     assert run_jobs("deploy", *FLAGS, *flags) == 0
-    assert "e-1 has 0 to 3 machines, by its load" in capsys.readouterr().out
+    assert "e-1 scales between 0 and 3 machines with its load" in capsys.readouterr().out
     (target,) = aws("application-autoscaling").describe_scalable_targets(ServiceNamespace="sagemaker")[
         "ScalableTargets"
     ]
@@ -42,13 +42,13 @@ def test_an_endpoint_scales_to_zero_and_stop_ends_it(aws, capsys):
     assert alarms(aws) == []
 
 
-def test_an_endpoint_that_is_not_scaled_has_nothing_to_end(aws):
+def test_removing_the_scaling_of_an_unscaled_endpoint_does_nothing(aws):
     assert run_jobs("deploy", *FLAGS) == 0
     assert scaled_variants(Clients("eu-west-1"), "e-1", ["all"]) == {}
     assert end_scaling(Clients("eu-west-1"), "e-1", ["all"]) == []
 
 
-def test_an_endpoint_is_deleted_without_the_permission_to_end_its_scaling(aws, monkeypatch, capsys):
+def test_an_endpoint_is_deleted_without_permission_to_remove_its_scaling(aws, monkeypatch, capsys):
     assert run_jobs("deploy", *FLAGS) == 0
     real = Clients("eu-west-1").sagemaker._make_api_call.__func__
 
@@ -59,11 +59,11 @@ def test_an_endpoint_is_deleted_without_the_permission_to_end_its_scaling(aws, m
 
     monkeypatch.setattr("botocore.client.BaseClient._make_api_call", call)
     assert run_jobs("stop", "e-1") == 0
-    assert "not deleted: scaling of e-1: not allowed" in capsys.readouterr().out
+    assert "not deleted: scaling of e-1: access denied" in capsys.readouterr().out
     assert aws("sagemaker").list_endpoints()["Endpoints"] == []
 
 
-def test_an_endpoint_that_cannot_be_scaled_is_named_and_stays(aws, monkeypatch):
+def test_a_refused_scaling_is_an_error_that_names_the_endpoint(aws, monkeypatch):
     real = Clients("eu-west-1").sagemaker._make_api_call.__func__
 
     def call(self: Any, name: str, request: Any) -> Any:
@@ -73,6 +73,6 @@ def test_an_endpoint_that_cannot_be_scaled_is_named_and_stays(aws, monkeypatch):
 
     monkeypatch.setattr("botocore.client.BaseClient._make_api_call", call)
     with pytest.raises(
-        InputError, match=r"e-1 is in service, but not scaled: register_scalable_target: no such endpoint"
+        InputError, match=r"e-1 is in service, but scaling is not set: register_scalable_target: no such endpoint"
     ):
         set_scaling(Clients("eu-west-1"), Scaling("e-1", "all", False, 1, 2))

@@ -1,4 +1,4 @@
-"""Shards packed by command. That training and inference read them as they read the folder: tests/test_shards.py."""
+"""Packing shards. tests/test_shards.py checks that training and inference read them like the folder."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ import pytest
 from tests.jobs.conftest import run_jobs
 
 
-def test_images_are_packed_and_other_files_lie_beside_the_shards(pictures, capsys):
+def test_images_are_packed_and_other_files_copied_next_to_the_shards(pictures, capsys):
     (pictures / "info.csv").write_text("ImageID,ans\n")
     assert run_jobs("shards", str(pictures), "--output", "packed") == 0
-    assert capsys.readouterr().out == "packed: 5 images in 1 shards, 1 other files beside them\n"
+    assert capsys.readouterr().out == "packed: 5 images in 1 shards, 1 other files next to them\n"
     assert Path("packed/info.csv").is_file() and list(Path("packed").glob("*.tar")) and not list(Path().glob(".*.part"))
     assert run_jobs("shards", "packed", "--output", "again") == 2
-    assert "packed: its images are in shards already" in capsys.readouterr().err
+    assert "packed: its images are already packed in shards" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["a"], "name the folder and where its shards go"),
-        (["a", "b", "--output", "x"], "name the folder and where its shards go"),
-        (["nowhere", "--output", "x"], "nowhere: there is no such folder"),
-        (["a", "--output", "b"], "b: is there already"),
-        (["packed", "--output", "x"], "its images are in shards already"),
-        (["b", "--output", "x"], "b: there is no image in it"),
+        (["a"], "expected a folder and --output"),
+        (["a", "b", "--output", "x"], "expected a folder and --output"),
+        (["nowhere", "--output", "x"], "nowhere: no such folder"),
+        (["a", "--output", "b"], "b already exists"),
+        (["packed", "--output", "x"], "its images are already packed in shards"),
+        (["b", "--output", "x"], "b: contains no images"),
     ],
 )
-def test_what_cannot_be_packed_is_refused_and_leaves_nothing(flags, message, capsys):
+def test_invalid_arguments_are_errors_and_write_nothing(flags, message, capsys):
     for name in ("a", "b", "packed"):
         Path(name).mkdir()
     Path("a/1.jpg").touch()

@@ -1,4 +1,4 @@
-"""Jobs stopped and endpoints deleted."""
+"""Stopping jobs and deleting endpoints."""
 
 from __future__ import annotations
 
@@ -32,50 +32,54 @@ def test_an_endpoint_is_deleted_with_its_configuration_and_model(aws, tmp_path, 
     assert all("e-2" in json.dumps(part, default=str) for part in parts)
 
 
-def test_only_its_full_name_deletes_an_endpoint(aws, capsys):
+def test_deleting_an_endpoint_requires_its_full_name(aws, capsys):
     deploy_remote("prod")
-    for given in ("pr", "latest"):
-        assert run_jobs("stop", given, "--yes") == 2
-        assert "prod is an endpoint, which only its full name deletes: stop prod" in capsys.readouterr().err
+    for name in ("pr", "latest"):
+        assert run_jobs("stop", name, "--yes") == 2
+        assert (
+            "prod is an endpoint; to delete it, type its full name: python -m jobs stop prod" in capsys.readouterr().err
+        )
     assert aws("sagemaker").describe_endpoint(EndpointName="prod")["EndpointStatus"] == "InService"
 
 
 @pytest.mark.parametrize(("answer", "flags", "code"), [("n", (), 1), ("y", (), 0), ("n", ("--yes",), 0)])
-def test_a_terminal_is_asked_before_an_endpoint_is_deleted(answer, flags, code, aws, monkeypatch, capsys):
-    def asked(question: str) -> str:
+def test_deleting_an_endpoint_asks_on_a_terminal(answer, flags, code, aws, monkeypatch, capsys):
+    def answer_question(question: str) -> str:
         assert question == "delete the endpoint prod, its configuration and its model? [y/N] "
         return answer
 
     deploy_remote("prod")
     monkeypatch.setattr("sys.stdin.isatty", lambda: True)
-    monkeypatch.setattr("builtins.input", asked)
+    monkeypatch.setattr("builtins.input", answer_question)
     assert run_jobs("stop", "prod", *flags) == code
-    left = aws("sagemaker").list_endpoints()["Endpoints"]
-    assert bool(left) is (code == 1)
+    endpoints = aws("sagemaker").list_endpoints()["Endpoints"]
+    assert bool(endpoints) is (code == 1)
     assert ("prod is not deleted" in capsys.readouterr().out) is (code == 1)
 
 
-def test_the_name_of_a_deleted_endpoint_is_free_again(aws):
+def test_the_name_of_a_deleted_endpoint_can_be_reused(aws):
     deploy_remote("prod")
     assert run_jobs("deploy", *REMOTE, "--job_name", "prod") == 2
     assert run_jobs("stop", "prod") == 0
     deploy_remote("prod")
 
 
-def test_a_job_must_be_named_and_one_here_is_not_stopped(capsys):
-    assert run_jobs("stop") == 2 and "name the job that is to be stopped" in capsys.readouterr().err
+def test_stopping_no_job_or_a_local_job_is_an_error(capsys):
+    assert run_jobs("stop") == 2 and "expected the job to stop" in capsys.readouterr().err
     start_record(LOCAL_JOB, Path("results"), "here")
-    assert run_jobs("stop", "exp-1") == 2 and "exp-1 runs on this machine: Ctrl-C stops it" in capsys.readouterr().err
+    assert (
+        run_jobs("stop", "exp-1") == 2 and "exp-1 runs on this machine: stop it with Ctrl-C" in capsys.readouterr().err
+    )
 
 
-def test_an_endpoint_that_was_deleted_elsewhere_does_not_keep_its_name(aws, capsys):
+def test_the_name_of_an_endpoint_deleted_elsewhere_can_be_freed(aws, capsys):
     flags = (*ACCOUNT, "--model_dir", f"s3://{BUCKET}/m/model.tar.gz", "--job_name", "prod")
     assert run_jobs("deploy", *flags) == 0
     assert run_jobs("stop", "prod", "--results", "elsewhere", "--region", "eu-west-1") == 0
     assert run_jobs("stop", "prod") == 2
     err = capsys.readouterr().err
-    assert "there is no endpoint prod; if it was deleted elsewhere, remove results/prod, and the name is free" in err
+    assert "no endpoint prod; if it was deleted elsewhere, remove results/prod to free the name" in err
     shutil.rmtree("results/prod")
     assert run_jobs("deploy", *flags) == 0
     assert [run_jobs("stop", "prod"), run_jobs("stop", "prod")] == [0, 2]
-    assert capsys.readouterr().err.endswith("there is no endpoint prod\n")  # its record says so already
+    assert capsys.readouterr().err.endswith("no endpoint prod\n")  # without advice: the record says that it is deleted

@@ -14,7 +14,7 @@ from tests.jobs.conftest import ACCOUNT, keys, run_jobs
 TUNE = "--data s3://b/t --ranges '{lr: [0.0001, 0.01], loss: [focal, cross_entropy]}'"
 
 
-def test_names_of_searches_are_short():
+def test_names_of_tuning_jobs_are_short():
     assert len(short_unique_name("a-very-long-name-of-an-experiment")) <= 32
     assert short_unique_name("exp").startswith("exp-")
 
@@ -22,22 +22,22 @@ def test_names_of_searches_are_short():
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        ("--strategy Grid", "--strategy Grid takes values to choose from"),
-        ("--strategy Hyperband --stop_early", "Hyperband ends trainings itself"),
+        ("--strategy Grid", "--strategy Grid: --ranges must be lists of values"),
+        ("--strategy Hyperband --stop_early", "Hyperband already stops trainings early"),
         ("--on docker", "expected one of sagemaker"),
-        ("--script_mode --isolated", "installs from the network"),
+        ("--script_mode --isolated", "needs the network to install"),
     ],
 )
-def test_a_search_that_cannot_be_is_refused(flags, message, dry_run):
+def test_contradicting_tune_flags_are_errors(flags, message, dry_run):
     code, out, err = dry_run("tune", *shlex.split(f"{TUNE} {flags}"))
     assert (code, out) == (2, "")
     assert message in err
 
 
-def test_a_search_in_script_mode_sends_its_source(aws, pictures, capsys):
+def test_a_search_in_script_mode_uploads_its_source(aws, pictures, capsys):
     flags = ("--data", str(pictures), "--ranges", "{lr: [0.0001, 0.01]}", "--script_mode", "--job_name", "s-2")
     assert run_jobs("tune", *ACCOUNT, *flags) == 0
-    assert "the container installs" in capsys.readouterr().out
+    assert "the container installs these packages" in capsys.readouterr().out
     job = aws("sagemaker").describe_hyper_parameter_tuning_job(HyperParameterTuningJobName="s-2")
     static = job["TrainingJobDefinition"]["StaticHyperParameters"]
     uri = S3Uri.parse(json.loads(static["sagemaker_submit_directory"]))

@@ -28,7 +28,7 @@ OTHERS = ("m5", "c5", "c7g", "r8g", "t2", "inf1", "inf2", "trn1", "trn1n", "trn2
 
 
 @pytest.mark.parametrize("family", GPUS)
-def test_gpus_have_an_ami_whose_driver_runs_the_image(family):
+def test_gpu_instances_have_an_ami_with_a_new_enough_driver(family):
     instance = f"ml.{family}.xlarge"
     assert inference_ami(instance, "auto") == INFERENCE_AMI and transform_ami(instance, "auto") == TRANSFORM_AMI
     assert inference_ami(instance, "none") is None is transform_ami(instance, "none")
@@ -36,13 +36,13 @@ def test_gpus_have_an_ami_whose_driver_runs_the_image(family):
 
 
 @pytest.mark.parametrize("family", OTHERS)
-def test_processors_neuron_and_gpus_that_cuda_13_cannot_use_have_none(family):
+def test_instances_without_gpus_for_cuda_13_have_no_ami(family):
     instance = f"ml.{family}.xlarge"
     assert inference_ami(instance, "auto") is None is transform_ami(instance, "auto")
-    assert inference_ami(instance, "al2-ami-x") == "al2-ami-x"  # a name is taken as it is
+    assert inference_ami(instance, "al2-ami-x") == "al2-ami-x"  # a name is used unchanged
 
 
-def test_every_family_of_botocore_is_one_of_those_tried():
+def test_all_gpu_families_in_botocore_are_tested():
     variant = operation("create_endpoint_config").input_shape.members["ProductionVariants"].member
     families = {name.split(".")[1] for name in variant.members["InstanceType"].enum}
     assert {family for family in families if has_gpu(f"ml.{family}.x")} <= set(GPUS)
@@ -50,7 +50,7 @@ def test_every_family_of_botocore_is_one_of_those_tried():
 
 
 @pytest.mark.parametrize("kind", ["realtime", "async", "multi_model"])
-def test_an_endpoint_on_a_gpu_names_its_ami(kind, valid_requests):
+def test_an_endpoint_on_a_gpu_sets_its_ami(kind, valid_requests):
     flags = f"--model_dir s3://b/m --kind {kind} --instance ml.g5.xlarge"
     variant = valid_requests("deploy", flags)["create_endpoint_config"]["ProductionVariants"][0]
     assert variant["InferenceAmiVersion"] == INFERENCE_AMI
@@ -59,17 +59,19 @@ def test_an_endpoint_on_a_gpu_names_its_ami(kind, valid_requests):
         assert "InferenceAmiVersion" not in variant
 
 
-def test_a_transform_on_a_gpu_names_its_ami(valid_requests):
+def test_a_transform_on_a_gpu_sets_its_ami(valid_requests):
     flags = "--model_dir s3://b/m --data s3://b/e"
     for others, ami in (("--instance ml.g4dn.xlarge", TRANSFORM_AMI), ("", None), ("--ami_version al2-a", "al2-a")):
         resources = valid_requests("transform", f"{flags} {others}")["create_transform_job"]["TransformResources"]
         assert resources.get("TransformAmiVersion") == ami
 
 
-def test_an_ami_that_botocore_does_not_know_is_a_warning_and_any_other_text_an_error(dry_run):
+def test_an_ami_missing_in_botocore_is_a_warning_and_other_text_an_error(dry_run):
     flags = ("deploy", "--model_dir", "s3://b/m", "--ami_version")
     code, out, err = dry_run(*flags, "al2027-ami-sagemaker-inference-gpu-9-1")
     assert code == 0 and "al2027-ami-sagemaker-inference-gpu-9-1" in out
-    assert "warning: ProductionVariants[0].InferenceAmiVersion (--ami_version): botocore does not know" in err
+    assert "warning: ProductionVariants[0].InferenceAmiVersion (--ami_version): 'al2027-ami" in err
+    assert "is not in this version of botocore" in err
     code, out, err = dry_run(*flags, "gpu-4")
-    assert (code, out) == (2, "") and "InferenceAmiVersion (--ami_version): 'gpu-4' is none of" in err
+    assert (code, out) == (2, "")
+    assert "InferenceAmiVersion (--ami_version): expected one of" in err and "not 'gpu-4'" in err

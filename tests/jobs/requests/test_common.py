@@ -24,7 +24,7 @@ FULL = dataclasses.replace(
 )
 
 
-def test_a_full_account_goes_into_training_and_processing():
+def test_all_account_fields_are_in_training_and_processing_requests():
     for job, method, make in [
         (TRAINING_JOB, "create_training_job", training_request),
         (EVALUATION_JOB, "create_processing_job", processing_request),
@@ -36,14 +36,14 @@ def test_a_full_account_goes_into_training_and_processing():
             assert part in text
 
 
-def test_requests_are_json_for_the_aws_command():
+def test_requests_json_is_input_for_the_aws_cli():
     one = [("create_model", {"ModelName": "착용"})]
     assert json.loads(requests_json(one)) == {"ModelName": "착용"} and "착용" in requests_json(one)
     two = [*one, ("create_endpoint", {"EndpointName": "e"})]
     assert list(json.loads(requests_json(two))) == ["create-model", "create-endpoint"]
 
 
-def test_empty_fields_are_left_out():
+def test_empty_fields_are_removed():
     assert without_empty(a=None, b="", c=False, d={}, e=[], f=0, g="x", h=[1], i=True) == {
         "g": "x",
         "h": [1],
@@ -52,8 +52,8 @@ def test_empty_fields_are_left_out():
 
 
 @pytest.mark.parametrize(("instance", "keys"), [("ml.m5.xlarge", 1), ("ml.g5.xlarge", 0), ("ml.p4d.24xlarge", 0)])
-def test_a_local_disk_has_no_key_of_ours(instance, keys, dry_run):
-    """AWS refuses VolumeKmsKeyId (of endpoints KmsKeyId) for machines with local disks; outputs keep the key."""
+def test_a_local_disk_has_no_kms_key(instance, keys, dry_run):
+    """AWS refuses VolumeKmsKeyId (endpoints: KmsKeyId) for machines with local disks; outputs are still encrypted."""
     flags = ("--kms_key", "alias/k", "--instance", instance)
     model = ("--model_dir", "s3://b/m/model.tar.gz")
     outputs = {

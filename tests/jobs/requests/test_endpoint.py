@@ -18,23 +18,23 @@ from tests.jobs.examples import ACCOUNTED
 HOSTED = HostedModel("e-1-20261121-093000-1a2b", "s3://b/m/model.tar.gz", ACCOUNTED, Machine("ml.g5.xlarge"))
 
 
-def test_a_serverless_endpoint_passes_the_check(valid_requests):
+def test_the_request_of_a_serverless_endpoint_is_valid(valid_requests):
     flags = "--model_dir s3://b/m/model.tar.gz --kind serverless --memory_mb 6144 --concurrency 10"
     config = valid_requests("deploy", flags)["create_endpoint_config"]
     assert config["ProductionVariants"][0]["ServerlessConfig"] == {"MemorySizeInMB": 6144, "MaxConcurrency": 10}
 
 
-def test_answers_of_an_asynchronous_endpoint_are_under_the_key():
+def test_answers_of_an_asynchronous_endpoint_are_encrypted():
     account = dataclasses.replace(ACCOUNTED, kms_key="alias/k")
     hosted = dataclasses.replace(HOSTED, account=account)
     config = endpoint_config_request(hosted, Endpoint("e", "async"))
     output = config["AsyncInferenceConfig"]["OutputConfig"]
     assert output["S3OutputPath"] == f"{account.root}/e/async" and output["KmsKeyId"] == "alias/k"
-    assert "KmsKeyId" not in config  # the machine's disk is local
+    assert "KmsKeyId" not in config  # the machine has a local disk
 
 
-def test_the_server_of_an_asynchronous_endpoint_takes_what_aws_sends(valid_requests):
-    """1 GB and an hour; the server reads the variables as its settings, and those of the user win."""
+def test_the_server_of_an_asynchronous_endpoint_has_awss_limits(valid_requests):
+    """1 GB and one hour. The server reads the variables as its settings; the user's variables take precedence."""
     assert all(re.match(r"SERVE_", name) for name in ASYNC_VARIABLES)
     values = {name.removeprefix("SERVE_").lower(): value for name, value in ASYNC_VARIABLES.items()}
     settings = build(ServeSettings, [Layer("variables", values)])
@@ -46,7 +46,7 @@ def test_the_server_of_an_asynchronous_endpoint_takes_what_aws_sends(valid_reque
     assert container["Environment"] == {"SERVE_TIMEOUT": "99", "A": "b"} and server_variables("realtime") == {}
 
 
-def test_data_capture_goes_to_the_bucket_under_the_key(valid_requests):
+def test_data_capture_is_written_to_the_bucket_encrypted(valid_requests):
     flags = "--model_dir s3://b/m --job_name e-1 --kms_key alias/k"
     capture = valid_requests("deploy", f"{flags} --capture 20")["create_endpoint_config"]["DataCaptureConfig"]
     assert (capture["EnableCapture"], capture["InitialSamplingPercentage"]) == (True, 20)
@@ -55,7 +55,7 @@ def test_data_capture_goes_to_the_bucket_under_the_key(valid_requests):
     assert "DataCaptureConfig" not in valid_requests("deploy", flags)["create_endpoint_config"]
 
 
-def test_an_update_with_alarms_is_watched_and_without_them_plain():
+def test_only_an_update_with_alarms_is_watched():
     endpoint = Endpoint("e-1")
     plain = update_request(HOSTED, endpoint, [], 600, keep_count=False)
     assert plain == {"EndpointName": "e-1", "EndpointConfigName": HOSTED.name}
@@ -68,7 +68,7 @@ def test_an_update_with_alarms_is_watched_and_without_them_plain():
     assert watched["RetainAllVariantProperties"] is True
 
 
-def test_an_update_has_a_model_and_configuration_of_its_own(valid_requests):
+def test_an_update_creates_a_new_model_and_configuration(valid_requests):
     flags = "--model_dir s3://b/m --job_name prod --update --rollback_alarms errors"
     requests = valid_requests("deploy", flags)
     name = requests["create_model"]["ModelName"]
@@ -80,7 +80,7 @@ def test_an_update_has_a_model_and_configuration_of_its_own(valid_requests):
 
 
 @pytest.mark.parametrize("flags", ["", "--update"])
-def test_an_endpoint_of_several_models_has_a_prefix_of_archives(flags, valid_requests):
+def test_a_multi_model_endpoint_has_a_prefix_of_archives(flags, valid_requests):
     requests = valid_requests("deploy", f"--model_dir s3://b/models --kind multi_model --job_name e-1 {flags}")
     container = requests["create_model"]["PrimaryContainer"]
     assert (container["Mode"], container["ModelDataUrl"]) == ("MultiModel", "s3://b/models/")

@@ -21,12 +21,12 @@ FLAGS = {
 
 @pytest.mark.parametrize("model", ["s3://b/m/model.tar.gz", "s3://b/m"])
 @pytest.mark.parametrize("named", FLAGS)
-def test_models_at_work_pass_the_check(named, model, valid_requests):
+def test_requests_of_hosted_models_are_valid(named, model, valid_requests):
     command, flags = FLAGS[named]
     assert len(valid_requests(command, f"--model_dir {model} {flags}")) > 1
 
 
-def test_an_archive_is_unpacked_and_a_prefix_taken_as_it_is():
+def test_model_requests_of_archives_and_prefixes():
     hosted = HostedModel("m", "s3://b/m/model.tar.gz", ACCOUNTED, Machine(), {"SERVE_NUM_TTA": "4"})
     packed = model_request(hosted)["PrimaryContainer"]
     assert packed["ModelDataUrl"] == "s3://b/m/model.tar.gz" and packed["Environment"] == {"SERVE_NUM_TTA": "4"}

@@ -33,7 +33,9 @@ def test_the_definition_is_a_pipeline_of_four_steps(dry_run: Callable[..., tuple
     sources = {entry["InputName"]: entry["S3Input"]["S3Uri"] for entry in answer["Arguments"]["ProcessingInputs"]}
     model = {"Get": "Steps.Train.ModelArtifacts.S3ModelArtifacts"}
     assert sources == {"eval": {"Get": "Parameters.EvalData"}, "model": model}
-    answers = {"Get": "Steps.Answer.ProcessingOutputConfig.Outputs['output'].S3Output.S3Uri"}  # makes a dependency
+    answers = {
+        "Get": "Steps.Answer.ProcessingOutputConfig.Outputs['output'].S3Output.S3Uri"
+    }  # creates a dependency between the steps
     assert evaluate["Arguments"]["ProcessingInputs"][1]["S3Input"]["S3Uri"] == answers
     scores = "Steps.Evaluate.ProcessingOutputConfig.Outputs['evaluation'].S3Output.S3Uri"
     registered = gate["Arguments"]["IfSteps"][0]["Arguments"]["ModelMetrics"]["ModelQuality"]["Statistics"]["S3Uri"]
@@ -43,7 +45,7 @@ def test_the_definition_is_a_pipeline_of_four_steps(dry_run: Callable[..., tuple
 
 
 def defined(dry_run: Callable[..., tuple[int, str, str]], flags: str) -> dict[str, Any]:
-    """A definition."""
+    """Returns the definition of a pipeline."""
     code, out, err = dry_run("pipeline", *shlex.split(f"{CHAIN} {flags}"))
     assert code == 0, err
     definition: dict[str, Any] = json.loads(json.loads(out)["PipelineDefinition"])
@@ -51,23 +53,23 @@ def defined(dry_run: Callable[..., tuple[int, str, str]], flags: str) -> dict[st
 
 
 def defined_steps(dry_run: Callable[..., tuple[int, str, str]], flags: str) -> dict[str, dict[str, Any]]:
-    """A definition's steps by name, those behind the gate too."""
+    """Returns the steps of a definition by name, including those after the gate."""
     steps = defined(dry_run, flags)["Steps"]
     return {step["Name"]: step for step in [*steps, *steps[-1]["Arguments"]["IfSteps"]]}
 
 
-def test_without_a_gate_for_the_interval_its_lower_end_is_not_asked_for(dry_run):
+def test_without_low_gate_the_interval_is_not_checked(dry_run):
     conditions = defined_steps(dry_run, "--gate 0.5")["Gate"]["Arguments"]["Conditions"]
     assert [condition["LeftValue"]["Std:JsonGet"]["Path"] for condition in conditions] == ["rarebird.macro_f1.value"]
 
 
-def test_only_the_training_takes_several_machines(dry_run):
+def test_only_the_training_step_uses_several_machines(dry_run):
     train, *others, _ = step_requests(defined(dry_run, "--instances 4"))
     assert train[1]["ResourceConfig"]["InstanceCount"] == 4
     assert [other["ProcessingResources"]["ClusterConfig"]["InstanceCount"] for _, other in others] == [1, 1]
 
 
-def test_an_execution_may_have_other_data_machines_and_gates(dry_run):
+def test_data_machines_and_gates_are_parameters_of_an_execution(dry_run):
     definition = defined(dry_run, "--instance ml.g5.xlarge --instances 2 --gate 0.5 --low_gate 0.25")
     assert definition["Parameters"] == [
         {"Name": "TrainData", "Type": "String", "DefaultValue": "s3://b/t/"},
@@ -88,7 +90,7 @@ def test_an_execution_may_have_other_data_machines_and_gates(dry_run):
     assert evaluate["ProcessingResources"]["ClusterConfig"]["InstanceType"] == "ml.g5.xlarge"
 
 
-def test_steps_are_taken_from_earlier_executions_where_it_is_asked_for(dry_run):
+def test_results_of_earlier_executions_are_reused_with_cache_days(dry_run):
     steps = defined_steps(dry_run, "--cache_days 30")
     cached = [name for name, step in steps.items() if "CacheConfig" in step]
     assert cached == ["Train", "Answer", "Evaluate"]
@@ -97,8 +99,8 @@ def test_steps_are_taken_from_earlier_executions_where_it_is_asked_for(dry_run):
 
 
 @pytest.mark.parametrize("flags", ["", "--spot --checkpoints s3://b/kept/"])
-def test_the_arguments_that_a_cached_step_is_found_by_are_the_same_in_each_execution(flags, dry_run):
-    """AWS compares these (Developer Guide, "Default cache key attributes by pipeline step type")."""
+def test_cache_keys_of_steps_are_the_same_in_each_execution(flags, dry_run):
+    """AWS compares these arguments (Developer Guide, "Default cache key attributes by pipeline step type")."""
     steps = defined_steps(dry_run, f"--cache_days 7 {flags}")
     keys = ("AlgorithmSpecification", "CheckpointConfig", "Environment", "HyperParameters", "InputDataConfig")
     compared = [{key: steps["Train"]["Arguments"].get(key) for key in keys}]
@@ -109,13 +111,13 @@ def test_the_arguments_that_a_cached_step_is_found_by_are_the_same_in_each_execu
     assert "Execution." not in json.dumps(compared)
 
 
-def test_spot_without_lasting_checkpoints_is_never_found_again(dry_run):
+def test_cache_days_and_spot_without_fixed_checkpoints_is_an_error(dry_run):
     code, _, err = dry_run("pipeline", *shlex.split(f"{CHAIN} --cache_days 7 --spot"))
     assert code == 2 and "cache_days and spot" in err
 
 
 @pytest.mark.parametrize("flags", ["", "--spot"])
-def test_each_run_of_a_pipeline_has_checkpoints_of_its_own(flags, dry_run):
+def test_each_execution_has_its_own_checkpoints(flags, dry_run):
     uri = defined_steps(dry_run, flags)["Train"]["Arguments"]["CheckpointConfig"]["S3Uri"]
     values = uri["Std:Join"]["Values"]
     assert {"Get": "Execution.PipelineExecutionId"} in values and values[-2:] == ["checkpoints", ""]
@@ -127,4 +129,4 @@ def test_tags_reach_the_pipeline_and_its_steps(dry_run):
     steps = defined_steps(dry_run, "--tags '{team: vision}'")
     for name in ("Train", "Answer", "Evaluate"):
         assert steps[name]["Arguments"]["Tags"] == [{"Key": "team", "Value": "vision"}]
-    assert "Tags" not in steps["Register"]["Arguments"]  # AWS: a version has its group's
+    assert "Tags" not in steps["Register"]["Arguments"]  # AWS: a version has the tags of its group

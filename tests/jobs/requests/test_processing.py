@@ -29,7 +29,7 @@ FLAGS = {
 
 
 @pytest.mark.parametrize("named", FLAGS)
-def test_requests_pass_botocores_own_check_and_ours(named, valid_requests):
+def test_requests_are_valid(named, valid_requests):
     command, flags = FLAGS[named]
     request = valid_requests(command, flags, "create_processing_job")["create_processing_job"]
     assert request["AppSpecification"]["ContainerArguments"][0] == command
@@ -40,7 +40,7 @@ def distributions(request: str) -> dict[str, str]:
     return {entry["InputName"]: entry["S3Input"]["S3DataDistributionType"] for entry in entries}
 
 
-def test_each_machine_is_sent_its_share_of_the_images_or_all_of_them_with_their_table(dry_run, pictures):
+def test_images_are_divided_among_machines_unless_a_table_names_them(dry_run, pictures):
     flags = ("inference", "--data", str(pictures), "--model_dir", "s3://b/m/", "--instances", "8")
     code, out, _ = dry_run(*flags)
     assert code == 0 and distributions(out) == {"eval": "ShardedByS3Key", "model": "FullyReplicated"}
@@ -50,13 +50,13 @@ def test_each_machine_is_sent_its_share_of_the_images_or_all_of_them_with_their_
     code, out, _ = dry_run(*flags)
     assert code == 0 and set(distributions(out).values()) == {"FullyReplicated"}
     code, _, err = dry_run(*flags, "--distribution", "sharded")
-    assert code == 2 and "info.csv names images that other machines would have" in err
+    assert code == 2 and "info.csv names images that would be on other machines" in err
 
 
-def test_images_in_s3_are_divided_by_a_flag_in_a_dry_run(dry_run):
+def test_images_in_s3_are_divided_in_a_dry_run_only_with_the_flag(dry_run):
     flags = ("inference", "--data", "s3://b/eval", "--model_dir", "s3://b/m/", "--instances", "8")
     code, out, err = dry_run(*flags)
-    assert code == 0 and set(distributions(out).values()) == {"FullyReplicated"} and "not looked at" in err
+    assert code == 0 and set(distributions(out).values()) == {"FullyReplicated"} and "does not list s3://b/eval" in err
     code, out, _ = dry_run(*flags, "--distribution", "sharded")
     assert code == 0 and distributions(out) == {"eval": "ShardedByS3Key", "model": "FullyReplicated"}
 
@@ -79,7 +79,7 @@ def test_finished_parts_are_uploaded_while_an_inference_runs(dry_run):
     assert evaluation == {"evaluation": ("/opt/ml/processing/evaluation", "EndOfJob")}
 
 
-def test_a_job_that_resumes_has_the_parts_of_the_earlier_one(dry_run, tmp_path):
+def test_a_resumed_job_gets_the_parts_of_the_earlier_one(dry_run, tmp_path):
     record = JobRecord("i-1", "inference", "processing", "sagemaker", "2026", Path("results/i-1"), code=1)
     replace(record, outputs={"output": "s3://b/i-1/output/", "parts": "s3://b/i-1/parts/"}).save()
     flags = ("inference", "--data", "s3://b/eval", "--model_dir", "s3://b/m/", "--instances", "8")
@@ -91,6 +91,6 @@ def test_a_job_that_resumes_has_the_parts_of_the_earlier_one(dry_run, tmp_path):
     assert "--resume_from" not in json.loads(out)["AppSpecification"]["ContainerArguments"]
 
 
-def test_settings_are_the_containers_arguments():
+def test_settings_are_container_arguments():
     job = replace(EVALUATION_JOB, settings={"compare": "/opt/ml/a b", "seed": "3"})
     assert container_arguments(job) == ["evaluation", "--compare", "/opt/ml/a b", "--seed", "3"]

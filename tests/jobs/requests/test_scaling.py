@@ -12,7 +12,7 @@ from jobs.requests.validation import check_request
 
 @pytest.mark.parametrize("is_async", [True, False])
 @pytest.mark.parametrize("low", [0, 1])
-def test_the_requests_pass_the_check(is_async, low):
+def test_scaling_requests_are_valid(is_async, low):
     requests = scaling_requests(Scaling("e-1", "all", is_async, low, 4))
     assert [check_request(method, request) for method, request in requests] == [[]] * len(requests)
     assert requests[0][1] == {
@@ -25,7 +25,7 @@ def test_the_requests_pass_the_check(is_async, low):
     assert ("put_metric_alarm" in dict(requests)) is (low == 0)
 
 
-def test_the_first_machine_comes_by_a_step_policy_and_its_alarm():
+def test_a_step_policy_and_its_alarm_add_the_first_machine():
     _, _, (_, step), (_, alarm) = scaling_requests(Scaling("e-1", "all", True, 0, 4))
     adjustments = step["StepScalingPolicyConfiguration"]["StepAdjustments"]
     assert step["PolicyType"] == "StepScaling" and adjustments == [
@@ -38,14 +38,14 @@ def test_the_first_machine_comes_by_a_step_policy_and_its_alarm():
 @pytest.mark.parametrize(
     ("is_async", "target", "value"), [(False, 0, 120), (True, 0, 5), (False, 7, 7), (True, 2.5, 2.5)]
 )
-def test_the_load_is_that_of_the_kind_of_endpoint(is_async, target, value):
+def test_the_scaling_metric_depends_on_the_kind_of_endpoint(is_async, target, value):
     policy = policy_request(Scaling("e-1", "all", is_async, 1, 4, target))["TargetTrackingScalingPolicyConfiguration"]
     assert policy["TargetValue"] == value
     assert ("ApproximateBacklogSizePerInstance" in json.dumps(policy)) is is_async
     assert ("SageMakerVariantInvocationsPerInstance" in json.dumps(policy)) is not is_async
 
 
-def test_a_dry_run_prints_what_is_sent_to_all_services(dry_run):
+def test_a_dry_run_prints_the_requests_to_all_services(dry_run):
     flags = ("--model_dir", "s3://b/m", "--kind", "async", "--min_instances", "0", "--max_instances", "3")
     code, out, _ = dry_run("deploy", *flags, "--job_name", "e-1")
     requests = json.loads(out)

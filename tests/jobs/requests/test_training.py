@@ -27,17 +27,17 @@ FLAGS = {
 
 
 @pytest.mark.parametrize("named", FLAGS)
-def test_requests_pass_botocores_own_check_and_ours(named, valid_requests):
+def test_requests_are_valid(named, valid_requests):
     assert valid_requests("train", FLAGS[named], "create_training_job")
 
 
-def test_limits_and_machine_of_spot():
+def test_stopping_condition_of_spot_training():
     job = dataclasses.replace(TRAINING_JOB, machine=Machine(spot=True), limits=Limits(max_run=60))
     assert training_request(job)["StoppingCondition"] == {"MaxRuntimeInSeconds": 60, "MaxWaitTimeInSeconds": 60}
     assert ACCOUNT[1] == training_request(job)["RoleArn"]
 
 
-def test_curves_are_copied_while_a_training_runs_where_it_is_asked_for(valid_requests):
+def test_live_curves_sets_the_tensorboard_output(valid_requests):
     request = valid_requests("train", "--data s3://b/train --live_curves", "create_training_job")
     config = request["create_training_job"]["TensorBoardOutputConfig"]
     assert config == {"LocalPath": "/opt/tensorboard", "S3OutputPath": "s3://rarebird-test/rarebird"}

@@ -9,7 +9,7 @@ from jobs.spec.job import Machine
 from tests.jobs.examples import ACCOUNTED
 
 
-def test_an_object_is_a_request():
+def test_each_object_is_one_request():
     hosted = HostedModel("t", "s3://b/m/model.tar.gz", ACCOUNTED, Machine(count=2))
     request = transform_request(hosted, Transform(Input("pictures", "s3://b/e"), accept="text/csv", concurrent=3))
     assert request["TransformInput"]["DataSource"]["S3DataSource"]["S3Uri"] == "s3://b/e/"
@@ -17,4 +17,4 @@ def test_an_object_is_a_request():
     assert request["TransformOutput"]["Accept"] == "text/csv" and request["MaxConcurrentTransforms"] == 3
     assert request["TransformResources"]["InstanceCount"] == 2
     without = transform_request(hosted, Transform(Input("pictures", "s3://b/e")))
-    assert "MaxConcurrentTransforms" not in without  # the server says
+    assert "MaxConcurrentTransforms" not in without  # the server decides

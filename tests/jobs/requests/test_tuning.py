@@ -14,13 +14,13 @@ from model.errors import InputError
 
 
 def test_ranges_come_from_the_settings():
-    asked = {
+    ranges = {
         "lr": [1e-5, 0.1],
         "epochs": [3, 30],
         "loss": ["focal", "cross_entropy"],
         "input_size": [[32, 24], [64, 48]],
     }
-    assert parameter_ranges(asked) == {
+    assert parameter_ranges(ranges) == {
         "IntegerParameterRanges": [{"Name": "epochs", "MinValue": "3", "MaxValue": "30", "ScalingType": "Auto"}],
         "ContinuousParameterRanges": [
             {"Name": "lr", "MinValue": "1e-05", "MaxValue": "0.1", "ScalingType": "Logarithmic"}
@@ -33,20 +33,20 @@ def test_ranges_come_from_the_settings():
 
 
 @pytest.mark.parametrize(
-    ("asked", "message"),
+    ("ranges", "message"),
     [
-        ({}, "name what to vary"),
+        ({}, "name the settings to vary"),
         ({"lrr": [1, 2]}, "nearest: lr"),
         ({"lr": 0.1}, r"expected \[low, high\]"),
-        ({"lr": [0.1, 0.01]}, "0.1 is not below 0.01"),
+        ({"lr": [0.1, 0.01]}, "0.1 must be less than 0.01"),
         ({"loss": ["focal", "focul"]}, "nearest: focal"),
         ({"epochs": [1, 2.5]}, "expected a whole number"),
         ({"lr": [-1, 0.1]}, "expected at least 0"),
     ],
 )
-def test_wrong_ranges_are_refused(asked, message):
+def test_invalid_ranges_are_errors(ranges, message):
     with pytest.raises(InputError, match=message):
-        parameter_ranges(asked)
+        parameter_ranges(ranges)
 
 
 TUNE = "--data s3://b/t --ranges '{lr: [0.0001, 0.01], loss: [focal, cross_entropy]}'"
@@ -61,7 +61,7 @@ TUNE = "--data s3://b/t --ranges '{lr: [0.0001, 0.01], loss: [focal, cross_entro
         "--lr 0.5 --epochs 4 --instances 2",
     ],
 )
-def test_a_search_passes_the_check(flags, dry_run):
+def test_tuning_requests_are_valid(flags, dry_run):
     code, out, err = dry_run("tune", *shlex.split(f"{TUNE} {flags}"))
     assert code == 0, err
     request = json.loads(out)
@@ -69,7 +69,7 @@ def test_a_search_passes_the_check(flags, dry_run):
     assert not ParamValidator().validate(request, operation(method).input_shape).has_errors()
     assert check_request(method, request) == []
     assert {"lr", "loss"}.isdisjoint(request["TrainingJobDefinition"]["StaticHyperParameters"])
-    assert "CheckpointConfig" not in request["TrainingJobDefinition"]  # trainings would share it
+    assert "CheckpointConfig" not in request["TrainingJobDefinition"]  # otherwise trainings would share it
     assert ("keep no checkpoints" in err) is ("--spot" in flags)
     assert len(request["HyperParameterTuningJobName"]) <= 32
 
@@ -83,31 +83,31 @@ def test_a_search_passes_the_check(flags, dry_run):
         ("--best_criterion f1 --ranges '{best_criterion: [gmean, gmean]}'", True),
     ],
 )
-def test_an_objective_that_training_logs_on_request_only_needs_the_setting(dry_run, flags, is_logged):
+def test_an_optional_objective_requires_the_setting_that_logs_it(dry_run, flags, is_logged):
     code, _, err = dry_run("tune", *shlex.split(f"{TUNE} --objective val_gmean {flags}"))
     assert (code == 0) is is_logged
-    assert ("--objective val_gmean: training logs it with --best_criterion gmean only" in err) is not is_logged
+    assert ("--objective val_gmean: training only logs it with --best_criterion gmean" in err) is not is_logged
 
 
-def test_an_objective_that_is_no_metric_is_refused(dry_run):
+def test_an_unknown_objective_is_an_error(dry_run):
     code, _, err = dry_run("tune", *shlex.split(f"{TUNE} --objective val_ff1"))
     assert code == 2 and "nearest: val_f1" in err
 
 
-def test_a_grid_of_values_passes_the_check(dry_run):
+def test_the_request_of_a_grid_is_valid(dry_run):
     flags = "--data s3://b/t --strategy Grid --ranges '{lr: [0.1, 0.01, 0.001], loss: [focal, cross_entropy]}'"
     code, out, err = dry_run("tune", *shlex.split(flags))
     assert code == 0, err
     assert check_request("create_hyper_parameter_tuning_job", json.loads(out)) == []
 
 
-def test_all_wrong_ranges_are_in_one_message():
+def test_all_invalid_ranges_are_in_one_message():
     with pytest.raises(InputError) as raised:
         parameter_ranges({"lrr": [1, 2], "lr": [0.1, 0.01], "loss": ["focul", "focus"]})
     assert len(str(raised.value).splitlines()) == 1 + 4
 
 
-def test_what_bounds_a_search_is_in_its_request(dry_run):
+def test_limits_of_a_search_are_in_its_request(dry_run):
     flags = "--max_hours 1.5 --stop_after 5 --target_score 0.9"
     code, out, err = dry_run("tune", *shlex.split(f"{TUNE} {flags}"))
     assert code == 0, err
@@ -125,7 +125,7 @@ def test_what_bounds_a_search_is_in_its_request(dry_run):
     }
 
 
-def test_a_search_has_no_bounds_but_those_that_are_named(dry_run):
+def test_a_search_has_no_limits_by_default(dry_run):
     config = json.loads(dry_run("tune", *shlex.split(TUNE))[1])["HyperParameterTuningJobConfig"]
     assert "TuningJobCompletionCriteria" not in config and "MaxRuntimeInSeconds" not in config["ResourceLimits"]
 
@@ -138,6 +138,6 @@ def test_a_search_has_no_bounds_but_those_that_are_named(dry_run):
         ("--max_hours 5000", "(--max_hours): 18000000 is above 15768000"),
     ],
 )
-def test_bounds_that_sagemaker_does_not_take_are_refused(flags, message, dry_run):
+def test_limits_that_sagemaker_refuses_are_errors(flags, message, dry_run):
     code, _, err = dry_run("tune", *shlex.split(f"{TUNE} {flags}"))
     assert code == 2 and message in err

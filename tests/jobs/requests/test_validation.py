@@ -1,4 +1,4 @@
-"""Requests checked against botocore's model."""
+"""Validating requests with botocore's model."""
 
 from __future__ import annotations
 
@@ -14,11 +14,13 @@ from model.errors import InputError
 from tests.jobs.examples import ACCOUNTED, TRAINING_JOB
 
 
-def test_an_instance_type_that_botocore_does_not_know_is_a_warning(dry_run):
+def test_an_instance_type_missing_in_botocore_is_a_warning(dry_run):
     code, out, err = dry_run("train", "--data", "s3://b/t", "--instance", "ml.p9.48xlarge")
     assert code == 0
     assert json.loads(out)["ResourceConfig"]["InstanceType"] == "ml.p9.48xlarge"
-    assert err.startswith("warning: ResourceConfig.InstanceType (--instance): botocore does not know 'ml.p9.48xlarge'")
+    assert err.startswith(
+        "warning: ResourceConfig.InstanceType (--instance): 'ml.p9.48xlarge' is not in this version of botocore"
+    )
 
 
 @pytest.mark.parametrize(
@@ -28,19 +30,19 @@ def test_an_instance_type_that_botocore_does_not_know_is_a_warning(dry_run):
         ({"HyperParameters": {"epochs": 3}}, "HyperParameters.epochs: expected string, not 3"),
         ({"HyperParameters": {f"n{n}": "1" for n in range(101)}}, "has 101 entries, expected at most 100"),
         ({"HyperParameters": {"a": "x" * 2501}}, "has 2,501 characters, expected at most 2,500"),
-        ({"HyperParameters": {"a": "x\ny"}}, "does not fit the pattern"),
+        ({"HyperParameters": {"a": "x\ny"}}, "does not match the pattern"),
         ({"InputDataConfig": []}, "has 0 entries, expected at least 1"),
         ({"EnableManagedSpotTraining": "yes"}, "expected boolean"),
         ({"ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": True}}, "expected integer, not True"),
-        ({"StopingCondition": {}}, "there is no such field; nearest: StoppingCondition"),
+        ({"StopingCondition": {}}, "no such field; nearest: StoppingCondition"),
     ],
 )
-def test_what_botocores_check_misses_is_found(change, message):
+def test_errors_that_botocores_validator_misses(change, message):
     with pytest.raises(InputError, match=re.escape(message)):
         check_request("create_training_job", {**training_request(TRAINING_JOB), **change})
 
 
-def test_a_required_field_that_is_missing_is_named():
+def test_a_missing_required_field_is_an_error():
     request = training_request(TRAINING_JOB)
     del request["RoleArn"]
     with pytest.raises(InputError, match=r"RoleArn \(--role\): is required"):
@@ -51,11 +53,11 @@ def test_all_errors_are_in_one_message():
     wrong = dataclasses.replace(TRAINING_JOB, name="a_b", account=dataclasses.replace(ACCOUNTED, role="x"))
     with pytest.raises(InputError) as raised:
         check_request("create_training_job", training_request(wrong))
-    assert len(str(raised.value).splitlines()) == 4  # the role is both too short and of another form
+    assert len(str(raised.value).splitlines()) == 4  # the role is too short and does not match the pattern
 
 
-def test_every_pattern_of_the_service_can_be_read():
-    """AWS writes Java's patterns: \\p{L}, surrogate pairs."""
+def test_every_pattern_of_the_service_can_be_compiled():
+    """AWS's patterns have Java's syntax: \\p{L}, surrogate pairs."""
     model = service()
     patterns = {model.shape_for(name).metadata.get("pattern") for name in model.shape_names}
     for pattern in patterns - {None}:

@@ -22,8 +22,8 @@ from model.labels import Scheme
 from tests.jobs.conftest import BUCKET
 
 
-def test_a_table_has_the_rows_that_inference_prints():
-    """From the server's own answer to the same probabilities."""
+def test_the_table_is_the_same_as_inference_prints():
+    """The server's answer and inference get the same probabilities."""
     np = pytest.importorskip("numpy")
     scheme = Scheme.from_dict({"attributes": [{"name": "mask", "values": ["worn", "wrong", "none", "open"]}]})
     shares = np.array([[0.05, 0.6, 0.25, 0.1], [0.7, 0.1, 0.15, 0.05]], dtype=np.float32)
@@ -34,7 +34,7 @@ def test_a_table_has_the_rows_that_inference_prints():
     assert rows == list(terminal_rows(["a.jpg", "b.jpg"], shares, scheme, Decision()))
 
 
-def test_an_image_without_an_answer_has_its_reason_and_two_classes_no_third():
+def test_rows_of_errors_and_of_two_classes():
     answer = Answer({"labels": ["a", "b"], "probabilities": [0.25, 0.75], "predicted_label": "b"})
     header, rows = answer_rows(["1.jpg", "2.jpg"], [Answer(error="broken"), answer])
     assert header == ["picture", "predicted", "probability", "second"]
@@ -46,18 +46,18 @@ def test_an_image_without_an_answer_has_its_reason_and_two_classes_no_third():
     [
         (b'{"probabilities": [1.0]}', Answer({"probabilities": [1.0]})),
         (b'{"error": "cannot be read"}', Answer(error="cannot be read")),
-        (b"0.1,0.9\r\n", Answer(error="the answer is no JSON: '0.1,0.9\\r\\n'")),
+        (b"0.1,0.9\r\n", Answer(error="the answer is not JSON: '0.1,0.9\\r\\n'")),
         (b"[1, 2]", Answer({"answer": [1, 2]})),
     ],
 )
-def test_bodies_are_read_as_answers_or_errors(body, answer):
+def test_bodies_are_parsed_to_answers_or_errors(body, answer):
     assert read_answer(body) == answer
 
 
 @pytest.mark.parametrize(
     ("text", "message"), [('{"error": "no image"}', "no image"), (" plain\n", "plain"), ('{"x": 1}', '{"x": 1}')]
 )
-def test_the_message_of_an_error_is_the_servers(text, message):
+def test_error_messages_of_the_server_are_extracted(text, message):
     assert error_message(text) == message
 
 
@@ -65,7 +65,7 @@ def submitted(name: str) -> Submitted:
     return Submitted(name, f"s3://{BUCKET}/out/{name}.out", f"s3://{BUCKET}/failed/{name}.out")
 
 
-def test_answers_are_waited_for_in_s3_and_keep_their_order(aws):
+def test_answers_in_s3_are_returned_in_the_order_of_requests(aws):
     s3 = aws("s3")
     s3.put_object(Bucket=BUCKET, Key="out/b.out", Body=b'{"n": 2}')
     pauses: list[float] = []
@@ -81,10 +81,10 @@ def test_answers_are_waited_for_in_s3_and_keep_their_order(aws):
     assert answers == [Answer({"n": 1}), Answer({"n": 2}), Answer(error="too dark")] and len(pauses) == 2
 
 
-def test_the_wait_has_an_end_and_names_where_the_answers_will_be(aws):
+def test_a_timeout_lists_the_uris_of_missing_answers(aws):
     pauses: list[float] = []
     aws("s3").put_object(Bucket=BUCKET, Key="out/b.out", Body=b"{}")
     with pytest.raises(Failure) as raised:
         wait_for_answers(Clients("eu-west-1"), [submitted("a"), submitted("b")], 6, pauses.append)
     assert sum(pauses) == 6
-    assert str(raised.value) == f"no answer within 6 s (--timeout); it will be at\n  a: s3://{BUCKET}/out/a.out"
+    assert str(raised.value) == f"no answer within 6 s (--timeout); it will be written to\n  a: s3://{BUCKET}/out/a.out"

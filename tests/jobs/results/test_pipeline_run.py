@@ -1,4 +1,4 @@
-"""Executions of a pipeline, against answers of SageMaker that botocore's Stubber checks."""
+"""Executions of a pipeline, with answers of SageMaker from botocore's Stubber."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ANY_PAGE = {**RUN, "SortOrder": ANY}
 
 
 def look(stub: Stubber, status: str, steps: dict[str, str], **more: Any) -> None:
-    """Queues one look at an execution: its description, and its steps in two pages."""
+    """Queues the description of an execution, and its steps in two pages."""
     stub.add_response("describe_pipeline_execution", {**RUN, "PipelineExecutionStatus": status, **more}, RUN)
     executed: list[dict[str, Any]] = [{"StepName": name, "StepStatus": state} for name, state in steps.items()]
     for step in executed:
@@ -76,7 +76,7 @@ def test_an_execution_that_fails_prints_its_reason(stubbed, tmp_path):
     assert "[p-1] Train: Failed: ClientError: no class b" in lines and f"FailureReason: {reason}" in lines
 
 
-def test_a_step_that_is_taken_from_an_earlier_execution_says_so(stubbed):
+def test_reused_results_of_a_step_are_reported(stubbed):
     clients, sagemaker, _ = stubbed
     step = {
         "StepName": "Train",
@@ -87,10 +87,10 @@ def test_a_step_that_is_taken_from_an_earlier_execution_says_so(stubbed):
     sagemaker.add_response("list_pipeline_execution_steps", {"PipelineExecutionSteps": [step]}, ANY_PAGE)
     follower, lines = run_follower(clients)
     follower.print_changes(follower.describe())
-    assert lines[0] == "[p-1] Train: Succeeded: taken from an earlier execution"
+    assert lines[0] == "[p-1] Train: Succeeded: reused from an earlier execution"
 
 
-def test_what_the_steps_left_is_fetched_side_by_side(stubbed, tmp_path, monkeypatch):
+def test_results_of_steps_are_fetched_to_separate_folders(stubbed, tmp_path, monkeypatch):
     clients, sagemaker, _ = stubbed
     job = f"arn:aws:sagemaker:eu-west-1:123456789012:training-job/{NAME}"
     step = {"StepName": "Train", "StepStatus": "Succeeded", "Metadata": {"TrainingJob": {"Arn": job}}}

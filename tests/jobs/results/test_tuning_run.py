@@ -1,4 +1,4 @@
-"""Tuning jobs followed to their end, against answers of SageMaker that botocore's Stubber checks."""
+"""Following tuning jobs to their end, with answers of SageMaker from botocore's Stubber."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MAXIMIZE = {"Type": "Maximize", "MetricName": "val_f1"}
 
 
 def training(number: int, value: float | None, status: str = "Completed", **more: Any) -> dict[str, Any]:
-    """The summary of a training."""
+    """Returns the summary of a training."""
     metric = {"FinalHyperParameterTuningJobObjectiveMetric": {"MetricName": "val_f1", "Value": value}}
     return {
         "TrainingJobName": f"t{number}",
@@ -34,7 +34,7 @@ def training(number: int, value: float | None, status: str = "Completed", **more
 
 
 def described(status: str, best: float | None, seconds: int = 0, budget: int = 0, **counters: int) -> dict[str, Any]:
-    """The description of a search; counters: its trainings by status."""
+    """Returns the description of a tuning job. counters: number of its trainings by status."""
     limits = {"MaxParallelTrainingJobs": 2, "MaxNumberOfTrainingJobs": 20}
     return {
         **SEARCH,
@@ -54,7 +54,7 @@ def described(status: str, best: float | None, seconds: int = 0, budget: int = 0
 
 
 def followed(clients: Any, sagemaker: Stubber, looks: list[Any], trainings: list[Any]) -> tuple[Any, list[str]]:
-    """A follower that sees these descriptions, then these trainings in two pages; and the lines that it prints."""
+    """Returns a follower that gets these descriptions, then these trainings in two pages, and the lines it prints."""
     for look in looks:
         sagemaker.add_response("describe_hyper_parameter_tuning_job", look, SEARCH)
     method = "list_training_jobs_for_hyper_parameter_tuning_job"
@@ -90,7 +90,7 @@ def test_progress_is_printed_when_it_changes_and_the_best_trainings_at_the_end(s
     sagemaker.assert_no_pending_responses()
 
 
-def test_a_search_of_which_most_trainings_failed_is_no_success_but_has_a_model(stubbed, tmp_path, monkeypatch):
+def test_a_search_with_mostly_failed_trainings_has_exit_code_1_and_a_model(stubbed, tmp_path, monkeypatch):
     clients, sagemaker, _ = stubbed
     fetched: list[Any] = []
     monkeypatch.setattr("jobs.backends.sagemaker.fetch", lambda *arguments: fetched.append(arguments))
@@ -106,7 +106,7 @@ def test_a_search_of_which_most_trainings_failed_is_no_success_but_has_a_model(s
 
 
 @pytest.mark.parametrize(("failed", "code"), [(2, 0), (3, 1)])
-def test_half_of_the_trainings_may_fail(failed, code, stubbed):
+def test_at_most_half_of_the_trainings_may_fail(failed, code, stubbed):
     clients, sagemaker, _ = stubbed
     watched, _ = followed(clients, sagemaker, [], [training(1, 0.5)])
     search = described("Completed", 0.5, Completed=2, NonRetryableError=failed)
@@ -114,7 +114,7 @@ def test_half_of_the_trainings_may_fail(failed, code, stubbed):
 
 
 @pytest.mark.parametrize(("seconds", "code"), [(7200, 0), (7199, 1)])
-def test_a_search_whose_time_is_used_up_is_done(seconds, code, stubbed):
+def test_a_search_that_reached_its_time_limit_is_done(seconds, code, stubbed):
     clients, sagemaker, _ = stubbed
     watched, _ = followed(clients, sagemaker, [], [training(1, 0.5)])
     search = described("Stopped", 0.5, seconds, 7200, Completed=2, Stopped=1)
@@ -131,7 +131,7 @@ def test_trainings_that_end_without_the_objective_count_as_failed():
     assert lines == ["1 ended without val_f1 (t1)"]
 
 
-def test_a_search_to_minimise_shows_the_lowest_first_and_not_all():
+def test_the_table_of_a_minimised_objective_is_ascending_and_limited():
     search = described("Completed", None, Completed=12)
     search["HyperParameterTuningJobConfig"]["HyperParameterTuningJobObjective"] = {**MAXIMIZE, "Type": "Minimize"}
     lines = summary_lines(search, [training(number, number / 20) for number in range(12, 0, -1)])
@@ -139,14 +139,14 @@ def test_a_search_to_minimise_shows_the_lowest_first_and_not_all():
     assert lines[12:] == ["and 2 more"]
 
 
-def test_trainings_that_may_not_be_listed_are_a_warning(stubbed):
+def test_missing_permission_to_list_trainings_is_a_warning(stubbed):
     clients, sagemaker, _ = stubbed
     sagemaker.add_client_error("list_training_jobs_for_hyper_parameter_tuning_job", "AccessDeniedException", "no")
     lines: list[str] = []
     watched = TuningFollower(clients, TUNING, "search", lines.append, sleep=lambda _: None)
     code, ending = watched.outcome(described("Completed", 0.5, Completed=2))
     assert code == 0 and any(
-        "the trainings cannot be listed: trainings of search: not allowed" in each for each in ending
+        "the trainings cannot be listed: trainings of search: access denied" in each for each in ending
     )
 
 

@@ -15,13 +15,13 @@ from model.errors import InputError
 from tests.jobs.conftest import IMAGE, ROLE, run_jobs
 
 
-def test_a_dry_run_takes_no_region_and_names_all_that_is_missing(capsys):
+def test_a_dry_run_needs_no_region_and_lists_all_missing_flags(capsys):
     assert run_jobs("train", "--data", "s3://b/t", "--dry-run") == 2
     err = capsys.readouterr().err
     assert "--role" in err and "--bucket" in err and "--image" in err and "SAGEMAKER_ROLE" in err
 
 
-def test_dotenv_names_the_account_and_flags_win(capsys):
+def test_dotenv_sets_the_account_and_flags_take_precedence(capsys):
     Path(".env").write_text(f"SAGEMAKER_ROLE={ROLE}\nSAGEMAKER_BUCKET=from-file\nSAGEMAKER_IMAGE={IMAGE}\n")
     flags = ["--data", "s3://b/t", "--dry-run", "--bucket", "from-flag", "--prefix", "a/b"]
     assert run_jobs("train", *flags) == 0
@@ -30,7 +30,7 @@ def test_dotenv_names_the_account_and_flags_win(capsys):
     assert request["OutputDataConfig"]["S3OutputPath"] == "s3://from-flag/a/b"
 
 
-def test_keys_of_the_environment_win_over_a_profile_of_dotenv(monkeypatch):
+def test_keys_in_the_environment_take_precedence_over_a_profile_in_dotenv(monkeypatch):
     Path(".env").write_text("AWS_PROFILE=from-file\n")
     assert with_variables(DoctorFlags()).profile == "from-file"
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "of-the-environment")
@@ -42,7 +42,7 @@ def test_keys_of_the_environment_win_over_a_profile_of_dotenv(monkeypatch):
     assert with_variables(DoctorFlags()).profile == "of-the-environment"
 
 
-def test_docker_takes_sagemakers_image_only_where_it_is_named(monkeypatch):
+def test_docker_ignores_the_image_of_the_environment(monkeypatch):
     monkeypatch.setenv("SAGEMAKER_IMAGE", "uri")
     images = {on: read_flags("train", ["--on", on], "")[0].image for on in ("docker", "sagemaker")}
     assert images == {"docker": "", "sagemaker": "uri"}
@@ -56,8 +56,8 @@ def test_flags_are_split_between_the_launcher_and_the_job():
     assert others == ["--epochs", "3", "--input-size", "32", "24"]
 
 
-def test_a_flag_that_nobody_knows_is_refused_with_the_nearest():
-    with pytest.raises(InputError, match="--epoks: there is no such flag; nearest: epochs"):
+def test_an_unknown_flag_is_an_error_with_the_nearest_name():
+    with pytest.raises(InputError, match="--epoks: no such flag; nearest: epochs"):
         read_flags("train", ["--epoks", "3"], "")
-    with pytest.raises(InputError, match="more: there is no such flag"):
+    with pytest.raises(InputError, match="more: no such flag"):
         read_flags("doctor", ["more"], "")

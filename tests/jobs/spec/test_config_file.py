@@ -1,4 +1,4 @@
-"""Settings beyond the bounds of a request, as a file in the input `config`."""
+"""Settings that are too long or too many for a request, sent as a file in the input `config`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ NAMES = [f"class {number:03} 착용" for number in range(300)]
 LONG = ["--attributes", json.dumps({"kind": {"column": "종류", "values": NAMES}}), "--loss_args", "{gamma: 1.0e-05}"]
 
 
-def test_the_bounds_are_botocores():
+def test_the_limits_are_those_of_botocore():
     hyperparameters = operation("create_training_job").input_shape.members["HyperParameters"]
     arguments = operation("create_processing_job").input_shape.members["AppSpecification"].members["ContainerArguments"]
     assert hyperparameters.value.metadata["max"] == config_file.VALUE_LENGTH
@@ -35,7 +35,7 @@ def test_the_bounds_are_botocores():
     assert arguments.metadata["max"] > 2 * config_file.MOST_ARGUMENTS
 
 
-def test_only_what_is_too_long_goes_into_the_file():
+def test_only_settings_that_are_too_long_are_moved_to_the_file():
     split = split_settings(TRAIN, read_settings(TRAIN, [*LONG, "--epochs", "3"]))
     texts, file = move_long_settings(TRAIN, split.texts, split.values)
     assert texts == {"loss_args": split.texts["loss_args"], "epochs": "3"}
@@ -46,7 +46,7 @@ def test_only_what_is_too_long_goes_into_the_file():
     assert move_long_settings(TRAIN, {"epochs": "3"}, {"epochs": 3}) == ({"epochs": "3"}, None)
 
 
-def test_more_settings_than_a_request_takes_all_go_into_the_file(monkeypatch):
+def test_too_many_settings_are_all_moved_to_the_file(monkeypatch):
     monkeypatch.setattr(config_file, "MOST_HYPERPARAMETERS", 2)
     split = split_settings(
         TRAIN, read_settings(TRAIN, ["--epochs", "3", "--lr", "1e-5", "--loss_args", "{gamma: 1.0e-5}"])
@@ -57,7 +57,7 @@ def test_more_settings_than_a_request_takes_all_go_into_the_file(monkeypatch):
 
 
 @pytest.mark.parametrize("command", ["train", "tune", "pipeline"])
-def test_a_long_scheme_is_a_channel_of_every_training(command, valid_requests, dry_run):
+def test_a_long_label_scheme_is_sent_as_a_channel(command, valid_requests, dry_run):
     flags = "--data s3://b/t " + shlex.join(LONG)
     flags += {"tune": " --ranges '{lr: [0.001, 0.1]}'", "pipeline": " --eval_data s3://b/e --truth s3://b/g"}.get(
         command, ""
@@ -77,7 +77,7 @@ def test_a_long_scheme_is_a_channel_of_every_training(command, valid_requests, d
     assert "sent as a file (input config): attributes\n" in dry_run(command, *shlex.split(flags))[2]
 
 
-def test_long_arguments_of_a_processing_job_are_an_input(valid_requests):
+def test_long_arguments_of_a_processing_job_are_sent_as_an_input(valid_requests):
     flags = (
         f"--ground_truth_dir s3://b/g --output_data_dir s3://b/a --resamples 9 --gmean_classes '{json.dumps(NAMES)}'"
     )
@@ -88,7 +88,7 @@ def test_long_arguments_of_a_processing_job_are_an_input(valid_requests):
 
 
 @pytest.mark.parametrize(("job", "job_type"), [(LOCAL_JOB, TRAIN), (EVALUATION_JOB, EVALUATION)])
-def test_a_host_on_this_machine_reads_the_file_back(job, job_type, tmp_path, monkeypatch):
+def test_a_local_host_reads_the_file(job, job_type, tmp_path, monkeypatch):
     content = {"attributes": {"kind": NAMES}} if job_type is TRAIN else {"gmean_classes": NAMES}
     job = replace(job, settings={}, inputs=(Input("config", "config.yaml", content=content),))
     opt_ml = OptMl(tmp_path / "ml")

@@ -1,4 +1,4 @@
-"""Lines that are printed while a job runs."""
+"""Terminal output while a job runs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from jobs.spec.console import HEADER_ROWS, MetricTable, confirmed, print_line
 
 
-def test_lines_of_metrics_become_a_table():
+def test_metric_lines_are_formatted_as_a_table():
     table = MetricTable()
     rows = table.row(
         "algo-1: epoch=1 val_f1=0.5000; val_acc=0.6000; train_loss=1.2; lr=1e-05; pictures_per_second=3.0;"
@@ -20,7 +20,7 @@ def test_lines_of_metrics_become_a_table():
     assert table.row("best epoch=1 val_f1=0.5000; val_acc=0.6000;") is None
 
 
-def test_a_metric_on_request_has_a_column_where_the_line_has_it():
+def test_an_optional_metric_has_a_column_only_if_the_line_contains_it():
     (header, row), (longer, _) = (
         MetricTable().row(line) or [] for line in ("epoch=1 val_f1=0.5; lr=1;", "epoch=1 val_f1=0.5; val_gmean=0.1;")
     )
@@ -28,7 +28,7 @@ def test_a_metric_on_request_has_a_column_where_the_line_has_it():
     assert header.index("val_f1") + len("val_f1") == row.index("0.5") + 3
 
 
-def test_the_header_comes_again():
+def test_the_header_is_repeated():
     table = MetricTable()
     lengths = [len(table.row(f"epoch={epoch} val_f1=0.5;") or []) for epoch in range(2 * HEADER_ROWS)]
     assert [at for at, length in enumerate(lengths) if length == 2] == [0, HEADER_ROWS]
@@ -37,21 +37,21 @@ def test_the_header_comes_again():
 @pytest.mark.parametrize(
     ("answer", "is_yes"), [("y", True), (" YES ", True), ("", False), ("n", False), ("yeah", False), (EOFError, False)]
 )
-def test_a_question_is_asked_on_a_terminal_and_only_yes_is_yes(answer, is_yes, monkeypatch):
-    def asked(question: str) -> str:
+def test_a_question_is_asked_only_on_a_terminal(answer, is_yes, monkeypatch):
+    def answer_question(question: str) -> str:
         assert question == "really? [y/N] "
         if answer is EOFError:
             raise EOFError
         return answer
 
-    monkeypatch.setattr("builtins.input", asked)
+    monkeypatch.setattr("builtins.input", answer_question)
     monkeypatch.setattr("sys.stdin.isatty", lambda: True)
     assert confirmed("really?") is is_yes
     monkeypatch.setattr("sys.stdin.isatty", lambda: False)
     assert confirmed("really?") is True
 
 
-def test_lines_are_printed_at_once(monkeypatch):
+def test_lines_are_flushed(monkeypatch):
     flushed: list[bool] = []
     monkeypatch.setattr("builtins.print", lambda *_, flush=False: flushed.append(flush))
     print_line("x")

@@ -1,4 +1,4 @@
-"""Every flag that a subcommand offers has an effect on every backend that takes it, and every other flag is refused."""
+"""Every flag of a subcommand has an effect on every backend that uses it, and every other flag is an error."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.jobs.recorded_calls import REMOTE, Recorder, install, run_recorded, w
 
 Run = Callable[[str, str], tuple[int, list[Any]]]
 
-COMMAND_LINES = {  # with what a subcommand cannot do without
+COMMAND_LINES = {  # the required arguments of each subcommand
     "train": "--data train",
     "inference": "--data eval --model_dir model",
     "inference_TTA": "--data eval --model_dir model",
@@ -40,7 +40,7 @@ COMMAND_LINES = {  # with what a subcommand cannot do without
     "image": "",
     "doctor": "--region eu-west-1",
 }
-VALUES = {  # by flag, or by subcommand and flag: a value other than the default and than that of COMMAND_LINES
+VALUES = {  # by flag, or subcommand and flag: a value that is neither the default nor in COMMAND_LINES
     "role": "arn:aws:iam::123456789012:role/Other",
     "bucket": "another-bucket",
     "prefix": "p",
@@ -133,9 +133,9 @@ VALUES = {  # by flag, or by subcommand and flag: a value other than the default
     **{f"{on} checkpoints": "kept" for on in (HERE, DOCKER)},
     "register results": "earlier-2",
     "doctor region": "eu-west-1",
-    "upload role": "arn:aws:iam::210987654321:role/Other",  # of another account
+    "upload role": "arn:aws:iam::210987654321:role/Other",  # another account
 }
-BESIDE = {  # flags without which another has no effect, or is refused
+NEEDED = {  # other flags that a flag requires to have an effect
     "subnets": "--subnets s-1 --security_groups g-1",
     "security_groups": "--subnets s-1 --security_groups g-1",
     "max_wait": "--spot",
@@ -148,13 +148,13 @@ BESIDE = {  # flags without which another has no effect, or is refused
     "min_instances": "--max_instances 3",
     "scale_target": "--max_instances 3",
     "upload yes": "--delete",
-    "doctor region": "--region eu-central-1",  # the bucket is elsewhere
+    "doctor region": "--region eu-central-1",  # the bucket is in another region
     "list region": "--all",
     "list profile": "--all",
     "list most": "--results earlier",
     "list results": "--results earlier",
     "register results": "--model_dir exp-1 --results earlier",
-    **{f"{command} isolated": "--pretrained false" for command in ("train", "tune", "pipeline")},  # needs no network
+    **{f"{command} isolated": "--pretrained false" for command in ("train", "tune", "pipeline")},  # requires no network
     **{
         f"{on} {name}": f"--{setting} {REMOTE}"
         for on in (HERE, DOCKER)
@@ -162,7 +162,7 @@ BESIDE = {  # flags without which another has no effect, or is refused
         for setting in ("data",)
     },
 }
-UNCHANGED = {  # flags that change nothing, and why they are offered
+UNCHANGED = {  # flags without effect here, with the reason
     **{f"{on} wait": "a job on this machine is always waited for" for on in (HERE, DOCKER)},
     "invoke timeout": "a real-time endpoint answers at once",
     "upload yes": "without a terminal nothing is asked",
@@ -176,17 +176,17 @@ def chosen(table: dict[str, str], command: str, name: str, on: str) -> str:
 
 
 def command_line(command: str, on: str = SAGEMAKER) -> str:
-    """A valid command line of a subcommand on a backend."""
-    cls, words = FLAGS[command], COMMAND_LINES[command]
+    """Returns a valid command line of a subcommand for a backend."""
+    cls, arguments = FLAGS[command], COMMAND_LINES[command]
     if issubclass(cls, BackendFlags):
-        words += f" --on {on}"
+        arguments += f" --on {on}"
     if issubclass(cls, RequestFlags):
-        words += " --job_name exp-9"
-    return words
+        arguments += " --job_name exp-9"
+    return arguments
 
 
 def offered() -> list[tuple[str, str, str]]:
-    """Every flag that a subcommand takes on a backend: (subcommand, backend, flag)."""
+    """Returns every flag that a subcommand uses with a backend: (subcommand, backend, flag)."""
     return [
         (command, on, field.name)
         for command, cls in FLAGS.items()
@@ -205,7 +205,7 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def without_flag() -> dict[tuple[str, str, bool], list[Any]]:
-    """What command lines do without the flag that a test adds, so that each is run once."""
+    """Results of command lines without the flag that a test adds, so that each is run only once."""
     return {}
 
 
@@ -216,33 +216,33 @@ def recorder() -> Recorder:
 
 @pytest.fixture
 def run(inputs: Path, recorder: Recorder, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> Run:
-    """Runs a subcommand in the folder of the inputs; what it did is recorded."""
+    """Runs a subcommand in the folder of the inputs, and records its actions."""
     monkeypatch.chdir(inputs)
     install(recorder, monkeypatch)
-    return lambda command, words: run_recorded(recorder, capsys, command, shlex.split(words))
+    return lambda command, arguments: run_recorded(recorder, capsys, command, shlex.split(arguments))
 
 
 @pytest.mark.parametrize(("command", "on", "name"), offered())
-def test_every_flag_that_is_offered_has_an_effect(command, on, name, run, recorder, without_flag):
-    words = f"{command_line(command, on)} {chosen(BESIDE, command, name, on)}"
+def test_every_flag_has_an_effect(command, on, name, run, recorder, without_flag):
+    arguments = f"{command_line(command, on)} {chosen(NEEDED, command, name, on)}"
     if command == "evaluation" and name in ("region", "profile") and on != SAGEMAKER:
-        words = words.replace("--data", "--output_data_dir")
+        arguments = arguments.replace("--data", "--output_data_dir")
     recorder.extra_objects = name == "delete"
-    key = (command, words, recorder.extra_objects)
+    key = (command, arguments, recorder.extra_objects)
     if key not in without_flag:
-        without_flag[key] = run(command, words)[1]
-    code, done = run(command, f"{words} --{name} {chosen(VALUES, command, name, on)}")
+        without_flag[key] = run(command, arguments)[1]
+    code, done = run(command, f"{arguments} --{name} {chosen(VALUES, command, name, on)}")
     reason = chosen(UNCHANGED, command, name, on)
     if reason and name == "on":
         assert code == 2 and "expected one of sagemaker" in done[2]
         return
-    assert code in (0, 130), done  # 130: followed to an interruption
+    assert code in (0, 130), done  # 130: interrupted while following
     assert (done == without_flag[key]) is bool(reason)
 
 
 @pytest.mark.parametrize("command", FLAGS)
-def test_every_flag_that_is_not_offered_is_refused(command, run):
-    """With the subcommands that take it, all in one message and before anything is done."""
+def test_flags_of_other_subcommands_are_errors(command, run):
+    """One message lists all of them with the subcommands that have them, before anything is done."""
     names = {name for each in FLAGS for name in flag_names(each)} - set(flag_names(command))
     if command in JOB_SETTINGS:
         names -= {field.name for field in dataclasses.fields(JOB_SETTINGS[command].settings)}
@@ -250,34 +250,35 @@ def test_every_flag_that_is_not_offered_is_refused(command, run):
     code, (calls, out, err, files) = run(command, f"{command_line(command)} {flags}")
     assert (code, calls, out, files) == (2, [], "", [])
     for name in names:
-        takers = [each for each in FLAGS if name in flag_names(each)]
-        assert f"  --{name}: {command} does not take it; " in err and takers[0] in err.split(f"--{name}: ")[1]
+        subcommands = [each for each in FLAGS if name in flag_names(each)]
+        assert f"  --{name}: not a flag of {command}, only of " in err
+        assert subcommands[0] in err.split(f"--{name}: ")[1]
     assert len(err.splitlines()) == len(names) + 1
 
 
 @pytest.mark.parametrize("on", [HERE, DOCKER, SAGEMAKER])
 @pytest.mark.parametrize("command", [command for command, cls in FLAGS.items() if issubclass(cls, BackendFlags)])
-def test_every_flag_of_another_backend_is_refused(command, on, run):
+def test_flags_of_other_backends_are_errors(command, on, run):
     fields = [field for field in dataclasses.fields(FLAGS[command]) if on not in backends_of(field)]
     assert fields
     values = {field.name: chosen(VALUES, command, field.name, SAGEMAKER) for field in fields} | {"script_mode": "false"}
-    words = command_line(command, on)
+    arguments = command_line(command, on)
     flags = " ".join(f"--{field.name} {values[field.name]}" for field in fields)
-    code, (calls, out, err, files) = run(command, f"{words} {flags}")
+    code, (calls, out, err, files) = run(command, f"{arguments} {flags}")
     assert (code, calls, out, files) == (2, [], "", [])
     for field in fields:
-        assert f"  --{field.name}: --on {on} does not use it, only --on {' or '.join(backends_of(field))}" in err
+        assert f"  --{field.name}: not used with --on {on}, only with --on {' or '.join(backends_of(field))}" in err
     assert len(err.splitlines()) == len(fields) + 1
-    if on != SAGEMAKER:  # a dry run prints SageMaker's request with any --on
+    if on != SAGEMAKER:  # a dry run prints SageMaker's request for any --on
         without_spot = ("keep_alive", "cache_days")
         names = [field.name for field in fields if SAGEMAKER in backends_of(field) and field.name not in without_spot]
         flags = " ".join(f"--{name} {values[name]}" for name in names)
-        flags += f" {BESIDE.get(f'{command} isolated', '')}"
-        code, (_, out, err, _) = run(command, f"{words} {flags} --dry_run")
+        flags += f" {NEEDED.get(f'{command} isolated', '')}"
+        code, (_, out, err, _) = run(command, f"{arguments} {flags} --dry_run")
         assert code == 0 and out.startswith("{"), err
 
 
-def test_what_a_job_on_this_machine_takes():
+def test_flags_of_local_jobs():
     here = {command: {name for each, on, name in offered() if each == command and on == HERE} for command in FLAGS}
     common = {"dry_run", "wait", "job_name", "environment", "results", "instance", "instances", "region", "profile"}
     assert here["evaluation"] == common
@@ -288,7 +289,7 @@ def test_what_a_job_on_this_machine_takes():
 
 
 @pytest.mark.parametrize(
-    ("command", "words", "refused"),
+    ("command", "arguments", "refused"),
     [
         ("deploy", "--memory_mb 2048 --concurrency 9", ["memory_mb", "concurrency"]),
         ("deploy", "--kind serverless --instance ml.c5.xlarge --startup 9", ["instance", "startup"]),
@@ -300,29 +301,32 @@ def test_what_a_job_on_this_machine_takes():
         ("image", "--build false --base_image debian", ["base_image"]),
     ],
 )
-def test_a_flag_that_another_makes_useless_is_refused(command, words, refused, run):
-    code, (calls, _, err, _) = run(command, f"{command_line(command)} {words}")
+def test_flags_that_another_flag_makes_useless_are_errors(command, arguments, refused, run):
+    code, (calls, _, err, _) = run(command, f"{command_line(command)} {arguments}")
     assert (code, calls) == (2, []) and "flags without effect:" in err
     assert [line.split(":")[0].strip(" -") for line in err.splitlines()[1:]] == refused
 
 
-def test_the_tables_name_flags_that_exist():
+def test_the_tables_of_this_file_name_existing_flags():
     known = {name for command in FLAGS for name in flag_names(command)}
-    for key in (*VALUES, *BESIDE, *UNCHANGED):
+    for key in (*VALUES, *NEEDED, *UNCHANGED):
         assert key.split(" ")[-1] in known, key
 
 
 @pytest.mark.parametrize("command", FLAGS)
-def test_help_is_by_group_and_in_sentences(command):
+def test_help_is_grouped_and_has_a_text_per_flag(command):
     cls = FLAGS[command]
     for field in dataclasses.fields(cls):
         text = field.metadata["help"]
         assert (text[0].isupper() or text.startswith("s3://")) and len(text.split()) > 2 and text[-1] != ".", field.name
-        # only where there is a choice of backends is a text about one of them
+        # only texts of subcommands with a choice of backends mention one
         assert issubclass(cls, BackendFlags) or not any(f"--on {on}" in text for on in (HERE, DOCKER)), field.name
     if issubclass(cls, BackendFlags):
-        texts = " ".join(field.metadata["help"] for field in dataclasses.fields(cls))
-        assert all(text in texts for text in ("--on here of processes", "--on docker of containers", "rarebird with"))
+        texts = " ".join(field.metadata["help"] + field.metadata["unset"] for field in dataclasses.fields(cls))
+        assert all(
+            text in texts
+            for text in ("processes with --on here", "containers with --on docker", "local image rarebird")
+        )
     text = help_text(cls, "")
     sections = [name for name in Flags.SECTIONS if f"\n{name}:\n" in f"\n{text}"]
     assert sections == [line[:-1] for line in text.splitlines() if line.endswith(":") and not line.startswith(" ")]
@@ -337,7 +341,7 @@ def test_help_names_the_flags_of_single_backends(capsys):
         assert ("Only with --on docker or sagemaker:" in text) is (command == "train")
 
 
-def test_a_flag_is_for_every_backend_unless_it_names_some():
+def test_a_flag_applies_to_every_backend_by_default():
     @dataclasses.dataclass
     class Example:
         everywhere: int = flag(1, "Number of things")
@@ -347,6 +351,6 @@ def test_a_flag_is_for_every_backend_unless_it_names_some():
     assert Example().somewhere == [] and Example().everywhere == 1
 
 
-def test_an_account_has_what_the_subcommand_has_flags_for():
+def test_an_account_is_built_from_the_flags_of_the_subcommand():
     account = UploadFlags(bucket="b", kms_key="alias/k").account()
     assert (account.bucket, account.prefix, account.kms_key, account.role) == ("b", "rarebird", "alias/k", "")

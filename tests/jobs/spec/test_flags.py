@@ -8,7 +8,7 @@ import pytest
 
 from container.job_types import JOB_TYPES, SERVE
 from jobs.__main__ import SUBCOMMANDS
-from jobs.spec.flags import FLAGS, JOB_SETTINGS, flag_names, takers
+from jobs.spec.flags import FLAGS, JOB_SETTINGS, flag_names, subcommands_with
 from model.settings.fields import build
 
 
@@ -22,21 +22,21 @@ def test_every_launched_job_type_has_a_subcommand_that_takes_its_settings():
 
 
 @pytest.mark.parametrize("command", JOB_SETTINGS)
-def test_the_launchers_flags_are_none_of_the_jobs(command):
+def test_the_launchers_flags_and_the_jobs_settings_are_disjoint(command):
     settings = {field.name for field in dataclasses.fields(JOB_SETTINGS[command].settings)}
     assert settings.isdisjoint(flag_names(command))
 
 
 @pytest.mark.parametrize("command", FLAGS)
-def test_the_defaults_are_valid_and_none_is_without_effect(command):
+def test_the_defaults_are_valid(command):
     flags = build(FLAGS[command], [])
     assert flags == FLAGS[command]()
 
 
-def test_the_subcommands_that_take_a_flag_or_setting_are_known():
-    assert takers("script_mode") == ["train", "tune"]
-    assert takers("epochs") == ["train", "tune", "pipeline"]
-    assert takers("model_dir") == [  # of training, inference and hosted models
+def test_subcommands_with_a_flag_or_setting():
+    assert subcommands_with("script_mode") == ["train", "tune"]
+    assert subcommands_with("epochs") == ["train", "tune", "pipeline"]
+    assert subcommands_with("model_dir") == [  # of training, inference and hosted models
         *("train", "inference", "inference_TTA", "transform", "tune", "deploy", "register", "pipeline")
     ]
-    assert takers("epoks") == []
+    assert subcommands_with("epoks") == []

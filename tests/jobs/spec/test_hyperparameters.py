@@ -19,7 +19,7 @@ from model.settings.train import TrainSettings
 from tests.jobs.conftest import ACCOUNT
 
 
-def test_hyperparameters_are_the_settings_that_differ(dry_run):
+def test_only_settings_that_differ_from_the_defaults_are_sent(dry_run):
     code, out, _ = dry_run(
         "train", "--data", "s3://b/t", "--epochs", "10", "--lr", "0.01", "--input_size", "64", "--augmentation", "none"
     )
@@ -28,12 +28,14 @@ def test_hyperparameters_are_the_settings_that_differ(dry_run):
 
 
 def changed() -> dict[str, object]:
-    """Every setting of training with a value that is not its default."""
+    """Returns a value other than the default for every setting of training."""
     choices = {field.name: field.metadata["choices"] for field in dataclasses.fields(TrainSettings)}
     values: dict[str, object] = {}
     for name, value in as_dict(TrainSettings()).items():
         if choices[name]:
-            values[name] = next((choice for choice in choices[name] if choice != value), value)  # of one choice, that
+            values[name] = next(
+                (choice for choice in choices[name] if choice != value), value
+            )  # the only choice, if there is one
         elif isinstance(value, bool):
             values[name] = not value
         elif isinstance(value, int):
@@ -56,7 +58,7 @@ def changed() -> dict[str, object]:
 
 
 @pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(TrainSettings)])
-def test_a_setting_as_text_is_read_back(name):
+def test_a_setting_converted_to_text_is_read_back(name):
     settings = dataclasses.replace(TrainSettings(), **{name: changed()[name]})
     if list(settings.contradictions()):
         pytest.skip("the value needs another one beside it")
@@ -65,7 +67,7 @@ def test_a_setting_as_text_is_read_back(name):
     assert getattr(build(TrainSettings, [Layer("{}", {name: text})]), name) == getattr(settings, name)
 
 
-def test_local_files_come_along_as_channels(tmp_path):
+def test_local_files_are_sent_as_channels(tmp_path):
     weights = tmp_path / "w.safetensors"
     weights.write_bytes(b"x")
     settings = read_settings(TRAIN, ["--weights", str(weights), "--train_dir", "s3://b/t", "--model_dir", "elsewhere"])
@@ -89,7 +91,7 @@ def split(job_type, *flags: str) -> SplitSettings:
         (EVALUATION, "/tmp/x/scores/", {}, {"output": ("/tmp/x/scores/", "")}),
     ],
 )
-def test_an_output_is_written_below_the_jobs_own_output(job_type, value, sent, moved):
+def test_an_output_is_moved_to_the_jobs_output_folder(job_type, value, sent, moved):
     done = split(job_type, "--output", value)
     assert (done.texts, done.inputs, done.moved) == (sent, [], moved)
 
@@ -97,19 +99,19 @@ def test_an_output_is_written_below_the_jobs_own_output(job_type, value, sent, m
 @pytest.mark.parametrize(
     ("job_type", "flags", "message"),
     [
-        (INFERENCE, ["--output", "s3://b/x.csv"], "output s3://b/x.csv: expected a file of this machine; a job writes"),
-        (INFERENCE, ["--output", ".."], "output ..: expected a file"),
-        (EVALUATION, ["--output", "s3://b/x"], "output s3://b/x: expected a folder of this machine; a job writes"),
-        (INFERENCE, ["a.jpg", "b.jpg"], "pictures a.jpg b.jpg: python inference.py predicts single images"),
+        (INFERENCE, ["--output", "s3://b/x.csv"], "output s3://b/x.csv: expected a local file; a job always writes"),
+        (INFERENCE, ["--output", ".."], "output ..: expected a local file"),
+        (EVALUATION, ["--output", "s3://b/x"], "output s3://b/x: expected a local folder; a job always writes"),
+        (INFERENCE, ["a.jpg", "b.jpg"], "pictures a.jpg b.jpg: only python inference.py predicts single images"),
     ],
 )
-def test_what_cannot_come_back_is_refused(job_type, flags, message):
+def test_settings_that_a_launched_job_cannot_use_are_errors(job_type, flags, message):
     with pytest.raises(InputError) as raised:
         split(job_type, *flags)
     assert message in str(raised.value)
 
 
-def test_answers_elsewhere_bring_their_folder_along_and_a_bare_name_is_in_the_predictions(tmp_path):
+def test_answers_elsewhere_are_sent_with_their_folder(tmp_path):
     done = split(EVALUATION, "--output_data_dir", "ans", "--answers", "my/a.csv", "--compare", "b.csv")
     assert done.texts == {"answers": "/opt/ml/processing/input/answers/a.csv", "compare": "b.csv"}
     assert {each.name: each.source for each in done.inputs} == {"predictions": "ans", "answers": "my/"}
@@ -125,7 +127,7 @@ def test_answers_elsewhere_bring_their_folder_along_and_a_bare_name_is_in_the_pr
     assert table.texts == {"ground_truth_dir": "/opt/ml/processing/input/ground_truth/truth.csv"}
 
 
-def test_each_of_several_models_is_an_input(tmp_path):
+def test_each_model_of_an_ensemble_is_an_input(tmp_path):
     (tmp_path / "a").mkdir()
     done = split(INFERENCE, "--models", f"{tmp_path}/a:2", "s3://b/m/model.tar.gz", "s3://b/n:0.5")
     sources = [str(tmp_path / "a"), "s3://b/m/model.tar.gz", "s3://b/n"]
@@ -137,7 +139,7 @@ def test_each_of_several_models_is_an_input(tmp_path):
     check_inputs([Input("eval", "s3://b/e"), *done.inputs[1:]], INFERENCE.required_inputs, INFERENCE.replaced_by)
 
 
-def test_a_models_name_is_resolved_to_what_the_job_left(tmp_path):
+def test_a_job_name_is_resolved_to_the_jobs_model(tmp_path):
     outputs = {"model": "s3://b/j/output/model.tar.gz", "output": "s3://b/j/output/output.tar.gz"}
     JobRecord("j-1", "train", "training", "sagemaker", "2026", Path("results/j-1"), outputs).save()
     for name, flags in (("weights", ("train", "--data", "s3://b/t", "--weights", "j-1")),):
@@ -157,7 +159,7 @@ def test_inference_TTA_sends_only_what_differs_from_its_own_defaults(dry_run):
     assert json.loads(out)["AppSpecification"]["ContainerArguments"] == ["inference_TTA", "--num_tta", "1"]
 
 
-def test_a_file_is_found_in_its_inputs_folder_and_a_folder_is_that_folder(tmp_path):
+def test_path_in_job_of_files_and_folders(tmp_path):
     (tmp_path / "labels.json").touch()
     labels = path_in_job(EVALUATION, Input("labels", str(tmp_path / "labels.json")))
     assert labels == Path("/opt/ml/processing/input/labels/labels.json")

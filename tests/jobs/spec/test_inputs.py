@@ -1,4 +1,4 @@
-"""Inputs of a job: files and folders, here and in S3."""
+"""Inputs of a job: files and folders, local and in S3."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from jobs.spec.inputs import Input, check_inputs
 from model.errors import InputError
 
 
-def test_a_folder_in_S3_is_not_its_neighbour(dry_run):
-    """s3://b/train as a prefix is s3://b/train2/ too."""
+def test_a_folder_in_s3_ends_with_a_slash(dry_run):
+    """The prefix s3://b/train also matches s3://b/train2/."""
     flags = ("--data", "s3://b/train", "--validation_dir", "s3://b/val/", "--weights", "s3://b/w.safetensors")
     channels = json.loads(dry_run("train", *flags)[1])["InputDataConfig"]
     sources = {channel["ChannelName"]: channel["DataSource"]["S3DataSource"]["S3Uri"] for channel in channels}
@@ -40,19 +40,19 @@ def test_files_and_folders_in_s3(source, is_file, prefix):
     assert (each.is_remote, each.is_file, each.s3_prefix, each.problem) == (True, is_file, prefix, None)
 
 
-def test_files_and_folders_here(tmp_path):
+def test_local_files_and_folders(tmp_path):
     (tmp_path / "w.pth").touch()
     (tmp_path / "folder.d").mkdir()
     assert Input("x", str(tmp_path / "w.pth")).is_file and not Input("x", str(tmp_path / "folder.d")).is_file
     assert Input("x", str(tmp_path)).s3_prefix == str(tmp_path)
-    assert Input.of_setting("train_groups", "x").name == "train-groups"
+    assert Input.for_setting("train_groups", "x").name == "train-groups"
 
 
-def test_all_that_is_wrong_with_inputs_is_in_one_message(tmp_path):
+def test_all_problems_of_inputs_are_in_one_message(tmp_path):
     inputs = [Input("weights", "nowhere"), Input("labels", str(tmp_path))]
     with pytest.raises(InputError) as raised:
         check_inputs(inputs, {"train": "--data", "labels": "--labels"})
     assert str(raised.value).splitlines() == [
-        *("inputs:", "  train: name its folder or s3:// prefix by --data"),
-        "  weights: nowhere: there is no such file or folder",
+        *("inputs:", "  train: missing; set --data to its folder or s3:// prefix"),
+        "  weights: nowhere: no such file or folder",
     ]

@@ -1,4 +1,4 @@
-"""Jobs without network."""
+"""Jobs without network access."""
 
 from __future__ import annotations
 
@@ -28,16 +28,19 @@ def test_weights_that_would_be_downloaded_are_a_problem(settings, is_refused):
 
 
 @pytest.mark.parametrize(("command", "on"), [("train", "sagemaker"), ("train", "docker"), ("pipeline", "sagemaker")])
-def test_an_isolated_training_without_weights_is_refused_before_anything_is_sent(command, on, dry_run):
+def test_an_isolated_training_without_weights_is_an_error_before_anything_is_sent(command, on, dry_run):
     more = " --eval_data s3://b/e --truth s3://b/g" if command == "pipeline" else ""
-    words = shlex.split(f"--data s3://b/t --isolated true{more} --on {on}")
-    code, out, err = dry_run(command, *words)
-    assert (code, out) == (2, "") and "isolated and pretrained true: a training without network cannot fetch" in err
+    arguments = shlex.split(f"--data s3://b/t --isolated true{more} --on {on}")
+    code, out, err = dry_run(command, *arguments)
+    assert (code, out) == (
+        2,
+        "",
+    ) and "isolated and pretrained true: a training without network access cannot download" in err
     for flags in ("--pretrained false", "--weights s3://b/w.safetensors"):
-        assert dry_run(command, *words, *flags.split())[0] == 0
+        assert dry_run(command, *arguments, *flags.split())[0] == 0
 
 
-def test_without_isolation_nothing_is_refused():
+def test_without_isolation_weights_may_be_downloaded():
     assert read_job("train", ["--data", "s3://b/t"], "").settings.pretrained
-    with pytest.raises(InputError, match="give them by --weights"):
+    with pytest.raises(InputError, match="set --weights FILE"):
         read_job("train", ["--data", "s3://b/t", "--on", "docker", "--isolated"], "")

@@ -1,4 +1,4 @@
-"""The regular expressions of metrics, on training's own lines."""
+"""The regular expressions of metrics match training's lines."""
 
 from __future__ import annotations
 

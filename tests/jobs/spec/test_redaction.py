@@ -1,4 +1,4 @@
-"""Secrets are left out of what is kept of a request."""
+"""Secrets are removed from stored requests."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ KEPT = {**dict.fromkeys(SECRETS, NOT_KEPT), **OTHERS}
         lambda variables: {"PipelineDefinition": json.dumps({"Steps": [{"Arguments": {"Environment": variables}}]})},
     ],
 )
-def test_values_of_secrets_are_not_kept_wherever_they_are(request_of):
+def test_values_of_secrets_are_removed_at_any_depth(request_of):
     assert without_secrets(request_of(VARIABLES)) == request_of(KEPT)
 
 
-def test_a_record_on_the_disk_has_no_secret(tmp_path):
+def test_a_record_file_contains_no_secrets(tmp_path):
     request = {"Environment": VARIABLES, "HyperParameters": {"auth": "kept, a setting"}}
     record = JobRecord("exp-1", "train", "training", "sagemaker", "2026", tmp_path, request=request)
     record.save()
     assert "abc" not in (tmp_path / RECORD).read_text()
     assert JobRecord.read(tmp_path / RECORD).request == {**request, "Environment": KEPT}
-    assert record.request == request  # what is sent is another matter
+    assert record.request == request  # the request that is sent keeps them

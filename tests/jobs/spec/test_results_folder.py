@@ -7,7 +7,7 @@ from pathlib import Path
 from jobs.spec.results_folder import ResultsFolder
 
 
-def test_the_layout_is_the_documented_one():
+def test_the_layout_is_as_documented():
     results = ResultsFolder(Path("j"))
     assert (results.model, results.model_archive) == (Path("j/model"), Path("j/model.tar.gz"))
     assert (results.output, results.output_archive) == (Path("j/output"), Path("j/output.tar.gz"))

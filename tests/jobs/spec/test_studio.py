@@ -15,7 +15,7 @@ SPACE = "arn:aws:sagemaker:eu-west-1:123456789012:space/d-1/me"
 
 @pytest.fixture
 def studio(tmp_path, monkeypatch):
-    """Writes the file of metadata."""
+    """Returns a function that writes the metadata file."""
     monkeypatch.setattr("jobs.spec.studio.METADATA", tmp_path / "resource-metadata.json")
 
     def write(**content: str) -> None:
@@ -24,7 +24,7 @@ def studio(tmp_path, monkeypatch):
     return write
 
 
-def test_a_space_names_role_region_and_bucket_below_everything_else(studio, monkeypatch):
+def test_defaults_of_a_space_have_the_lowest_precedence(studio, monkeypatch):
     studio(ExecutionRoleArn=ROLE, ResourceArn=SPACE, AppType="JupyterLab")
     flags = read_flags("train", ["--on", "sagemaker"], "")[0]
     assert (flags.role, flags.region, flags.bucket) == (ROLE, "eu-west-1", "sagemaker-eu-west-1-123456789012")
@@ -41,6 +41,6 @@ def test_a_notebook_instance_without_a_role_and_other_machines(studio, tmp_path)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"ResourceArn": 7}', '{"ResourceArn": "arn:aws:ec2:a:b:c"}'])
-def test_other_content_says_nothing(text, tmp_path):
+def test_invalid_metadata_is_ignored(text, tmp_path):
     (tmp_path / "x.json").write_text(text)
     assert studio_defaults(tmp_path / "x.json") == {}

@@ -1,4 +1,4 @@
-"""The content of a folder, and the hashes that are remembered."""
+"""The hash of a folder, and the cache of its files' hashes."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from model.errors import Failure
 
 @pytest.fixture
 def read(monkeypatch) -> list[str]:
-    """The names of the files that are read for their hashes."""
+    """Names of the files that were read to hash them."""
     names: list[str] = []
     monkeypatch.setattr(content, "etag_and_md5", lambda path: names.append(path.name) or etag_and_md5(path))
     return names
 
 
-def test_a_digest_is_of_names_and_contents_and_not_of_the_place(pictures, tmp_path):
+def test_a_digest_depends_on_names_and_contents_but_not_on_the_path(pictures, tmp_path):
     first = read_content(pictures)
     assert (first.files, first.size, len(first.digest)) == (5, sum(f.size for f in local_files(pictures)), 32)
     shutil.copytree(pictures, tmp_path / "elsewhere" / "other name")
@@ -38,7 +38,7 @@ def test_a_digest_is_of_names_and_contents_and_not_of_the_place(pictures, tmp_pa
     assert len({first.digest, renamed, read_content(other).digest}) == 3
 
 
-def test_files_are_read_once_until_they_change(pictures, read, monkeypatch):
+def test_unchanged_files_are_not_read_again(pictures, read, monkeypatch):
     monkeypatch.setattr(content, "SETTLED", 0)
     monkeypatch.setattr(content, "BATCH", 2)
     before = read_content(pictures).digest
@@ -47,19 +47,19 @@ def test_files_are_read_once_until_they_change(pictures, read, monkeypatch):
     path = pictures / "a" / "1.jpg"
     size, times = path.stat().st_size, (path.stat().st_atime_ns, path.stat().st_mtime_ns)
     path.write_bytes(b"y" * size)
-    os.utime(path, ns=times)  # as cp -p leaves it
+    os.utime(path, ns=times)  # like cp -p
     assert read_content(pictures).digest != before and read[5:] == ["1.jpg"]
 
 
-def test_a_file_that_changed_a_moment_ago_is_read_again(pictures, read):
-    """Its times may not tell a further change."""
+def test_a_recently_changed_file_is_read_again(pictures, read):
+    """Its times may be the same after another change."""
     read_content(pictures)
     read_content(pictures)
     assert len(read) == 10
 
 
 @pytest.mark.parametrize("damage", ["no folder", "damaged"])
-def test_a_cache_that_cannot_be_used_is_done_without(damage, pictures, monkeypatch):
+def test_a_damaged_or_unwritable_cache_is_not_an_error(damage, pictures, monkeypatch):
     monkeypatch.setattr(content, "SETTLED", 0)
     digest = read_content(pictures).digest
     (file,) = cache_folder().iterdir()
@@ -72,7 +72,7 @@ def test_a_cache_that_cannot_be_used_is_done_without(damage, pictures, monkeypat
         assert sqlite3.connect(file).execute("SELECT count(*) FROM files").fetchone() == (5,)
 
 
-def test_a_file_that_cannot_be_read_is_named(pictures, monkeypatch):
+def test_an_unreadable_file_is_an_error_with_its_name(pictures, monkeypatch):
     def refuse(path: Path) -> None:
         raise PermissionError(13, "Permission denied", str(path))
 
@@ -81,7 +81,7 @@ def test_a_file_that_cannot_be_read_is_named(pictures, monkeypatch):
         read_content(pictures)
 
 
-def test_the_prefix_of_the_last_upload_is_remembered_by_root(pictures):
+def test_the_prefix_of_the_last_upload_is_cached_by_root(pictures):
     cache = HashCache(pictures)
     assert cache.earlier_upload("s3://b/data") is None
     cache.uploaded("s3://b/data", "s3://b/data/1/")

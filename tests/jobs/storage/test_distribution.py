@@ -1,4 +1,4 @@
-"""Which inputs of an inference are divided among its machines."""
+"""Dividing the images of an inference among its machines."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from model.data.readers.shards import INDEX, write_shards
 from model.errors import InputError
 from tests.jobs.conftest import BUCKET
 
-KINDS = {  # of a folder of images: whether it is divided, and why not
+KINDS = {  # kinds of image folders: None if it is divided, otherwise the reason
     "images": None,
     "shards": None,
-    "table": r"info.CSV names images that other machines would have",
+    "table": r"info.CSV names images that would be on other machines",
     "earlier shards": rf"{INDEX} names images .*, or is an index of all shards",
-    "other tar files": r"a.tar has no index of its own: python -m jobs shards of this version writes one",
+    "other tar files": r"a.tar contains no index: pack the images again with python -m jobs shards",
 }
 
 
@@ -31,7 +31,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def fill(folder: Path, kind: str) -> Path:
-    """Makes a folder of that kind."""
+    """Creates a folder of this kind."""
     (folder / "a").mkdir(parents=True)
     (folder / "a" / "table.csv").write_text("not at the top: no table of the channel\n")
     (folder / "a" / "1.jpg").write_bytes(b"image")
@@ -60,7 +60,7 @@ def is_divided(job: Job) -> bool:
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("is_remote", [False, True])
-def test_images_are_divided_unless_a_table_or_an_index_names_them(folder, kind, is_remote, request):
+def test_images_are_divided_unless_a_table_or_an_index_lists_them(folder, kind, is_remote, request):
     source: str | Path = fill(folder, kind)
     clients = None
     if is_remote:
@@ -76,33 +76,33 @@ def test_images_are_divided_unless_a_table_or_an_index_names_them(folder, kind, 
         assert is_divided(distributed(inference(source), "sharded", clients))
     else:
         with pytest.raises(
-            InputError, match=rf"--distribution sharded: .*: {KINDS[kind]}.*; --distribution replicated"
+            InputError, match=rf"--distribution sharded: .*: {KINDS[kind]}.*; use --distribution replicated"
         ):
             distributed(inference(source), "sharded", clients)
 
 
-def test_a_table_that_is_named_and_other_jobs_are_sent_whole(folder):
+def test_images_named_by_a_table_setting_and_other_jobs_are_not_divided(folder):
     fill(folder, "images")
     job = inference(folder, table="lists/a.txt")
     assert not is_divided(distributed(job, "auto", None))
-    with pytest.raises(InputError, match=r"--table lists/a.txt names images that other machines would have"):
+    with pytest.raises(InputError, match=r"--table lists/a.txt names images that would be on other machines"):
         distributed(job, "sharded", None)
     other = Job(EVALUATION, "e-1", {}, (Input("pictures", str(folder)),), Machine(count=2))
     assert distributed(other, "auto", None) is other
 
 
-def test_a_dry_run_does_not_look_into_s3_and_says_so(capsys):
+def test_a_dry_run_does_not_list_s3_and_says_so(capsys):
     job = inference("s3://b/eval")
     assert not is_divided(distributed(job, "auto", None))
-    assert "s3://b/eval is not looked at in a dry run" in capsys.readouterr().err
+    assert "a dry run does not list s3://b/eval" in capsys.readouterr().err
     assert is_divided(distributed(job, "sharded", None)) and not capsys.readouterr().err
-    with pytest.raises(InputError, match="names images that other machines would have"):
+    with pytest.raises(InputError, match="names images that would be on other machines"):
         distributed(inference("s3://b/eval", table="a.csv"), "sharded", None)
 
 
-def test_a_job_that_left_no_part_cannot_be_resumed(aws):
+def test_a_job_without_finished_parts_cannot_be_resumed(aws):
     job = Job(INFERENCE, "i-2", {}, (Input("parts", f"s3://{BUCKET}/i-1/parts/"),))
-    with pytest.raises(InputError, match=r"i-1/parts/: there is no finished part to resume from"):
+    with pytest.raises(InputError, match=r"i-1/parts/: contains no finished part to resume from"):
         require_parts(job, Clients("eu-west-1"))
     aws("s3").put_object(Bucket=BUCKET, Key="i-1/parts/algo-1/a/part.json", Body=b"{}")
     require_parts(job, Clients("eu-west-1"))

@@ -1,4 +1,4 @@
-"""ETags of local files. That S3's are the same is tested with uploads (test_upload.py)."""
+"""ETags of local files. test_upload.py compares them with S3's."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ def md5(content: bytes) -> Any:
 
 
 @pytest.mark.parametrize("size", [0, 1, 63])
-def test_a_small_files_etag_is_its_md5(size, tmp_path, monkeypatch):
+def test_the_etag_of_a_small_file_is_its_md5(size, tmp_path, monkeypatch):
     monkeypatch.setattr(etag, "PART_BYTES", 64)
     (tmp_path / "file").write_bytes(bytes(range(size)))
     assert etag_and_md5(tmp_path / "file") == (md5(bytes(range(size))).hexdigest(),) * 2
 
 
 @pytest.mark.parametrize(("size", "parts"), [(64, 1), (65, 2), (128, 2), (129, 3)])
-def test_a_large_files_etag_is_made_of_its_parts(size, parts, tmp_path, monkeypatch):
+def test_the_etag_of_a_large_file_is_computed_from_its_parts(size, parts, tmp_path, monkeypatch):
     monkeypatch.setattr(etag, "PART_BYTES", 64)
     monkeypatch.setattr(etag, "CHUNK_BYTES", 10)
     content = bytes(range(256))[:size]
@@ -33,6 +33,6 @@ def test_a_large_files_etag_is_made_of_its_parts(size, parts, tmp_path, monkeypa
     assert etag_and_md5(tmp_path / "file") == (expected, md5(content).hexdigest())
 
 
-def test_parts_grow_with_files_that_would_have_too_many():
+def test_parts_are_larger_for_files_with_too_many_parts():
     assert part_size(PART_BYTES * MOST_PARTS) == PART_BYTES
     assert part_size(PART_BYTES * MOST_PARTS + 1) == 2 * PART_BYTES

@@ -7,7 +7,7 @@ import os
 from jobs.storage.local_files import local_files
 
 
-def test_files_come_in_the_order_of_their_keys_in_s3(pictures):
+def test_files_are_in_the_order_of_their_keys_in_s3(pictures):
     names = [file.name for file in local_files(pictures)]
     assert names == ["a-b.jpg", "a.jpg", "a/1.jpg", "a/2.jpg", "b/착용 3.jpg"]
     assert names == sorted(names, key=str.encode)
@@ -17,7 +17,7 @@ def test_files_come_in_the_order_of_their_keys_in_s3(pictures):
     assert (one.name, one.size, one.path) == ("a.jpg", 250, pictures / "a.jpg")
 
 
-def test_a_changed_file_is_another(pictures):
+def test_a_changed_file_is_not_equal(pictures):
     path = pictures / "a.jpg"
     (before,) = local_files(path)
     os.utime(path, ns=(1, 1))

@@ -1,4 +1,4 @@
-"""A folder that is kept as a prefix in S3 is."""
+"""Mirroring a prefix in S3 to a local folder."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def mirrored(folder):
     return {path.relative_to(folder).as_posix(): path.read_text() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_only_what_changed_is_downloaded_and_what_is_gone_is_removed(s3, tmp_path):
+def test_only_changed_objects_are_downloaded_and_other_files_removed(s3, tmp_path):
     uri, folder = S3Uri(BUCKET, "in"), tmp_path / "in"
     assert mirror_folder(s3, uri, folder) == (3, 3)
     assert mirror_folder(s3, uri, folder) == (3, 0)
@@ -53,14 +53,14 @@ def test_an_interrupted_download_resumes(s3, tmp_path, monkeypatch):
     assert mirror_folder(s3, uri, folder) == (3, 3 - done)
 
 
-def test_an_object_is_a_folder_with_one_file(s3, tmp_path):
+def test_a_single_object_is_mirrored_as_a_folder_with_one_file(s3, tmp_path):
     folder = tmp_path / "b"
     assert mirror_folder(s3, S3Uri(BUCKET, "in/b.csv"), folder) == (1, 1)
     assert mirrored(folder) == {"b.csv": "b.csv"}
     assert mirror_folder(s3, S3Uri(BUCKET, "nothing"), tmp_path / "c") == (0, 0)
 
 
-def test_each_uri_has_a_folder_of_its_own(tmp_path):
+def test_each_uri_has_its_own_folder(tmp_path):
     uris = [S3Uri("b", key) for key in ("", "x/train", "y/train", "x/train2")]
     folders = [mirror_path(tmp_path, uri) for uri in (*uris, S3Uri("c", "x/train"))]
     assert len(set(folders)) == 5

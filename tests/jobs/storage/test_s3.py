@@ -1,4 +1,4 @@
-"""S3 URIs and downloads, against a moto server."""
+"""S3 URIs and downloads, on a moto server."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from model.errors import InputError
 from tests.jobs.conftest import BUCKET
 
 
-def test_what_changed_is_fetched_again_though_its_size_is_the_same(aws, tmp_path, monkeypatch):
+def test_a_changed_object_of_the_same_size_is_downloaded_again(aws, tmp_path, monkeypatch):
     s3, uri, down = aws("s3"), S3Uri.parse(f"s3://{BUCKET}/w"), tmp_path / "down"
     for weights in (b"old", b"new"):
         for name in ("changing", "staying"):
@@ -20,11 +20,11 @@ def test_what_changed_is_fetched_again_though_its_size_is_the_same(aws, tmp_path
     assert download_folder(s3, uri, down) == 2
 
 
-def test_keys_that_lead_out_of_a_folder_are_refused(aws, tmp_path):
+def test_keys_that_point_outside_the_folder_are_errors(aws, tmp_path):
     s3 = aws("s3")
     for key in ("p/good", "p/../../evil", "p//etc/evil"):
         s3.put_object(Bucket=BUCKET, Key=key, Body=b"x")
-    with pytest.raises(InputError, match="nothing is fetched"):
+    with pytest.raises(InputError, match="nothing was downloaded"):
         download_folder(s3, S3Uri.parse(f"s3://{BUCKET}/p"), tmp_path / "down")
     assert not (tmp_path / "down").exists() and not (tmp_path / "evil").exists()
 
@@ -39,7 +39,7 @@ def test_a_uri_is_a_bucket_and_a_key(text, bucket, key, folder):
 
 
 @pytest.mark.parametrize("text", ["http://x", "s3://", "s3:///key", "folder"])
-def test_other_texts_are_no_uri(text):
+def test_other_texts_are_not_uris(text):
     with pytest.raises(InputError, match="expected s3://BUCKET/PREFIX"):
         S3Uri.parse(text)
 
@@ -53,9 +53,9 @@ def test_one_object_is_downloaded_as_a_file(aws, tmp_path):
     assert [path.name for path in (tmp_path / "down").iterdir()] == ["model.pth"]
 
 
-def test_what_is_not_there_is_an_error_and_leaves_no_file(aws, tmp_path):
-    with pytest.raises(InputError, match="there is no such object"):
+def test_a_missing_object_or_bucket_is_an_error(aws, tmp_path):
+    with pytest.raises(InputError, match="no such object"):
         download_file(aws("s3"), S3Uri(BUCKET, "nothing"), tmp_path / "file")
     assert not (tmp_path / "file").exists()
-    with pytest.raises(InputError, match="there is no bucket nowhere"):
+    with pytest.raises(InputError, match="no bucket nowhere"):
         list(list_objects(aws("s3"), S3Uri("nowhere", "x")))

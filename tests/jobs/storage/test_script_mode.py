@@ -1,4 +1,4 @@
-"""Script mode: the source and how AWS's toolkit finds it."""
+"""Script mode: the packed source, and the hyperparameters with which AWS's toolkit finds it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from model.errors import InputError
 from tests.jobs.conftest import ROOT
 
 
-def test_script_mode_never_installs_torch_again(tmp_path):
+def test_script_mode_does_not_install_torch(tmp_path):
     archive = tmp_path / "sourcedir.tar.gz"
     required = pack_source(archive)
     assert required == requirements(ROOT) and any(line.startswith("timm") for line in required)
@@ -26,7 +26,7 @@ def test_script_mode_never_installs_torch_again(tmp_path):
     assert not any("__pycache__" in name or name.startswith(("tests", ".git")) for name in names)
 
 
-def test_hyperparameters_tell_the_toolkit_where_the_code_is(dry_run: Callable[..., tuple[int, str, str]]):
+def test_hyperparameters_of_script_mode(dry_run: Callable[..., tuple[int, str, str]]):
     flags = ("--data", "s3://b/t", "--script_mode", "--job_name", "s-1", "--region", "eu-west-1", "--epochs", "2")
     code, out, err = dry_run("train", *flags)
     assert code == 0, err
@@ -35,6 +35,8 @@ def test_hyperparameters_tell_the_toolkit_where_the_code_is(dry_run: Callable[..
     assert sent["sagemaker_submit_directory"] == '"s3://rarebird-test/rarebird/s-1/source/sourcedir.tar.gz"'
 
 
-def test_a_folder_that_is_not_the_project_is_refused(tmp_path):
-    with pytest.raises(InputError, match=r"needs the project's folder, with pyproject\.toml"):
+def test_a_folder_without_pyproject_is_an_error(tmp_path):
+    with pytest.raises(
+        InputError, match=r"contains no pyproject\.toml; script mode requires a checkout of the project"
+    ):
         pack_source(tmp_path / "sourcedir.tar.gz", tmp_path)

@@ -40,7 +40,7 @@ def test_held_out_names_the_images_of_a_training(read, content, held_out):
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [("{", "labels.json is not JSON: "), ("[]", "labels.json: not a label scheme"), ("{}", "not a label scheme")],
+    [("{", "labels.json is not JSON: "), ("[]", "labels.json: invalid label scheme"), ("{}", "invalid label scheme")],
 )
 def test_a_scheme_that_cannot_be_read_is_a_problem(read, content, message):
     problems = Problems("labels")

@@ -26,7 +26,7 @@ def test_what_is_copied_is_whole_and_alone(models, tmp_path):
         (("a", "mask"), "only the same classes"),
         (("a:0", "b:0"), "weights must be 0 or more"),
         (("a:-1", "b"), "weights must be 0 or more"),
-        (("a:heavy", "b"), "'heavy' behind the colon is no number"),
+        (("a:heavy", "b"), "'heavy' after the colon is not a number"),
         (("a", "c"), "there is no such folder"),
     ],
 )

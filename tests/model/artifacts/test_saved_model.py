@@ -73,9 +73,9 @@ def test_a_model_with_a_part_missing_names_it(models, tmp_path, missing):
     ("name", "change", "told"),
     [
         ("labels.json", lambda text: "{", "labels.json: cannot be read"),
-        ("labels.json", lambda text: text.replace('"classes": 18', '"classes": 17'), "do not answer"),
+        ("labels.json", lambda text: text.replace('"classes": 18', '"classes": 17'), "do not predict the attributes"),
         ("settings.yaml", lambda text: text + "colour: blue\n", "colour: there is no such setting"),
-        ("preprocessing.json", lambda text: '{"hight": 3}', "not a preprocessing"),
+        ("preprocessing.json", lambda text: '{"hight": 3}', "invalid preprocessing"),
         ("decision.json", lambda text: text.replace("[]", "[1, 2]"), r"exp: decision\.json: biases: expected 18"),
     ],
 )

@@ -103,7 +103,7 @@ def cut_weights(folder: Path) -> None:
         (lambda folder: (folder / "metrics.json").unlink(), "metrics.json"),
         (cut_weights, "bytes where its header tells of"),
         (lambda folder: (folder / "settings.yaml").write_text("modle: x\n"), "nearest: model"),
-        (lambda folder: (folder / "labels.json").write_text("{}"), "not a label scheme"),
+        (lambda folder: (folder / "labels.json").write_text("{}"), "invalid label scheme"),
         (lambda folder: (folder / "settings.yaml").write_text("- a\n"), "settings.yaml|no attribute"),
     ],
 )

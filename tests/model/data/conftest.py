@@ -1,4 +1,4 @@
-"""Channels made by tests. Their images are empty files where no test decodes them: no reader opens them."""
+"""Channels for tests. Their images are empty files unless a test decodes them: readers do not open images."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def write_csv(root: Path, text: str, name: str = "train.csv", encoding: str = "u
 
 
 def csv_channel(root: Path, text: str, images: int = 4) -> Path:
-    """A channel of images 0.jpg ... with this train.csv."""
+    """A channel of images 0.jpg, 1.jpg, ... with this train.csv."""
     touch(root, *(f"images/{number}.jpg" for number in range(images)))
     write_csv(root, text)
     return root
@@ -69,14 +69,14 @@ def problems_of(root: Path, **options: object) -> dict[str, list[str]]:
 
 
 def fill(root: Path, images: int, *folders: str) -> None:
-    """Creates so many empty images 0.jpg ... in each folder."""
+    """Creates this number of empty images 0.jpg, 1.jpg, ... in each folder."""
     touch(root, *(f"{folder}/{number}.jpg" for folder in folders for number in range(images)))
 
 
 def pack_with_one_index(
     source: Path, target: Path, shards: Sequence[Sequence[str]], others: Sequence[str] = ()
 ) -> Path:
-    """Packs images as version 0.1.0 did: tar files of images alone, and shards.csv with the index of all of them.
+    """Packs images like version 0.1.0: tar files with images only, and shards.csv with the index of all of them.
 
     Args:
         source: Folder of the channel.

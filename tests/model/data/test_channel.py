@@ -32,7 +32,7 @@ def test_attributes_are_parsed_by_name_number_and_band(root: Path) -> None:
     assert frame.loc[1, ["kind", "age", "shop"]].tolist() == ["bottom", "60 and over", "y"]
 
 
-def test_no_numbers_where_only_bands_are_given(root: Path) -> None:
+def test_columns_with_only_band_names_have_no_numbers(root: Path) -> None:
     table = read(
         csv_channel(root, "path,age\n0.jpg,under 30\n1.jpg,60 and over\n"), attributes={"age": {"cuts": [30, 60]}}
     )
@@ -40,13 +40,13 @@ def test_no_numbers_where_only_bands_are_given(root: Path) -> None:
     assert len(table.numbers) == 2
 
 
-def test_a_validation_channel_has_the_training_channels_scheme(root: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_validation_channel_is_read_with_the_scheme_of_training(root: Path, caplog: pytest.LogCaptureFixture) -> None:
     train = read(csv_channel(root / "train", "path,label\n0.jpg,cat\n1.jpg,dog\n2.jpg,owl\n"))
     with caplog.at_level(logging.WARNING, "rarebird"):
         validation = read(csv_channel(root / "val", "path,ans\n0.jpg,owl\n1.jpg,cat\n"), scheme=train.scheme)
     assert validation.scheme is train.scheme
     assert validation.classes().tolist() == [2, 0]
-    assert "no image of 1 of 3 classes: dog" in caplog.text
+    assert "1 of 3 classes have no image: dog" in caplog.text
     touch(root / "folders", "owl/a.jpg", "dog/b.jpg")
     assert read(root / "folders", scheme=train.scheme).classes().tolist() == [1, 2]
     problems = Problems("channel")
@@ -61,7 +61,7 @@ def real_jpeg(path: Path) -> bytes:
     return path.read_bytes()
 
 
-def test_a_folder_channel_with_every_fault_is_reported_at_once(root: Path) -> None:
+def test_all_problems_of_a_folder_channel_are_reported_together(root: Path) -> None:
     stems = ("incorrect_mask", "mask1", "mask2", "mask3", "mask4", "mask5", "normal")
     for name in ("000001_female_Asian_45", "000002_male_Asian_fifty", "000003_woman_Asian_20", "nobody"):
         for stem in stems:
@@ -76,12 +76,14 @@ def test_a_folder_channel_with_every_fault_is_reported_at_once(root: Path) -> No
     table = read_channel(root, problems)
     assert table is not None
     assert check_images(table, problems, "decode", None, 2).read == 28
-    reported = {kind: [place.partition(":")[0] for place in places] for kind, places in problems.kinds.items()}
+    reported = {
+        kind: [location.partition(":")[0] for location in locations] for kind, locations in problems.kinds.items()
+    }
     assert reported == {
-        "unparsable number": ["images/000002_male_Asian_fifty"],
+        "invalid number": ["images/000002_male_Asian_fifty"],
         "unknown label": ["images/000003_woman_Asian_20"],
         "profile folder without images": ["images/000004_male_Asian_30"],
-        "folder that is no profile": ["images/nobody"],
+        "not a profile folder": ["images/nobody"],
         "unreadable image, truncated": ["images/000001_female_Asian_45/mask1.jpg"],
         "unreadable image, empty file": [
             "images/000001_female_Asian_45/mask2.jpg",
@@ -97,7 +99,7 @@ def test_a_folder_channel_with_every_fault_is_reported_at_once(root: Path) -> No
     assert "gender = 'woman', expected male, female" in message
 
 
-def test_a_csv_channel_with_every_fault_is_reported_at_once(root: Path) -> None:
+def test_all_problems_of_a_csv_channel_are_reported_together(root: Path) -> None:
     for number in range(6):
         real_jpeg(root / f"images/{number}.jpg")
     (root / "images/3.jpg").write_bytes(b"")
@@ -127,17 +129,18 @@ def test_a_csv_channel_with_every_fault_is_reported_at_once(root: Path) -> None:
     assert check_images(table, problems, "decode", None, 2).read == 4
     assert problems.kinds == {
         "missing file": ["train.csv row 3: images/absent.jpg"],
-        "duplicate image": ["train.csv row 4: images/0.jpg is named in train.csv row 2 already"],
-        "path out of the channel": ["train.csv row 7: '../4.jpg', expected a path below the channel"],
+        "duplicate image": ["train.csv row 4: images/0.jpg is already in train.csv row 2"],
+        "path outside the channel": ["train.csv row 7: '../4.jpg', expected a path relative to the channel"],
         "missing metadata column": [
-            "CSV train.csv has no column 'categry_2'; there are category_1, sender, kind, years; nearest: category_1"
+            "CSV train.csv has no column 'categry_2'; its columns are category_1, sender, kind, years; nearest: "
+            "category_1"
         ],
         "unknown label": ["train.csv row 5: kind = 'topp', expected top, bottom or 0 to 1; nearest: top"],
         "empty label": [
-            "train.csv row 6: kind = '', expected top, bottom; under the attribute, `drop: [\"\"]` leaves the rows "
-            "out, `optional: true` lets them have no label"
+            "train.csv row 6: kind = '', expected top, bottom; in `attributes`, `drop: [\"\"]` skips such "
+            "rows and `optional: true` keeps them without a label"
         ],
-        "unparsable number": ["train.csv row 8: age = 'old', expected a number or one of under 30, 30 and over"],
+        "invalid number": ["train.csv row 8: age = 'old', expected a number or one of under 30, 30 and over"],
         "unreadable image, empty file": ["images/3.jpg"],
     }
 
@@ -157,7 +160,7 @@ def test_the_real_channels_are_read(shared: Path) -> None:
     assert all((shared / "data/faces/eval" / path).is_file() for path in inputs.locations.paths[:20])
 
 
-def test_options_are_the_settings_of_these_names() -> None:
+def test_options_are_the_settings_with_the_same_names() -> None:
     values = {
         "layout": "csv",
         "table": "t.csv",

@@ -1,4 +1,4 @@
-"""The channels of a training: problems of both in one error, unreadable images, leaks, the range of pixel values."""
+"""The channels of a training run: common error of both, unreadable images, leaks, pixel range."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ def test_problems_of_both_channels_are_one_error(tmp_path: Path) -> None:
     assert "unknown label (1)" in message and "missing file (1)" in message
     assert "unreadable image, empty file (2)" in message  # that of the row with a problem too
     assert message.index("channel train") < message.index("channel validation")
-    with pytest.raises(InputError, match="unknown label"):  # before a target that is none of the channel's
+    with pytest.raises(InputError, match="unknown label"):  # reported before the target, which is not in the channel
         read_tables(replace(SETTINGS, target="agee"), tmp_path / "train", None, tmp_path / "checked")
 
 
-def test_attributes_that_settings_name_are_checked_before_the_images(tmp_path: Path) -> None:
+def test_attributes_in_settings_are_checked_before_the_images(tmp_path: Path) -> None:
     root = csv_channel(tmp_path / "train", "path,kind,age\n0.jpg,bottom,1\n1.jpg,top,1\n", images=2)  # empty files
     for settings in (replace(SETTINGS, target="agee"), replace(SETTINGS, heads={"agee": {"loss": "ce"}})):
         with pytest.raises(InputError, match="agee"):
@@ -56,8 +56,8 @@ def test_a_validation_channel_has_the_classes_of_training(tmp_path: Path) -> Non
     assert not (tmp_path / "checked").exists()  # check_only writes nothing
 
 
-def test_a_split_column_comes_before_the_folders_of_splits(tmp_path: Path) -> None:
-    """Else the rows of validation in train/ would be learnt from."""
+def test_a_split_column_is_preferred_to_folders_of_splits(tmp_path: Path) -> None:
+    """Otherwise the validation rows in train/ would be trained on."""
     image_channel(tmp_path, {f"{name}/{row}.jpg": jpeg(row) for name in ("train", "val") for row in range(4)})
     rows = [f"{row}.jpg,{row % 2},{'val' if row > 1 else 'train'}" for row in range(4)]
     (tmp_path / "train" / "train.csv").write_text("\n".join(["path,label,set", *rows]))
@@ -69,7 +69,7 @@ def test_a_split_column_comes_before_the_folders_of_splits(tmp_path: Path) -> No
 
 
 def test_the_index_of_each_shard_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """For images whose rows have problems too, which are checked with the others."""
+    """Also for images of rows with problems, which are checked with the others."""
     csv_channel(tmp_path / "train", "path,kind,age\n0.jpg,topp,1\n1.jpg,top,1\n", images=2)
     for image in (tmp_path / "train" / "images").iterdir():
         image.write_text("no image")
@@ -88,7 +88,7 @@ def image_channel(root: Path, contents: dict[str, bytes]) -> Path:
     return root
 
 
-def test_unreadable_images_are_left_out_and_listed(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_unreadable_images_are_skipped_and_listed(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     broken = {f"a/{row}.jpg": jpeg(row)[:-200] for row in range(30)} | {"b/none.jpg": b""}
     good = {f"{kind}/good{row}.jpg": jpeg(100 + row) for row in range(10) for kind in "ab"}
     root = image_channel(tmp_path / "train", broken | good)
@@ -96,7 +96,7 @@ def test_unreadable_images_are_left_out_and_listed(tmp_path: Path, caplog: pytes
     with caplog.at_level(logging.WARNING, "rarebird"):
         train, _ = read_tables(settings, root, None, tmp_path / "checked")
     assert len(train) == 20 and all("good" in path for path in train.locations.paths)
-    assert "31 of 51 images cannot be read and are left out: 30 truncated, 1 empty file" in caplog.text
+    assert "skipped 31 of 51 images, which cannot be read: 30 truncated, 1 empty file" in caplog.text
     assert "1 empty file; unreadable.csv lists them" in caplog.text
     with caplog.at_level(logging.WARNING, "rarebird"):
         read_tables(replace(settings, check_only=True), root, None, tmp_path / "checked")
@@ -110,14 +110,14 @@ def test_unreadable_images_are_left_out_and_listed(tmp_path: Path, caplog: pytes
     assert "unreadable image, truncated (30)" in str(error.value) and "a/9.jpg" in error.value.details
 
 
-def test_a_channel_of_nothing_but_unreadable_images_is_an_error(tmp_path: Path) -> None:
+def test_a_channel_with_only_unreadable_images_is_an_error(tmp_path: Path) -> None:
     root = image_channel(tmp_path / "train", {"a/1.jpg": b"", "b/2.jpg": b"text"})
-    with pytest.raises(InputError, match=r"no image can be read \(1\):\s+1 (empty file|cannot be identified)"):
+    with pytest.raises(InputError, match=r"no readable image \(1\):\s+1 (empty file|cannot be identified)"):
         read_tables(TrainSettings(unreadable="skip"), root, None, tmp_path / "checked")
 
 
 @pytest.mark.parametrize("check", ["decode", "headers"])
-def test_the_same_image_in_two_channels_is_found_however_they_are_checked(tmp_path: Path, check: str) -> None:
+def test_the_same_image_in_two_channels_is_found_with_every_kind_of_check(tmp_path: Path, check: str) -> None:
     images = {f"{kind}/{row}.jpg": jpeg(row + 9 * (kind == "b")) for row in range(4) for kind in "ab"}
     train = image_channel(tmp_path / "train", images)
     validation = image_channel(tmp_path / "validation", {"a/copy.jpg": images["a/2.jpg"], "b/new.jpg": jpeg(50)})
@@ -128,15 +128,15 @@ def test_the_same_image_in_two_channels_is_found_however_they_are_checked(tmp_pa
     assert make_datasets(replace(settings, allow_overlap=True), *tables).validation is not None
 
 
-def test_copies_that_a_split_separates_are_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_copies_on_both_sides_of_a_split_are_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     images = {f"{kind}/{row}{copy}.jpg": jpeg(row) for row in range(20) for kind, copy in (("a", "x"), ("b", "y"))}
     train, _ = read_tables(TrainSettings(), image_channel(tmp_path, images), None, tmp_path / "checked")
     with caplog.at_level(logging.WARNING, "rarebird"):
         make_datasets(TrainSettings(validation=0.5), train, None)
-    assert "images have copies on another side of the split" in caplog.text
+    assert "images have copies on the other side of the split" in caplog.text
 
 
-def test_the_range_of_pixel_values_belongs_to_the_identity_of_deep_data(tmp_path: Path) -> None:
+def test_the_pixel_range_is_part_of_the_identity_of_deep_data(tmp_path: Path) -> None:
     for row in range(4):
         (tmp_path / "train" / "ab"[row % 2]).mkdir(parents=True, exist_ok=True)
         values = np.linspace(0, 4000, 900).reshape(30, 30).astype(np.uint16) + row

@@ -34,22 +34,22 @@ def locations_of(root: Path, contents: dict[str, bytes]) -> ImageLocations:
     return ImageLocations(map(ImageLocation, contents))
 
 
-def test_equal_bytes_have_one_hash() -> None:
+def test_equal_bytes_have_the_same_hash() -> None:
     assert content_hash(b"a") == content_hash(b"a") != content_hash(b"b")
     assert content_key(b"a") == content_hash(b"a")[0] and max(content_hash(b"a")) < 2**64
-    assert content_key(b"a") == 0x7F8773936E5EC327  # models made before keep such keys
+    assert content_key(b"a") == 0x7F8773936E5EC327  # models of earlier versions have these keys
 
 
-def test_contents_are_remembered_by_path_size_and_time(tmp_path: Path) -> None:
+def test_contents_are_cached_by_path_size_and_time(tmp_path: Path) -> None:
     locations = locations_of(tmp_path / "channel", {"a": b"1", "b": b"22", "c": b"333"})
-    found = fingerprints(tmp_path / "channel", [*locations, ImageLocation("none")], 4)
-    assert len(set(found[:3].tolist())) == 3 and found[3] == 0
+    keys = fingerprints(tmp_path / "channel", [*locations, ImageLocation("none")], 4)
+    assert len(set(keys[:3].tolist())) == 3 and keys[3] == 0
     index = ContentIndex(np.array([[1, 2], [3, 4], [0, 0], [9, 9]], np.uint64), np.array([True, False, False, False]))
-    cache = with_contents(np.empty((0, COLUMNS), np.uint64), found, index, np.arange(4))
+    cache = with_contents(np.empty((0, COLUMNS), np.uint64), keys, index, np.arange(4))
     write_array(tmp_path / ".contents", cache)
     remembered = read_array(tmp_path / ".contents", COLUMNS)
     assert len(remembered) == 2 and (np.diff(remembered[:, 0].astype(object)) > 0).all()
-    known, is_known = known_contents(remembered, found)
+    known, is_known = known_contents(remembered, keys)
     assert is_known.tolist() == [True, True, False, False] and known.keys.tolist() == [1, 3, 0, 0]
 
     os.utime(tmp_path / "channel" / "b", ns=(0, 0))
@@ -57,11 +57,11 @@ def test_contents_are_remembered_by_path_size_and_time(tmp_path: Path) -> None:
     known, is_known = known_contents(remembered, fingerprints(tmp_path / "channel", locations, 3))
     assert is_known.tolist() == [True, False, False]
     assert known.hashes.tolist() == [[1, 2], [0, 0], [0, 0]] and known.is_deep.tolist() == [True, False, False]
-    assert not known_contents(np.empty((0, COLUMNS), np.uint64), found)[1].any()
+    assert not known_contents(np.empty((0, COLUMNS), np.uint64), keys)[1].any()
     # what is read again replaces what was remembered
     changed = ContentIndex(np.array([[7, 8]], np.uint64), np.array([False]))
-    again = with_contents(remembered, found[:1], changed, np.array([0]))
-    assert len(again) == 2 and known_contents(again, found[:1])[0].hashes.tolist() == [[7, 8]]
+    again = with_contents(remembered, keys[:1], changed, np.array([0]))
+    assert len(again) == 2 and known_contents(again, keys[:1])[0].hashes.tolist() == [[7, 8]]
 
 
 @pytest.mark.parametrize("array", [np.zeros(3), np.zeros((2, 3), np.uint64), np.zeros(4, np.uint64)])
@@ -71,7 +71,7 @@ def test_a_cache_of_another_shape_is_ignored(tmp_path: Path, array: np.ndarray) 
     assert read_array(None).shape == (0,)
 
 
-def test_rows_of_an_index_are_taken_with_their_pixels() -> None:
+def test_take_keeps_the_pixels_of_the_rows() -> None:
     index = ContentIndex(
         np.arange(6, dtype=np.uint64).reshape(3, 2), np.array([True, False, True]), np.eye(3, dtype=np.float32)
     )
@@ -96,8 +96,8 @@ def test_only_files_that_may_be_equal_are_read_whole(tmp_path: Path, monkeypatch
     assert first.hashes[0].tolist() == list(content_hash(train["a"]))
 
 
-def test_images_that_cannot_be_read_leave_the_others_to_be_hashed(tmp_path: Path) -> None:
-    """Folders here, which have a size and no bytes."""
+def test_unreadable_images_do_not_prevent_hashing_the_others(tmp_path: Path) -> None:
+    """The unreadable images are folders, which have a size but no bytes."""
     for name in ("a.jpg", "b.jpg"):
         (tmp_path / name).mkdir()
     contents = locations_of(tmp_path, {"c.jpg": b"same", "d.jpg": b"same"})
@@ -108,7 +108,7 @@ def test_images_that_cannot_be_read_leave_the_others_to_be_hashed(tmp_path: Path
     assert locations.sizes.tolist() == [-1] * 5  # what is measured does not become the table's
 
 
-def test_parts_of_shards_are_compared_too(tmp_path: Path) -> None:
+def test_images_in_shards_are_compared_too(tmp_path: Path) -> None:
     (tmp_path / "shard").write_bytes(b"abcabcxyz")
     locations = ImageLocations(ImageLocation(str(at), "shard", at, 3) for at in (0, 3, 6))
     index = empty_index(3)

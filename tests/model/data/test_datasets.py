@@ -1,4 +1,4 @@
-"""Which images a run trains on and validates on, from small tables; how a split is kept, tests/test_train.py shows."""
+"""The images that a run trains and validates on, for small tables. tests/test_train.py tests that a split is kept."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_validation_is_split_off_by_groups(table: Table) -> None:
     train, validation = groups(datasets)
     assert not train & validation and len(train | validation) == PERSONS
     assert datasets.validation is not None and len(datasets.validation) == 6
-    assert datasets.report is not None and datasets.report.pictures == [14, 6]
+    assert datasets.report is not None and datasets.report.images == [14, 6]
     assert make_datasets(replace(SETTINGS, validation=0.0), table, None).validation is None
 
 
@@ -63,7 +63,7 @@ def test_datasets_have_the_labels_of_the_target(table: Table) -> None:
     assert narrowed.train.scheme.names == narrowed.validation.scheme.names == ("kind",)
 
 
-def test_rows_without_a_label_are_left_out_only_by_the_targets_that_need_it(
+def test_rows_without_a_label_are_skipped_only_by_targets_that_need_it(
     root: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     csv_channel(root, "path,kind,age\n0.jpg,top,1\n1.jpg,,40\n2.jpg,bottom,\n3.jpg,,70\n")
@@ -71,11 +71,13 @@ def test_rows_without_a_label_are_left_out_only_by_the_targets_that_need_it(
     table = read(root, attributes=optional)
     caplog.clear()
     assert len(labelled_for(table, "heads")) == 4 and caplog.text == ""
-    with pytest.raises(InputError, match=r"every label of an image, and 3 lack some \(kind 2, age 1\); --target heads"):
+    with pytest.raises(
+        InputError, match=r"every label of an image, and 3 images have missing labels \(kind 2, age 1\); --target heads"
+    ):
         labelled_for(table, "joint")
     with caplog.at_level(logging.INFO, "rarebird"):
         assert labelled_for(table, "kind").locations.paths == ["images/0.jpg", "images/2.jpg"]
-    assert caplog.messages == ["2 images without a label of kind left out"]
+    assert caplog.messages == ["skipped 2 images without a label of kind"]
     assert labelled_for(table, "age").labels["age"].tolist() == [0, 1, 2]
     assert len(labelled_for(table.take([0]), "joint")) == 1
 
@@ -83,21 +85,21 @@ def test_rows_without_a_label_are_left_out_only_by_the_targets_that_need_it(
 def test_a_single_group_has_no_validation(table: Table, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING, "rarebird"):
         datasets = make_datasets(SETTINGS, table.take([0, 1]), None)
-    assert datasets.validation is None and "every image is of group p0" in caplog.text
+    assert datasets.validation is None and "all images are in group p0" in caplog.text
 
 
-def test_a_list_of_validation_groups_leaves_the_rest_to_train(table: Table, tmp_path: Path) -> None:
+def test_with_a_list_of_validation_groups_all_others_are_for_training(table: Table, tmp_path: Path) -> None:
     settings = replace(SETTINGS, validation_groups=write_list(tmp_path, "p3", "", "p1", "p3"))
     train, validation = groups(make_datasets(settings, table, None))
     assert validation == {"p1", "p3"} and train == {f"p{n}" for n in range(PERSONS)} - {"p1", "p3"}
 
 
-def test_two_lists_leave_the_other_groups_out(table: Table, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_groups_in_neither_list_are_skipped(table: Table, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     lists = {"train_groups": write_list(tmp_path, "p0", "p2"), "validation_groups": write_list(tmp_path, "p1")}
     with caplog.at_level(logging.INFO, "rarebird"):
         datasets = make_datasets(replace(SETTINGS, **lists), table, None)
     assert groups(datasets) == ({"p0", "p2"}, {"p1"})
-    assert "14 images are of no group in the lists" in caplog.text
+    assert "skipped 14 images whose group is in neither list" in caplog.text
 
 
 def test_a_list_of_train_groups_splits_validation_off_them(table: Table, tmp_path: Path) -> None:
@@ -109,25 +111,27 @@ def test_a_list_of_train_groups_splits_validation_off_them(table: Table, tmp_pat
     assert groups(with_channel) == (set(names), set(table.groups))
 
 
-def test_two_channels_are_counted_side_by_side_and_no_group_is_called_too_large(table: Table) -> None:
+def test_two_channels_are_counted_without_a_warning_about_large_groups(table: Table) -> None:
     one = table.take(np.flatnonzero(table.groups == "p0"))
     rest = table.take(np.flatnonzero(table.groups != "p0"))
     report = make_datasets(SETTINGS, rest, one).report
-    assert report and report.pictures == [len(rest), len(one)] and report.groups == [PERSONS - 1, 1]
+    assert report and report.images == [len(rest), len(one)] and report.groups == [PERSONS - 1, 1]
     assert report.class_counts[1] == one.class_counts().tolist()
     assert all("no image of" in warning for warning in report.warnings)
     ungrouped = replace(one, grouped_by="", groups=np.array(one.locations.paths, dtype=object))
     report = make_datasets(SETTINGS, rest, ungrouped).report
-    assert report and report.grouped_by is None and report.groups == report.pictures
+    assert report and report.grouped_by is None and report.groups == report.images
     overlapping = make_datasets(replace(SETTINGS, allow_overlap=True), table, one).report
-    assert overlapping and overlapping.warnings[0].startswith("1 group (person) on two sides (p0)")
+    assert overlapping and overlapping.warnings[0].startswith(
+        "1 group (person) on both sides of the split, which makes scores too high: p0"
+    )
 
 
-def test_a_group_is_too_large_only_for_a_share_that_was_asked_for(table: Table) -> None:
+def test_large_groups_are_a_warning_only_for_requested_shares(table: Table) -> None:
     reports = [hold_out(table, [0, 1], share).report for share in (0.05, 0.1, None)]
     warnings = [[warning for warning in report.warnings if "more than" in warning] for report in reports if report]
     assert [len(texts) for texts in warnings] == [3, 0, 0]
-    assert "person p0 has 2 of 20 images (10.0 %), more than the 1 for validation" in warnings[0][0]
+    assert "person p0 has 2 of 20 images (10.0 %), more than the 1 requested for validation" in warnings[0][0]
 
 
 def test_groups_may_be_listed_by_the_folder_of_their_images(table: Table, tmp_path: Path) -> None:
@@ -136,7 +140,7 @@ def test_groups_may_be_listed_by_the_folder_of_their_images(table: Table, tmp_pa
 
 
 def test_a_list_may_spell_a_group_in_the_other_unicode_form(root: Path, tmp_path: Path) -> None:
-    """As a list that was written on macOS does."""
+    """As in a list that was written on macOS."""
     names = [unicodedata.normalize(form, "김") for form in ("NFC", "NFD")]
     table = read(csv_channel(root, f"path,person,label\n0.jpg,{names[0]},0\n1.jpg,b,1\n2.jpg,b,0\n"))
     settings = TrainSettings(validation_groups=write_list(tmp_path, names[1]))
@@ -146,13 +150,13 @@ def test_a_list_may_spell_a_group_in_the_other_unicode_form(root: Path, tmp_path
 @pytest.mark.parametrize(
     ("train", "validation", "message"),
     [
-        (["p0", "p1"], ["p1"], "both hold 1 groups: p1"),
-        (None, [f"p{number}" for number in range(PERSONS)], "names every group"),
+        (["p0", "p1"], ["p1"], "share 1 group: p1"),
+        (None, [f"p{number}" for number in range(PERSONS)], "lists every group"),
         (None, ["p1", "p11"], "line 2: 'p11'; nearest: p1"),
-        (None, [""], "it names none"),
+        (None, [""], "the file lists no group"),
     ],
 )
-def test_lists_that_do_not_fit_are_refused(
+def test_invalid_lists_of_groups_are_errors(
     table: Table, tmp_path: Path, train: list[str] | None, validation: list[str], message: str
 ) -> None:
     lists = {"validation_groups": write_list(tmp_path, *validation)}
@@ -162,21 +166,21 @@ def test_lists_that_do_not_fit_are_refused(
         make_datasets(replace(SETTINGS, **lists), table, None)
 
 
-def test_of_many_unknown_groups_the_nearest_is_named_where_it_is_shown(table: Table, tmp_path: Path) -> None:
+def test_the_nearest_group_is_looked_up_only_for_listed_problems(table: Table, tmp_path: Path) -> None:
     listed = write_list(tmp_path, *(f"p1{letter}" for letter in string.ascii_lowercase))
     with pytest.raises(InputError) as raised:
         make_datasets(replace(SETTINGS, train_groups=listed), table, None)
     assert raised.value.details.count("nearest: p1") == 20 and "'p1z'" in raised.value.details
 
 
-def test_a_list_needs_a_file_and_no_validation_channel(table: Table, tmp_path: Path) -> None:
+def test_a_list_requires_a_file_and_no_validation_channel(table: Table, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"none\.txt: cannot be read"):
         make_datasets(replace(SETTINGS, train_groups="none.txt"), table, None)
-    with pytest.raises(InputError, match="both name who is chosen by"):
+    with pytest.raises(InputError, match="both define the validation images"):
         make_datasets(replace(SETTINGS, validation_groups=write_list(tmp_path, "p1")), table, table)
 
 
-def test_identity_and_summary_are_of_both_tables(table: Table) -> None:
+def test_identity_and_summary_describe_both_tables(table: Table) -> None:
     datasets = hold_out(table, [0, 1], 0.1)
     identity = datasets.identity()
     assert identity["training pictures"] == 18 and identity["validation pictures"] == 2
@@ -192,7 +196,7 @@ def test_identity_and_summary_are_of_both_tables(table: Table) -> None:
     assert Datasets(table, None).summary()["validation"] is None
 
 
-def test_the_identity_is_of_what_was_read_not_of_how(root: Path) -> None:
+def test_the_identity_depends_on_the_data_not_on_how_it_was_read(root: Path) -> None:
     touch(root, *(f"{row}.jpg" for row in range(4)))
     rows = "path,label\n" + "".join(f"{row}.jpg,{('blau', 'grün')[row % 2]}\n" for row in range(4))
     write_csv(root, rows, "a.csv", "cp1252")
@@ -228,28 +232,28 @@ def split_table(root: Path, sides: str) -> Table:
     return read(csv_channel(root, text, images=len(sides)), split_column="set")
 
 
-def test_a_column_names_the_sides_and_groups_stay_whole(root: Path) -> None:
+def test_a_split_column_sets_the_sides_and_may_not_divide_groups(root: Path) -> None:
     settings = TrainSettings(split_column="set")
     datasets = make_datasets(settings, split_table(root, "ttxxvvxttt"[:6] + "tt"), None)
     assert groups(datasets) == ({"p0", "p3"}, {"p2"})
-    assert datasets.report is not None and datasets.report.pictures == [4, 2] and not datasets.report.warnings
-    both = "train and validation of split_column set both hold 1 groups: p1; --allow_overlap true"
+    assert datasets.report is not None and datasets.report.images == [4, 2] and not datasets.report.warnings
+    both = "train and validation of split_column set share 1 group: p1; --allow_overlap true"
     with pytest.raises(InputError, match=both):
         make_datasets(settings, split_table(root, "tttvvv"), None)
     insisted = make_datasets(replace(settings, allow_overlap=True), split_table(root, "tttvvv"), None)
     assert groups(insisted) == ({"p0", "p1"}, {"p1", "p2"})
-    with pytest.raises(InputError, match="split_column set: no image is of train"):
+    with pytest.raises(InputError, match="split_column set: no image has the split train"):
         make_datasets(settings, split_table(root, "vvvv"), None)
 
 
-def test_without_a_row_of_validation_that_is_split_off(root: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_without_rows_for_validation_train_is_split(root: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO, "rarebird"):
         datasets = make_datasets(TrainSettings(split_column="set", validation=0.5), split_table(root, "ttttxx"), None)
     assert datasets.validation is not None and len(datasets.validation) == 2
-    assert "split_column set: no image is of validation" in caplog.messages
+    assert "split_column set: no image has the split validation" in caplog.messages
 
 
-def test_a_column_and_a_validation_channel_are_refused(root: Path, tmp_path: Path) -> None:
+def test_a_split_column_with_a_validation_channel_is_an_error(root: Path, tmp_path: Path) -> None:
     split_table(root, "ttvv")
     with pytest.raises(InputError, match="split_column and a validation channel"):
         read_tables(TrainSettings(split_column="set"), root, root, tmp_path / "checked")

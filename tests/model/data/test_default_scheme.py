@@ -12,7 +12,7 @@ from tests.model.data.conftest import STEMS, csv_channel, profile, read, write_c
 
 
 @pytest.mark.parametrize(
-    ("cells", "names"),
+    ("values", "names"),
     [
         (["0", "2", "2", "1"], ["0", "1", "2"]),
         (["3", "1", "1", "3"], ["1", "3"]),
@@ -32,52 +32,52 @@ from tests.model.data.conftest import STEMS, csv_channel, profile, read, write_c
     ],
 )
 @pytest.mark.parametrize("column", ["label", "class", "ans", "y_pred", "Label"])
-def test_the_scheme_of_a_label_column(root: Path, cells: list[str], names: list[str], column: str) -> None:
-    text = f"path,{column}\n" + "".join(f"{row}.jpg,{cell}\n" for row, cell in enumerate(cells))
+def test_the_scheme_of_a_label_column(root: Path, values: list[str], names: list[str], column: str) -> None:
+    text = f"path,{column}\n" + "".join(f"{row}.jpg,{value}\n" for row, value in enumerate(values))
     table = read(csv_channel(root, text))
     assert table.scheme.names == ("label",)
     assert table.scheme.class_names == names
     labels = [table.scheme.class_names[code] for code in table.classes()]
-    if all(whole_number(cell) for cell in cells):
-        assert [whole_number(label) for label in labels] == [whole_number(cell) for cell in cells]
+    if all(whole_number(value) for value in values):
+        assert [whole_number(label) for label in labels] == [whole_number(value) for value in values]
     else:
-        assert labels == cells
+        assert labels == values
 
 
-def test_the_log_says_which_of_several_label_columns_is_read(root: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_label_column_that_is_read_is_logged(root: Path, caplog: pytest.LogCaptureFixture) -> None:
     csv_channel(root, "path,class,LABEL\n0.jpg,1,a\n1.jpg,2,b\n")
     with caplog.at_level(logging.INFO, "rarebird"):
         assert read(root).scheme.class_names == ["a", "b"]
-    assert "CSV train.csv: the labels are those of column LABEL, not of class" in caplog.messages
+    assert "CSV train.csv: labels are read from column LABEL, not from class" in caplog.messages
     csv_channel(root, "path,class,kind\n0.jpg,1,a\n1.jpg,2,b\n")
     caplog.clear()
     with caplog.at_level(logging.INFO, "rarebird"):
         assert read(root).scheme.class_names == ["1", "2"]
-    assert "the labels are those" not in caplog.text
+    assert "labels are read from" not in caplog.text
 
 
-def test_columns_of_the_mask_scheme_alone_are_named_with_what_is_missing(root: Path) -> None:
+def test_missing_columns_of_the_mask_scheme_are_reported(root: Path) -> None:
     problems = Problems("channel")
     read_channel(csv_channel(root, "path,id,Gender,age\n0.jpg,1,a,30\n1.jpg,2,b,40\n"), problems)
     (text,) = problems.kinds["missing label column"]
-    assert text.startswith("CSV train.csv has gender, age without mask, and none of label, class, ans, y_pred; there")
-    assert text.endswith("name the columns of the labels under `attributes`, as in {gender: {column: gender}}")
+    assert text.startswith("CSV train.csv has gender, age but not mask, and none of label, class, ans, y_pred; its")
+    assert text.endswith("list the label columns in `attributes`, as in {gender: {column: gender}}")
 
 
-def test_columns_that_could_be_no_labels_are_reported(root: Path) -> None:
+def test_missing_or_constant_label_columns_are_reported(root: Path) -> None:
     problems = Problems("channel")
     unlabelled = read_channel(csv_channel(root, "path,kind\n0.jpg,a\n1.jpg,b\n"), problems)
     assert len(unlabelled) == 0 and unlabelled.set_aside.paths == ["images/0.jpg", "images/1.jpg"]
-    assert "neither mask, gender, age nor one of label, class, ans, y_pred; there are kind" in str(problems)
+    assert "neither mask, gender, age nor one of label, class, ans, y_pred; its columns are kind" in str(problems)
     problems = Problems("channel")
     assert len(read_channel(csv_channel(root, "path,ans\n0.jpg,0\n1.jpg,0\n"), problems)) == 0
-    assert problems.kinds == {"fewer than two classes": ["CSV train.csv: ans holds 0 only"]}
+    assert problems.kinds == {"fewer than two classes": ["CSV train.csv: column ans contains only 0"]}
     problems = Problems("channel")
     table = read_channel(
         csv_channel(root, "path,kinds\n0.jpg,a\n1.jpg,b\n"), problems, ChannelOptions(attributes={"kind": ["a", "b"]})
     )
     assert problems.kinds == {
-        "missing label column": ["CSV train.csv has no column 'kind'; there are kinds; nearest: kinds"]
+        "missing label column": ["CSV train.csv has no column 'kind'; its columns are kinds; nearest: kinds"]
     }
     assert table is not None
     assert (len(table), table.set_aside.paths) == (0, ["images/0.jpg", "images/1.jpg"])
@@ -86,7 +86,7 @@ def test_columns_that_could_be_no_labels_are_reported(root: Path) -> None:
     assert "at least two values" in str(problems)
 
 
-def test_a_csv_with_mask_gender_and_age_is_the_mask_scheme_and_its_label_no_metadata(root: Path) -> None:
+def test_a_csv_with_mask_gender_and_age_has_the_mask_scheme(root: Path) -> None:
     profile(root, "images/000001_female_Asian_45")
     rows = "".join(f"000001_female_Asian_45/{stem}.jpg,59,female,{m},9,p1\n" for stem, m in zip(STEMS, "1000002"))
     write_csv(root, "path,age,gender,mask,label,people_path\n" + rows, "perfect_train.csv")

@@ -26,13 +26,13 @@ def test_groups_by_a_pattern_of_the_paths(root: Path, pattern: str, caplog: pyte
     }
 
 
-def test_a_pattern_replaces_no_column_of_the_name_group(root: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_group_pattern_does_not_replace_a_column_called_group(root: Path, caplog: pytest.LogCaptureFixture) -> None:
     rows = "path,Group,label\n0.jpg,red,x\n1.jpg,blue,y\n2.jpg,red,x\n"
     csv_channel(root, rows)
     with caplog.at_level(logging.INFO, "rarebird"):
         table = read(root, group_pattern="([0-9]).jpg", metadata_columns=["Group"])
     assert table.groups.tolist() == ["0", "1", "2"] and table.metadata["Group"].tolist() == ["red", "blue", "red"]
-    assert "CSV train.csv: the column Group is not the group, since group_pattern is set" in caplog.messages
+    assert "CSV train.csv: groups are found by group_pattern, not read from column Group" in caplog.messages
     learnt = read(
         csv_channel(root, rows.replace("Group", "group")), group_pattern="([0-9]).jpg", attributes={"group": {}}
     )
@@ -45,8 +45,8 @@ def test_groups_by_a_pattern_of_class_folders(root: Path) -> None:
     assert read(root, group_pattern="(p[0-9])-").groups.tolist() == ["p1", "p1", "p2"]
 
 
-def test_a_column_of_labels_is_no_group(root: Path) -> None:
-    """Else all images of a class would be on one side."""
+def test_a_label_column_is_not_used_as_group(root: Path) -> None:
+    """Otherwise all images of a class would be on one side."""
     csv_channel(root, "path,Person,sender\n0.jpg,yes,a\n1.jpg,no,a\n2.jpg,yes,b\n")
     for attributes in ({"person": {}}, {"who": {"column": "person"}}):
         table = read(root, attributes=attributes)
@@ -58,7 +58,7 @@ def test_a_column_of_labels_is_no_group(root: Path) -> None:
     assert table.groups.tolist() == ["0", "1"] and table.scheme.class_names == ["x", "y"]
 
 
-def test_the_log_says_by_what_images_are_grouped(root: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_column_or_pattern_of_groups_is_logged(root: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO, "rarebird"):
         read(csv_channel(root, "path,label,Sender\n0.jpg,0,a\n1.jpg,1,b\n"))
         read(csv_channel(root, "path,label,Shop\n0.jpg,0,a\n1.jpg,1,b\n"))
@@ -66,17 +66,17 @@ def test_the_log_says_by_what_images_are_grouped(root: Path, caplog: pytest.LogC
         read(root / "folders")
         touch(root / "senders", "a/cat/0.jpg", "b/dog/1.jpg")
         read(root / "senders", folder_levels=["sender", "label"])
-    told = [message for message in caplog.messages if "group" in message]
-    assert told == [
+    messages = [message for message in caplog.messages if "group" in message]
+    assert messages == [
         "CSV train.csv: images are grouped by column Sender",
-        "CSV train.csv: no column group or person or sender or people_path, each image is a group of its own; "
-        "group_column or group_pattern names groups that no split may divide",
-        "class folders: each image is a group of its own; group_pattern finds groups that no split may divide in "
-        "the paths",
+        "CSV train.csv: no column group or person or sender or people_path, so each image is a group of its own; "
+        "set group_column or group_pattern if there are groups, such as persons, that no split may divide",
+        "class folders: each image is a group of its own; set group_pattern to find groups in "
+        "the paths, such as persons, that no split may divide",
         "class folders: images are grouped by column sender",
     ]
 
 
-def test_groups_of_paths_are_empty_where_a_path_does_not_match() -> None:
+def test_the_group_is_empty_if_a_path_does_not_match() -> None:
     assert groups_of_paths(["a_1.png", "b/c_2.png", "none"], r"([a-z]+)_") == ["a", "c", ""]
     assert groups_of_paths(["x7y8"], r"x([0-9])y(?P<group>[0-9])") == ["8"]

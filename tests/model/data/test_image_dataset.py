@@ -1,4 +1,4 @@
-"""Images as inputs, and batches of them by threads."""
+"""Images as inputs, loaded in batches by threads."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ NUMBER = 20
 
 
 class Means:
-    """A transform: the mean of the image, and the draw. Records the threads that call it; each waits at its first call
-    until there are as many as asked for."""
+    """A transform: the mean of the image, and the draw. Records the threads that call it; each waits at its first
+    call for the requested number of threads."""
 
     channels, draft, pixel_range = 3, (8, 8), ()
 
@@ -40,7 +40,7 @@ class Means:
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """Twenty grey images by their number; the eighth cannot be read."""
+    """Twenty grey images whose colour is their number; the eighth is unreadable."""
     for number in range(NUMBER):
         Image.new("RGB", (5, 4), (10 * number,) * 3).save(tmp_path / f"{number}.png")
     (tmp_path / "7.png").write_bytes(b"no image")
@@ -51,7 +51,7 @@ def dataset(root: Path, transform: Means) -> ImageDataset:
     return ImageDataset(root, ImageLocations(ImageLocation(f"{number}.png") for number in range(NUMBER)), transform)
 
 
-def test_an_image_gives_its_inputs_or_the_reason_why_it_cannot_be_read(root):
+def test_an_item_is_the_inputs_or_the_reason_why_the_image_is_unreadable(root):
     images = dataset(root, Means())
     row, inputs, _ = images[3, 99]
     assert row == 3 and inputs.arrays["draw"].tolist() == [99] and (inputs.arrays["pixels"] == 30).all()
@@ -96,7 +96,7 @@ def test_threads_read_a_bounded_number_of_batches_ahead_and_end_with_the_consume
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-def test_what_a_transform_raises_reaches_the_consumer(root, workers):
+def test_exceptions_of_a_transform_reach_the_consumer(root, workers):
     class Broken(Means):
         def __call__(self, image: Image.Image, draw: int) -> Inputs:
             if draw == 5:
@@ -109,8 +109,8 @@ def test_what_a_transform_raises_reaches_the_consumer(root, workers):
     assert workers == 0 or not any(thread.is_alive() for thread in transform.threads)
 
 
-def test_they_load_without_torch(root):
-    """As a backend without torch uses them: importing torch fails."""
+def test_batches_load_without_torch(root):
+    """As in a backend without torch: importing torch fails."""
     program = (
         "import sys; sys.modules.update(dict.fromkeys(('torch', 'torchvision', 'timm')))\n"
         "from pathlib import Path\n"

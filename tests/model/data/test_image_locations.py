@@ -16,7 +16,7 @@ MIXED = [
 ]
 
 
-def test_locations_come_back_by_row_and_in_order():
+def test_locations_are_returned_by_row_and_in_order():
     locations = ImageLocations(iter(MIXED))
     assert len(locations) == 5 and list(locations) == MIXED
     assert [locations[row] for row in (3, 0)] == [MIXED[3], MIXED[0]]
@@ -35,7 +35,7 @@ def test_columns_are_aligned_with_the_rows():
     assert locations.offsets.dtype == locations.sizes.dtype == np.int64
 
 
-def test_take_selects_rows_in_any_order_and_again():
+def test_take_selects_rows_in_any_order_with_repetition():
     locations = ImageLocations(MIXED).take([4, 1, 1, 3]).take(np.array([3, 0]))
     assert list(locations) == [MIXED[3], MIXED[4]]
     assert locations.paths == [MIXED[3].path, MIXED[4].path] and locations.shards == [MIXED[3].shard, MIXED[4].shard]
@@ -47,7 +47,7 @@ def test_no_locations():
         assert len(empty) == 0 and empty.paths == empty.shards == list(empty) == []
 
 
-def test_pickles_are_compact_and_hold_no_object_per_image():
+def test_pickles_are_compact_and_contain_no_object_per_image():
     number = 10_000
     pickled = pickle.dumps(ImageLocations(ImageLocation(f"{row:020}", "shard.tar", row, 1) for row in range(number)))
     assert len(pickled) < number * (20 + 40)

@@ -1,4 +1,4 @@
-"""Parts of an input: which rows each has, and when two have the same content."""
+"""Parts of an input: their rows, and whether two have the same content."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def rows_of(parts) -> dict[str, list[int]]:
     return {part.name: part.rows.tolist() for part in parts}
 
 
-def test_a_shard_is_a_part_and_what_is_in_none_another():
+def test_each_shard_is_a_part_and_images_outside_shards_are_another():
     locations = in_shards("b.tar", None, "a.tar", "b.tar", "no-shard")
     parts = divide(locations, 0, batch=4, hosts=1, processes=1)
     assert rows_of(parts) == {"b.tar": [0, 3], "no-shard-": [1], "a.tar": [2], "no-shard": [4]}
@@ -39,14 +39,14 @@ def test_a_shard_is_a_part_and_what_is_in_none_another():
         ([], 3, 1, 2, []),
     ],
 )
-def test_rows_are_divided_where_there_are_no_shards_or_too_few(shards, part_size, hosts, processes, starts):
+def test_rows_are_divided_if_there_are_too_few_shards(shards, part_size, hosts, processes, starts):
     parts = divide(in_shards(*shards), part_size, 2, hosts, processes)
     assert [part.rows[0] for part in parts] == starts
     assert [part.name for part in parts] == [f"rows-{start:09d}" for start in starts]
     assert sum(len(part.rows) for part in parts) == (len(shards) if starts else 0)
 
 
-def test_hosts_take_every_second_part_and_number_their_rows_themselves():
+def test_two_hosts_get_alternate_parts_with_their_own_row_numbers():
     parts = divide(in_shards("a", "b", "c", "a", "b", "c"), 0, 1, 2, 1)
     own, rows = share_of(parts, 0, 2)
     assert rows.tolist() == [0, 2, 3, 5] and rows_of(own) == {"a": [0, 2], "c": [1, 3]}
@@ -54,7 +54,7 @@ def test_hosts_take_every_second_part_and_number_their_rows_themselves():
     assert own == [] and rows.tolist() == []
 
 
-def test_the_content_is_that_of_the_rows_and_their_images(tmp_path):
+def test_the_digest_depends_on_the_rows_and_their_images(tmp_path):
     def digest(values=("x", "y"), names=("a.png", "gone.png"), columns=("ImageID", "note"), draws=None, content=b"1"):
         (tmp_path / "a.png").write_bytes(content)
         rows = pd.DataFrame({columns[0]: list(names), columns[1]: list(values)})
@@ -74,7 +74,7 @@ def test_the_content_is_that_of_the_rows_and_their_images(tmp_path):
     assert digest() not in others
 
 
-def test_an_image_in_a_shard_counts_by_its_bytes_and_not_by_its_place(tmp_path):
+def test_the_digest_depends_on_an_images_bytes_not_on_its_position_in_a_shard(tmp_path):
     def digest(shard: str, content: bytes, offset: int) -> str:
         (tmp_path / shard).write_bytes(content)
         rows = pd.DataFrame({"ImageID": ["a.png"]})

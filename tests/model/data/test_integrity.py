@@ -35,7 +35,7 @@ def jpeg(seed: int = 0) -> bytes:
 
 
 def make_table(root: Path, paths: Sequence[str | ImageLocation], set_aside: Sequence[str] = ()) -> Table:
-    """A table of images, files of their own where they are given by path."""
+    """A table of images; images that are paths are separate files."""
     locations = [ImageLocation(path) if isinstance(path, str) else path for path in paths]
     count = len(paths)
     return Table(
@@ -54,7 +54,7 @@ def make_table(root: Path, paths: Sequence[str | ImageLocation], set_aside: Sequ
 
 @pytest.fixture
 def channel(tmp_path: Path) -> Table:
-    """150 good images and every fault that an image can have."""
+    """150 valid images and every kind of unreadable image."""
     paths = [f"{number:03}.jpg" for number in range(150)]
     for number, path in enumerate(paths):
         (tmp_path / path).write_bytes(jpeg(number))
@@ -73,7 +73,7 @@ DECODED = {
 
 
 def without_details(problems: Problems) -> dict[str, list[str]]:
-    return {kind: [place.partition(" (")[0] for place in places] for kind, places in problems.kinds.items()}
+    return {kind: [location.partition(" (")[0] for location in locations] for kind, locations in problems.kinds.items()}
 
 
 @pytest.mark.parametrize("workers", [1, 3])
@@ -83,13 +83,15 @@ def test_every_image_is_decoded(channel: Table, workers: int) -> None:
     assert without_details(problems) == DECODED
 
 
-def test_headers_alone_do_not_show_an_image_cut_short(channel: Table) -> None:
+def test_checking_headers_does_not_detect_truncated_images(channel: Table) -> None:
     problems = Problems("x")
     assert check_images(channel, problems, "headers", None, 2).read == 154
-    assert without_details(problems) == {kind: places for kind, places in DECODED.items() if "truncated" not in kind}
+    assert without_details(problems) == {
+        kind: locations for kind, locations in DECODED.items() if "truncated" not in kind
+    }
 
 
-def test_what_was_found_good_is_not_decoded_again(channel: Table, tmp_path: Path) -> None:
+def test_images_in_the_cache_are_not_decoded_again(channel: Table, tmp_path: Path) -> None:
     remembered = tmp_path / "checkpoints" / ".checked"
     assert check_images(channel, Problems("x"), "decode", remembered, 2).read == 154
     known = np.load(remembered)
@@ -113,7 +115,7 @@ def test_what_was_found_good_is_not_decoded_again(channel: Table, tmp_path: Path
     assert check_images(channel, Problems("x"), "decode", remembered, 2).read == 5
 
 
-def test_what_was_found_good_is_used_without_being_remembered(channel: Table, tmp_path: Path) -> None:
+def test_the_cache_can_be_used_without_being_written(channel: Table, tmp_path: Path) -> None:
     remembered = tmp_path / "checkpoints" / ".checked"
     assert check_images(channel, Problems("x"), "decode", remembered, 2, remember=False).read == 154
     assert not remembered.parent.exists()
@@ -121,12 +123,12 @@ def test_what_was_found_good_is_used_without_being_remembered(channel: Table, tm
     assert check_images(channel, Problems("x"), "decode", remembered, 2, remember=False).read == 4
 
 
-def test_a_check_of_headers_is_not_remembered(channel: Table, tmp_path: Path) -> None:
+def test_a_check_of_headers_is_not_cached(channel: Table, tmp_path: Path) -> None:
     check_images(channel, Problems("x"), "headers", tmp_path / ".checked", 2)
     assert not (tmp_path / ".checked").exists()
 
 
-def test_two_channels_share_one_memory(tmp_path: Path) -> None:
+def test_two_channels_share_one_cache(tmp_path: Path) -> None:
     for name in ("train", "validation"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "a.jpg").write_bytes(jpeg())
@@ -138,7 +140,7 @@ def test_two_channels_share_one_memory(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "content", [b"", b"\x93NUMPY", b"\x93NUMPY\x01\x00\xff\xff{", b"PK\x03\x04 no zip", bytes(range(192, 256))]
 )
-def test_a_damaged_memory_is_ignored_and_written_anew(tmp_path: Path, content: bytes) -> None:
+def test_a_damaged_cache_is_ignored_and_replaced(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.jpg").write_bytes(jpeg())
     (tmp_path / ".checked").write_bytes(content)
     table = make_table(tmp_path, ["a.jpg"])
@@ -146,7 +148,7 @@ def test_a_damaged_memory_is_ignored_and_written_anew(tmp_path: Path, content: b
     assert check_images(table, Problems("x"), "decode", tmp_path / ".checked", 1).read == 0
 
 
-def test_a_memory_of_another_kind_is_ignored(tmp_path: Path) -> None:
+def test_a_cache_with_another_shape_or_type_is_ignored(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_bytes(jpeg())
     with (tmp_path / ".checked").open("wb") as file:
         np.save(file, np.zeros((2, 2)))
@@ -156,7 +158,7 @@ def test_a_memory_of_another_kind_is_ignored(tmp_path: Path) -> None:
     assert np.load(tmp_path / ".checked").dtype == np.uint64
 
 
-def test_a_folder_that_cannot_be_written_is_no_error(tmp_path: Path) -> None:
+def test_a_read_only_folder_is_not_an_error(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_bytes(jpeg())
     (tmp_path / "file").touch()
     problems = Problems("x")
@@ -178,20 +180,20 @@ def test_images_in_a_shard_are_checked_one_by_one(tmp_path: Path) -> None:
     )
     problems = Problems("x")
     assert check_images(table, problems, "decode", tmp_path / ".checked", 2).read == 3
-    assert [place.partition(":")[0] for place in problems.kinds["unreadable image, truncated"]] == ["b", "c"]
+    assert [location.partition(":")[0] for location in problems.kinds["unreadable image, truncated"]] == ["b", "c"]
     assert check_images(table, Problems("x"), "decode", tmp_path / ".checked", 2).read == 2
 
 
 @pytest.mark.parametrize(("at", "remembers"), [("cut.jpg", True), ("text.jpg", False)])
-def test_an_interrupted_check_remembers_what_it_found_and_leaves_no_thread(
+def test_an_interrupted_check_saves_its_results_and_stops_its_threads(
     channel: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: str, remembers: bool
 ) -> None:
-    """As Ctrl-C does: an exception in the main thread, between two images."""
+    """Like Ctrl-C: an exception in the main thread, between two images."""
     read: list[object] = []
 
     class Interrupting(Problems):
-        def add(self, kind: str, place: str, advice: str = "") -> None:
-            if at in place:
+        def add(self, kind: str, location: str, advice: str = "") -> None:
+            if at in location:
                 raise KeyboardInterrupt
 
     def slowly(source: object) -> None:
@@ -211,7 +213,7 @@ def test_an_interrupted_check_remembers_what_it_found_and_leaves_no_thread(
         assert not (tmp_path / ".checked").exists()
 
 
-def test_a_long_check_says_how_far_it_is(
+def test_a_long_check_logs_its_progress(
     channel: Table, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(model.data.integrity, "PROGRESS_SECONDS", 0.0)
@@ -223,25 +225,25 @@ def test_a_long_check_says_how_far_it_is(
 def test_contents_are_indexed_as_they_are_checked(channel: Table, tmp_path: Path) -> None:
     remembered = tmp_path / ".checked"
     Image.fromarray(np.full((4, 4), 700, np.uint16)).save(tmp_path / "002.jpg", "PNG")
-    found = check_images(channel, Problems("x"), "decode", remembered, 2)
-    assert found.unreadable == {
+    check = check_images(channel, Problems("x"), "decode", remembered, 2)
+    assert check.unreadable == {
         0: "cannot be identified as an image",
-        151: found.unreadable[151],
+        151: check.unreadable[151],
         152: "no such file",
     }  # not the one that was set aside
-    assert found.unreadable[151].startswith("truncated: ")
-    keys = found.contents.keys
+    assert check.unreadable[151].startswith("truncated: ")
+    keys = check.contents.keys
     assert (keys[1:151] > 0).all() and len(np.unique(keys[1:151])) == 150 and not keys[[0, 151, 152]].any()
-    assert keys[1] == content_key(jpeg(0)) and np.flatnonzero(found.contents.is_deep).tolist() == [3]
+    assert keys[1] == content_key(jpeg(0)) and np.flatnonzero(check.contents.is_deep).tolist() == [3]
     again = check_images(channel, Problems("x"), "decode", remembered, 2)
-    assert again.read == 4 and np.array_equal(again.contents.hashes, found.contents.hashes)
-    assert np.array_equal(again.contents.is_deep, found.contents.is_deep)
+    assert again.read == 4 and np.array_equal(again.contents.hashes, check.contents.hashes)
+    assert np.array_equal(again.contents.is_deep, check.contents.is_deep)
 
 
-def test_what_an_earlier_version_found_good_is_hashed_and_not_decoded(
+def test_images_in_the_cache_of_an_earlier_version_are_hashed_but_not_decoded(
     channel: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It remembered the images, but not their contents."""
+    """Its cache has the images, but not their contents."""
     remembered = tmp_path / ".checked"
     first = check_images(channel, Problems("x"), "decode", remembered, 2)
     (tmp_path / ".contents").unlink()
@@ -252,14 +254,14 @@ def test_what_an_earlier_version_found_good_is_hashed_and_not_decoded(
     assert np.array_equal(again.contents.hashes[1:151], first.contents.hashes[1:151])
 
 
-def test_headers_show_the_depth_of_images_that_an_earlier_version_found_good(channel: Table, tmp_path: Path) -> None:
-    """Else a deep image would be scaled as one of 8 bits."""
+def test_images_in_the_cache_of_an_earlier_version_have_their_depth(channel: Table, tmp_path: Path) -> None:
+    """Otherwise a deep image would be scaled like an 8-bit image."""
     Image.fromarray(np.full((4, 4), 700, np.uint16)).save(tmp_path / "002.jpg", "PNG")
     remembered = tmp_path / ".checked"
     check_images(channel, Problems("x"), "decode", remembered, 2)
     (tmp_path / ".contents").unlink()
-    found = check_images(channel, Problems("x"), "headers", remembered, 2)
-    assert found.read == 4 and np.flatnonzero(found.contents.is_deep).tolist() == [3]
+    check = check_images(channel, Problems("x"), "headers", remembered, 2)
+    assert check.read == 4 and np.flatnonzero(check.contents.is_deep).tolist() == [3]
 
 
 def test_headers_show_the_depth_and_hash_nothing(channel: Table, tmp_path: Path) -> None:
@@ -269,7 +271,7 @@ def test_headers_show_the_depth_and_hash_nothing(channel: Table, tmp_path: Path)
 
 
 @pytest.mark.parametrize("how", ["decode", "headers"])
-def test_several_processes_find_what_one_finds(
+def test_several_processes_have_the_same_results_as_one(
     how: str, channel: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "149.jpg").unlink()  # a second image of a kind, in another process's part
@@ -285,11 +287,11 @@ def test_several_processes_find_what_one_finds(
 
     monkeypatch.setattr(model.data.integrity, "ROUND", 16)
     with shared_by(Team(3, 1, divide)):
-        found = check_images(channel, several, how, tmp_path / "several" / ".checked", 2)
+        check = check_images(channel, several, how, tmp_path / "several" / ".checked", 2)
     assert several.kinds == one.kinds and len(one.kinds) >= 3
-    assert (found.read, found.unreadable) == (expected.read, expected.unreadable)
-    assert np.array_equal(found.contents.hashes, expected.contents.hashes)
-    assert np.array_equal(found.contents.is_deep, expected.contents.is_deep)
+    assert (check.read, check.unreadable) == (expected.read, expected.unreadable)
+    assert np.array_equal(check.contents.hashes, expected.contents.hashes)
+    assert np.array_equal(check.contents.is_deep, expected.contents.is_deep)
     assert sum(parts_checked) == 154 and parts_checked[:3] == [16, 16, 16]
     for name in (".checked", ".contents") if how == "decode" else ():
         assert np.array_equal(np.load(tmp_path / "several" / name), np.load(tmp_path / "one" / name))

@@ -1,4 +1,4 @@
-"""Labels that a regular expression takes out of the path of an image or out of a column."""
+"""Labels that a regular expression finds in the path of an image or in a column."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.model.data.conftest import problems_of, read, touch, write_csv
 AGE = {"age": {"pattern": r"A(\d+)\.", "cuts": [30, 60]}}
 
 
-def test_a_number_in_the_file_name_is_banded(root: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_number_in_the_file_name_is_assigned_to_a_band(root: Path, caplog: pytest.LogCaptureFixture) -> None:
     touch(root, "00000A02.jpg", "00001A29.jpg", "00002A30.jpg", "07400A80.jpg")
     with caplog.at_level(logging.WARNING, "rarebird"):
         table = read(root, attributes=AGE)
@@ -42,7 +42,7 @@ def test_several_attributes_of_one_path(root: Path) -> None:
     assert table.labels["part"].tolist() == [0, 0, 1]
 
 
-def test_a_pattern_of_a_column_leaves_the_column_as_metadata(root: Path) -> None:
+def test_a_column_that_is_searched_stays_metadata(root: Path) -> None:
     touch(root, "a.jpg", "b.jpg", "c.jpg")
     write_csv(root, "path,age,view\na.jpg,early 40s,PA\nb.jpg,50+,AP\nc.jpg,33,AP\n")
     attributes: dict[str, Any] = {
@@ -57,13 +57,13 @@ def test_a_pattern_of_a_column_leaves_the_column_as_metadata(root: Path) -> None
     assert table.metadata["age"].tolist() == ["early 40s", "50+", "33"]
 
 
-def test_a_pattern_of_the_path_ignores_a_column_of_the_attributes_name(root: Path) -> None:
+def test_a_pattern_of_the_path_ignores_a_column_with_the_attributes_name(root: Path) -> None:
     touch(root, "1A20.jpg", "2A70.jpg")
     write_csv(root, "path,age\n1A20.jpg,99\n2A70.jpg,1\n")
     assert read(root, attributes=AGE).numbers["age"].tolist() == [20, 70]
 
 
-def test_a_value_of_a_column_without_a_match_is_reported_as_it_is(root: Path) -> None:
+def test_a_value_without_a_match_is_reported_unchanged(root: Path) -> None:
     touch(root, "a.jpg", "b.jpg")
     write_csv(root, "path,age\na.jpg,unknown\nb.jpg,50+\n")
     problems = problems_of(root, attributes={"age": {"column": "age", "pattern": r"(\d+)", "cuts": [40]}})
@@ -82,14 +82,14 @@ def test_paths_without_a_match_are_counted(root: Path, caplog: pytest.LogCapture
     touch(root, "1A20.jpg", "2A70.jpg", "photo.jpg")
     with caplog.at_level(logging.WARNING, "rarebird"):
         problems_of(root, attributes=AGE)
-    assert r"attribute age: 'A(\\d+)\\.' does not match the path of 1 of 3 images: photo.jpg" in caplog.text
+    assert r"attribute 'age': pattern 'A(\\d+)\\.' does not match the path of 1 of 3 images: photo.jpg" in caplog.text
 
 
-def test_a_pattern_that_matches_no_path_is_one_problem_of_its_own(root: Path) -> None:
+def test_a_pattern_that_matches_no_path_is_one_problem(root: Path) -> None:
     touch(root, "one.jpg", "two.jpg")
     problems = problems_of(root, attributes=AGE)
     assert problems["label pattern without a match"] == [
-        r"attribute age: 'A(\\d+)\\.' matches no path, such as 'one.jpg'"
+        r"attribute 'age': pattern 'A(\\d+)\\.' matches no path, such as 'one.jpg'"
     ]
 
 
@@ -97,7 +97,8 @@ def test_a_missing_column_is_reported_once(root: Path) -> None:
     touch(root, "a.jpg")
     write_csv(root, "path,aeg\na.jpg,30\n")
     problems = problems_of(root, attributes={"age": {"column": "age", "pattern": r"(\d+)", "cuts": [40]}})
-    expected = "CSV train.csv has no column 'age', whose pattern is set; there are aeg; nearest: aeg"
+    missing = "attribute 'age': CSV train.csv has no column 'age' to search for its pattern"
+    expected = f"{missing}; its columns are aeg; nearest: aeg"
     assert problems == {"label scheme": [expected]}
 
 
@@ -117,7 +118,7 @@ def test_labels_json_of_other_schemes_has_no_pattern() -> None:
     ("pattern", "reason"),
     [(r"A\d+", "no group"), ("(", "missing )"), (5, "string"), (["a"], "")],
 )
-def test_patterns_that_are_wrong_are_errors_of_the_setting(root: Path, pattern: Any, reason: str) -> None:
+def test_invalid_patterns_are_errors_of_the_setting(root: Path, pattern: Any, reason: str) -> None:
     touch(root, "1A20.jpg")
     problems = Problems("channel")
     read_channel(root, problems, ChannelOptions(attributes={"age": {"pattern": pattern, "cuts": [30]}}))

@@ -52,7 +52,7 @@ def test_an_overlap_that_is_allowed_is_a_warning(tmp_path, caplog) -> None:
     assert "the same image in both (2), the same group in both (2)" in caplog.text
 
 
-def test_unknown_contents_are_no_overlap(tmp_path, caplog) -> None:
+def test_images_that_were_not_hashed_do_not_overlap(tmp_path, caplog) -> None:
     train = table_of(tmp_path, "train", [0, 0, 3], ["a", "b", "c"])
     validation = table_of(tmp_path, "validation", [0, 4], ["x", "y"])
     check_channels(train, validation, False)
@@ -62,11 +62,11 @@ def test_unknown_contents_are_no_overlap(tmp_path, caplog) -> None:
     assert "copies" not in caplog.text and "overlap" not in caplog.text
 
 
-def test_copies_on_several_sides_of_a_split_are_counted(tmp_path, caplog) -> None:
+def test_copies_on_both_sides_of_a_split_are_counted(tmp_path, caplog) -> None:
     table = table_of(tmp_path, "train", [4, 5, 4, 4, 6, 5, 7, 7], list("abcdefgh"))
     with caplog.at_level(logging.WARNING, "rarebird"):
         warn_of_duplicates(table, np.array([0, 0, 1, 0, 1, 0, 1, 1]))
-    assert caplog.text.count("copies on another side") == 1 and "1 image has copies" in caplog.text
+    assert caplog.text.count("copies on the other side") == 1 and "1 image has copies" in caplog.text
     assert "images/2.jpg = images/0.jpg" in caplog.text and "images/5.jpg" not in caplog.text
     caplog.clear()
     with caplog.at_level(logging.WARNING, "rarebird"):

@@ -1,4 +1,4 @@
-"""Batches from worker processes, where shared memory is small too."""
+"""Batches from worker processes, also with little shared memory."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def ten_images(faces: Path) -> ImageDataset:
 
 
 @pytest.mark.parametrize("left", [1e3, float("inf")])
-def test_batches_arrive_whole_whatever_the_size_of_shared_memory(faces: Path, monkeypatch, caplog, left):
-    """Seen for real with an 8 MB /dev/shm: without the pipes torch fails to allocate."""
+def test_batches_are_complete_for_every_size_of_shared_memory(faces: Path, monkeypatch, caplog, left):
+    """Observed with an 8 MB /dev/shm: without pipes, torch fails to allocate memory."""
     monkeypatch.setattr(loading, "shared_memory_left", lambda: left)
     loading.warn_of_small_shared_memory.cache_clear()
     loaded = list(batches(ten_images(faces), in_order(10, 4), workers=2))
@@ -49,8 +49,8 @@ def test_batches_arrive_whole_whatever_the_size_of_shared_memory(faces: Path, mo
 
 
 @pytest.mark.parametrize("left", [1e3, float("inf")])
-def test_workers_send_tensors_where_shared_memory_is_left_and_numpy_arrays_elsewhere(faces, monkeypatch, left):
-    """torch sends tensors alone through shared memory."""
+def test_workers_send_tensors_if_shared_memory_is_free_otherwise_arrays(faces, monkeypatch, left):
+    """torch sends only tensors through shared memory."""
     sent = []
     monkeypatch.setattr(loading, "shared_memory_left", lambda: left)
     monkeypatch.setattr(TransportedBatch, "batch", lambda self: sent.append(self) or self)
@@ -64,8 +64,8 @@ def test_workers_send_tensors_where_shared_memory_is_left_and_numpy_arrays_elsew
 
 
 @pytest.mark.parametrize("piped", [False, True])
-def test_the_arrays_of_a_pinned_batch_are_its_page_locked_memory(monkeypatch, piped):
-    """pin_memory needs a GPU; here it makes a copy, which the batch must hand out and keep alive."""
+def test_the_arrays_of_a_pinned_batch_share_its_page_locked_memory(monkeypatch, piped):
+    """pin_memory requires a GPU; here it makes a copy, which the batch must return and keep alive."""
     monkeypatch.setattr(torch.Tensor, "pin_memory", lambda self: self + 1)
     arrays = {"pixels": np.zeros((2, 1, 4, 4, 3), np.uint8)}
     tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}

@@ -37,7 +37,7 @@ def twelve_bits(top: float = 4000, count: int = 12) -> list[np.ndarray]:
     return [ramp(top).astype(np.uint16) for _ in range(count)]
 
 
-def test_the_range_of_a_channel_is_that_of_its_deep_images(tmp_path: Path) -> None:
+def test_the_range_of_a_channel_depends_on_its_deep_images(tmp_path: Path) -> None:
     table = sample_pixels(channel(tmp_path, twelve_bits()), seed=0, workers=2)
     assert find_range(table) == (0, 4095)
     assert table.contents is not None and table.contents.is_deep.tolist() == [True] * 12 + [False]
@@ -52,7 +52,7 @@ def test_8_bit_data_are_not_sampled(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert find_range(make_table(tmp_path, ["grey.jpg"])) is None
 
 
-def test_the_sample_is_bounded_and_drawn_by_the_seed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_sample_is_limited_and_depends_on_the_seed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(model.data.pixel_range, "SAMPLE", 4)
     table = channel(tmp_path, twelve_bits())
     sampled = [~np.isnan(sample_pixels(table, seed).contents.pixels[:, 0]) for seed in (1, 1, 2)]
@@ -76,27 +76,30 @@ def test_float_images_with_an_overshoot_have_the_range_0_to_1(tmp_path: Path) ->
     assert find_range(sample_pixels(channel(tmp_path, images, "TIFF"), 0)) == (0, 1)
 
 
-def test_images_that_clip_visibly_are_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_visibly_clipped_images_are_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     images = [*twelve_bits(), ramp(16000).astype(np.uint16)]
     table = sample_pixels(channel(tmp_path, images), 0)
     assert find_range(table) == (0, 4095)
     with caplog.at_level(logging.INFO, "rarebird"):
         log_range(table, (0, 4095))
-    assert "pixel values 0 to 4095 become 0 to 255 in 13 images" in caplog.text
-    assert "1 of 13 sampled images: 12.png (74%)" in caplog.text and "--pixel_range LOW HIGH" in caplog.text
+    assert "13 images of more than 8 bits per channel: pixel values 0 to 4095 become 0 to 255" in caplog.text
+    assert (
+        "1 of 13 sampled images that is more than 1% of the pixels: 12.png (74%)" in caplog.text
+        and "--pixel_range LOW HIGH" in caplog.text
+    )
     assert not list(range_warnings(table, (0, 16383)))
 
 
-def test_images_that_use_a_small_part_are_a_warning(tmp_path: Path) -> None:
+def test_images_that_use_a_small_part_of_the_range_are_a_warning(tmp_path: Path) -> None:
     images = [np.linspace(29000, 30500, 400).reshape(20, 20).astype(np.uint16) for _ in range(3)]
     table = sample_pixels(channel(tmp_path, images), 0)
     assert find_range(table) == (0, 32767)
     (warning,) = range_warnings(table, (0, 32767))
-    assert "use a small part of the pixel values 0 to 32767, mostly 29002.4 to 30496.8" in warning
+    assert "use only a small part of the pixel range 0 to 32767, mostly 29002.4 to 30496.8" in warning
     assert not list(range_warnings(table, (29000, 31000)))
 
 
-def test_an_image_that_goes_missing_is_left_out_of_the_sample(tmp_path: Path) -> None:
+def test_an_image_that_was_deleted_is_skipped_in_the_sample(tmp_path: Path) -> None:
     table = channel(tmp_path, twelve_bits(count=3))
     (tmp_path / "1.png").unlink()
     sampled = sample_pixels(table, 0).contents

@@ -31,9 +31,9 @@ def test_info_keeps_every_row_and_column_in_order(root: Path) -> None:
     assert paths[:6] == ["images/b.jpg", "images/b.jpg", "a.jpg", "images/none.jpg", "a.jpg", "../x.jpg"]
     for row, reason in (
         (3, "no such file"),
-        (5, "out of the channel"),
-        (6, "out of the channel"),
-        (7, "no image is"),
+        (5, "outside the channel"),
+        (6, "outside the channel"),
+        (7, "empty image name"),
     ):
         with pytest.raises(UnreadableImage, match=reason):
             read_image(root, inputs.locations[row])
@@ -50,7 +50,7 @@ def test_info_by_other_names(root: Path) -> None:
     assert named(read_info(root, TableOptions(picture_column="file"))) == ("file", ["a.jpg", "b.jpg"])
     (root / "info2.csv").write_text("path\na.jpg\n")
     assert named(read_info(root, TableOptions(table="info2.csv"))) == ("path", ["a.jpg"])
-    with pytest.raises(InputError, match=r"info2\.csv, rows\.csv; name one by table"):
+    with pytest.raises(InputError, match=r"info2\.csv, rows\.csv; choose one with --table NAME"):
         read_info(root)
     with pytest.raises(InputError, match="nearest: file"):
         read_info(root, TableOptions(table="rows.csv", picture_column="flie"))
@@ -65,20 +65,18 @@ def test_info_without_a_table_is_every_image(root: Path) -> None:
     assert inputs.name_column == "ImageID"
     assert inputs.rows["ImageID"].tolist() == ["a.jpg", "b.jpg", "b/x.PNG", "c.jpg"]
     assert inputs.locations.paths[:3] == ["a.jpg", "b.jpg", "b/x.PNG"]
-    with pytest.raises(UnreadableImage, match="out of the channel"):
+    with pytest.raises(UnreadableImage, match="outside the channel"):
         read_image(root, inputs.locations[3])
 
 
-def test_links_out_of_the_channel_are_told_and_followed_where_it_is_set(
-    root: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_links_out_of_the_channel_are_logged_or_followed(root: Path, caplog: pytest.LogCaptureFixture) -> None:
     touch(root, "channel/a.jpg", "store/b.jpg", "store/deep/c.jpg", "channel/notes.txt", "channel/more.xyz")
     os.symlink(root / "store/b.jpg", root / "channel/b.jpg")
     os.symlink(root / "store/deep", root / "channel/deep")
     with caplog.at_level(logging.WARNING, "rarebird"):
         assert read_info(root / "channel").rows["ImageID"].tolist() == ["a.jpg", "b.jpg"]
     assert "links out of the channel: 2, such as b.jpg, which leads to ../store/b.jpg; --follow_links" in caplog.text
-    assert "2 files are no images by their name: .txt 1, .xyz 1" in caplog.text
+    assert "2 files without an image extension: .txt 1, .xyz 1" in caplog.text
     followed = read_info(root / "channel", follow_links=True)
     assert followed.locations.paths == ["a.jpg", "b.jpg", "deep/c.jpg"]
     (root / "channel/a.jpg").unlink()
@@ -90,22 +88,24 @@ def test_links_out_of_the_channel_are_told_and_followed_where_it_is_set(
     assert read_info(root / "channel", follow_links=True).locations.paths == ["b.jpg", "deep/c.jpg"]
 
 
-def test_info_that_cannot_be_read_is_reported(root: Path) -> None:
-    with pytest.raises(InputError, match="there is no such folder"):
+def test_unreadable_input_is_reported(root: Path) -> None:
+    with pytest.raises(InputError, match="no such folder"):
         read_info(root / "none")
-    with pytest.raises(InputError, match="there is nothing in it"):
+    with pytest.raises(InputError, match="the folder is empty"):
         read_info(root)
     touch(root, "notes.txt")
     with pytest.raises(InputError, match="neither a CSV nor an image"):
         read_info(root)
     (root / "info.csv").write_text("ImageID,x\na.jpg\n")
-    with pytest.raises(InputError, match=r"info\.csv row 2: 1 cells, the header has 2"):
+    with pytest.raises(InputError, match=r"info\.csv row 2: 1 values, the header has 2"):
         read_info(root)
     (root / "info.csv").write_text("ImageID,x\n")
     with pytest.raises(InputError, match="table without rows"):
         read_info(root)
     (root / "info.csv").write_text("Photo,x\na.jpg,1\n")
-    with pytest.raises(InputError, match="none of ImageID, image_name, path, filename and 6 more; there are Photo, x"):
+    with pytest.raises(
+        InputError, match="none of the columns ImageID, image_name, path, filename and 6 more; its columns are Photo, x"
+    ):
         read_info(root)
 
 
@@ -134,32 +134,32 @@ def test_single_files_are_relative_to_the_root_and_keep_their_names_and_order(tm
     assert [f"/{path}" for path in inputs.locations.paths] == [str(tmp_path / n) for n in ("b.png", "a b.png", "c.png")]
 
 
-def test_single_files_that_are_none_are_told_together(tmp_path):
+def test_missing_files_and_folders_are_reported_together(tmp_path):
     (tmp_path / "cat.png").touch()
     with pytest.raises(InputError) as caught:
         single_files([str(tmp_path), str(tmp_path / "cat.jpg"), str(tmp_path / "gone" / "x.png")])
     lines = str(caught.value).splitlines()
-    assert lines[0] == "images: 3 problems" and f"as in --eval_dir {tmp_path}" in lines[2]
-    assert lines[4].endswith("there is no such file; nearest: cat.png") and lines[5].endswith("there is no such file")
+    assert lines[0] == "images: 3 problems" and f"pass a folder with --eval_dir {tmp_path}" in lines[2]
+    assert lines[4].endswith("no such file; nearest: cat.png") and lines[5].endswith("no such file")
     name = os.fsdecode(bytes(tmp_path) + b"/\xff.png")
     Path(name).touch()
     with pytest.raises(InputError, match=r"\\udcff\.png: its name is not UTF-8"):
         single_files([name])
 
 
-def test_a_table_without_an_image_column_is_left_out_where_there_are_images(
+def test_a_table_without_an_image_column_is_ignored_if_there_are_images(
     root: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     touch(root, "a.jpg", "b.jpg")
     write_csv(root, "who,when\nme,today\n", "notes.csv")
     assert named(read_info(root)) == ("ImageID", ["a.jpg", "b.jpg"])
     assert caplog.messages == [
-        "notes.csv not read, without a column ImageID or image_name or path; --table notes.csv reads it"
+        "notes.csv not read: there is no column ImageID or image_name or path; --table notes.csv reads it"
     ]
-    with pytest.raises(InputError, match=r"notes\.csv has no column 'file'; there are who, when"):
+    with pytest.raises(InputError, match=r"notes\.csv has no column 'file'; its columns are who, when"):
         read_info(root, TableOptions(picture_column="file"))
     write_csv(root, "file\na.jpg\n", "info.csv")
-    with pytest.raises(InputError, match="the values of file are images: set picture_column to file"):
+    with pytest.raises(InputError, match="column file contains image names: set --picture_column file"):
         read_info(root)
     assert named(read_info(root, TableOptions(remembered_column="file"))) == ("file", ["a.jpg"])
 
@@ -176,7 +176,7 @@ def test_own_outputs_are_never_the_table(root: Path) -> None:
     assert named(read_info(root)) == ("ImageID", ["a.jpg"])
 
 
-def test_names_in_another_spelling_are_found_and_counted(root: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_names_with_another_spelling_are_found_and_counted(root: Path, caplog: pytest.LogCaptureFixture) -> None:
     touch(root, "images/a.jpg", "images/b.png", "images/c.JPG")
     write_csv(root, "ImageID\na\nb.png\nimages\\c.jpg\ngone\n", "info.csv")
     with caplog.at_level(logging.INFO, "rarebird"):
@@ -184,16 +184,16 @@ def test_names_in_another_spelling_are_found_and_counted(root: Path, caplog: pyt
     assert inputs.locations.paths == ["images/a.jpg", "images/b.png", "images/c.JPG", "images/gone"]
     assert inputs.rows["ImageID"].tolist() == ["a", "b.png", "images\\c.jpg", "gone"]
     assert caplog.messages == [
-        "info.csv: 2 image names spelled in another way than the files, such as info.csv row 2: 'a' is images/a.jpg",
+        "info.csv: 2 image names are spelled differently from the files, such as info.csv row 2: 'a' is images/a.jpg",
         "info.csv: no image for 1 of 4 rows: info.csv row 5: images/gone",
     ]
     touch(root, "images/b.gif")
     write_csv(root, "ImageID\na\nb\n", "info.csv")
-    with pytest.raises(InputError, match=r"row 3: 'b' fits images/b\.gif, images/b\.png"):
+    with pytest.raises(InputError, match=r"row 3: 'b' matches images/b\.gif, images/b\.png"):
         read_info(root)
 
 
-def test_not_one_image_is_an_error(root: Path) -> None:
+def test_a_table_without_any_existing_image_is_an_error(root: Path) -> None:
     touch(root, "images/a.jpg")
     write_csv(root, "ImageID\nA.jpg\n\n,\n".replace(",", '""'), "info.csv")
     with pytest.raises(InputError, match=r"1 rows, such as info\.csv row 2: images/A\.jpg; nearest: images/a\.jpg"):
@@ -246,12 +246,12 @@ def test_a_lst_names_images_in_its_last_column(root: Path) -> None:
     assert named(inputs) == ("path", ["images/b c.jpg", "images/a.jpg", "images/none.jpg"])
     assert inputs.rows.columns.tolist() == ["index", "label", "path"]
     (root / "x.lst").write_text("7\t1\t0\ta.jpg\n3\t0\ta.jpg\n")
-    with pytest.raises(InputError, match=r"x\.lst row 2: '3\\t0\\ta\.jpg', expected 4 cells as in the first row"):
+    with pytest.raises(InputError, match=r"x\.lst row 2: '3\\t0\\ta\.jpg', expected 4 values as in the first row"):
         read_info(root, TableOptions(table="x.lst"))
 
 
-def test_a_table_with_a_column_that_other_tables_have_too_must_be_named(root: Path) -> None:
-    """Else only the images of its rows were predicted."""
+def test_a_table_with_an_ambiguous_image_column_must_be_set(root: Path) -> None:
+    """Otherwise only the images of its rows would be predicted."""
     touch(root, "a.jpg", "b.jpg")
     write_csv(root, "filename,width\nb.jpg,32\n", "sizes.csv")
     assert named(read_info(root)) == ("ImageID", ["a.jpg", "b.jpg"])
@@ -261,7 +261,7 @@ def test_a_table_with_a_column_that_other_tables_have_too_must_be_named(root: Pa
 @pytest.mark.parametrize(
     ("name", "expected"), [("a/b.JPG", True), ("a.tar", True), ("info.csv", True), ("a.txt", False)]
 )
-def test_what_a_host_may_have_of_a_divided_channel(root: Path, name: str, expected: bool) -> None:
+def test_a_host_may_have_only_a_part_of_a_channel(root: Path, name: str, expected: bool) -> None:
     assert not has_images(root) and not has_images(root / "nowhere")
     touch(root, name)
     assert has_images(root) is expected

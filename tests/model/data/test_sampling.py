@@ -27,7 +27,7 @@ def epochs(
 
 
 def table(classes: np.ndarray) -> Table:
-    """A table of nothing but classes, 0 to 3."""
+    """A table with only classes, 0 to 3."""
     scheme = Scheme((Attribute("label", ("a", "b", "c", "d")),))
     locations = ImageLocations(ImageLocation(f"{row}.jpg") for row in range(len(classes)))
     groups, labels = np.array(locations.paths, dtype=object), pd.DataFrame({"label": classes})
@@ -59,14 +59,14 @@ def test_power_1_is_torchsampler() -> None:
         assert sampler.order(epoch).tolist() == theirs
 
 
-def test_power_0_deals_every_row_once() -> None:
+def test_power_0_draws_every_row_once() -> None:
     sampler = ClassSampler(CLASSES, 0.0, seed=5)
     assert sorted(sampler.order(0)) == list(range(len(CLASSES)))
     assert sampler.order(0).tolist() != sorted(sampler.order(0))
 
 
-def test_labels_of_a_subset_are_its_own() -> None:
-    """Rows are positions in the classes given, whatever table these were taken from."""
+def test_a_subset_is_sampled_by_its_own_labels() -> None:
+    """Rows are positions in the given classes, even if these are a subset of a table."""
     subset = CLASSES[np.arange(690, 960)]  # 10 of class 0, 250 of class 1, 10 of class 3
     drawn = np.concatenate([ClassSampler(subset, 1.0, seed=0).order(epoch) for epoch in range(20)])
     assert drawn.min() >= 0 and drawn.max() < len(subset)
@@ -74,7 +74,7 @@ def test_labels_of_a_subset_are_its_own() -> None:
 
 
 @pytest.mark.parametrize("power", [0.0, 1.0])
-def test_the_order_is_a_function_of_seed_and_epoch(power: float) -> None:
+def test_the_order_depends_on_seed_and_epoch_only(power: float) -> None:
     sampler = ClassSampler(CLASSES, power, seed=7)
     first = sampler.order(4).tolist()
     sampler.order(5)
@@ -88,7 +88,7 @@ def test_the_order_is_a_function_of_seed_and_epoch(power: float) -> None:
     assert first != ClassSampler(CLASSES, power, seed=4).order(7).tolist()
 
 
-def test_drawing_leaves_the_global_generators_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_drawing_does_not_change_global_generators(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "manual_seed_all", lambda seed: pytest.fail("the GPUs' generators were seeded"))
     before = torch.get_rng_state(), repr(np.random.get_state(legacy=False))
     list(epochs(CLASSES, 1.0, 64, seed=7).batches(0))
@@ -99,7 +99,7 @@ def test_drawing_leaves_the_global_generators_alone(monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize("power", [0.0, 0.5])
 @pytest.mark.parametrize("world", [2, 3])
 @pytest.mark.parametrize("rows", [1000, 48, 47, 12, 5, 2])
-def test_the_processes_parts_make_the_single_processs_batches(power: float, world: int, rows: int) -> None:
+def test_the_parts_of_all_processes_are_the_batches_of_a_single_one(power: float, world: int, rows: int) -> None:
     classes = CLASSES[:: len(CLASSES) // rows][:rows]
     alone = epochs(classes, power, 48, seed=3)
     parts = [epochs(classes, power, 48, seed=3, rank=rank, world=world) for rank in range(world)]
@@ -129,21 +129,21 @@ def test_the_last_incomplete_batch_is_dropped_unless_it_is_the_only_one() -> Non
 
 
 @pytest.mark.parametrize("rows, world", [(1000, 1), (1000, 2), (7, 5), (3, 5)])
-def test_every_draw_of_a_run_has_its_own_number(rows: int, world: int) -> None:
+def test_draws_are_unique_in_a_run(rows: int, world: int) -> None:
     ranks = [epochs(np.zeros(rows, int), 1.0, 10, seed=0, rank=rank, world=world) for rank in range(world)]
     draws = [draw for rank in ranks for epoch in range(4) for batch in rank.batches(epoch) for _, draw in batch]
     assert len(set(draws)) == len(draws)
 
 
 @pytest.mark.parametrize("first", [0, 1, 9, 15])
-def test_going_on_inside_an_epoch_is_skipping(first: int) -> None:
+def test_resuming_inside_an_epoch_skips_batches(first: int) -> None:
     sampler = epochs(CLASSES, 0.5, 64, seed=3, rank=1, world=2)
     assert sampler.steps == 15
     assert list(sampler.batches(6, first)) == list(sampler.batches(6))[first:]
 
 
-def test_what_cannot_be_sampled_is_refused() -> None:
-    with pytest.raises(InputError, match="batch_size 10 does not divide among 3 processes"):
+def test_empty_tables_and_indivisible_batches_are_errors() -> None:
+    with pytest.raises(InputError, match="batch_size 10 must be a multiple of the number of processes, 3"):
         epochs(CLASSES, 0.0, 10, seed=0, world=3)
     for sampler in SAMPLERS:
         with pytest.raises(InputError, match="no image"):
@@ -160,18 +160,18 @@ def test_what_cannot_be_sampled_is_refused() -> None:
         ("imbalanced", 0.0, 0.0),
     ],
 )
-def test_the_setting_names_a_sampler_and_its_strength(sampler: str, strength: float | None, corrects: float) -> None:
-    made = make_sampler(TrainSettings(sampler=sampler, sampler_strength=strength, seed=5), table(CLASSES))
-    assert made.corrects == corrects
-    assert made.order(2).tolist() == ClassSampler(CLASSES, corrects, 5).order(2).tolist()
+def test_settings_choose_a_sampler_and_its_strength(sampler: str, strength: float | None, corrects: float) -> None:
+    chosen = make_sampler(TrainSettings(sampler=sampler, sampler_strength=strength, seed=5), table(CLASSES))
+    assert chosen.corrects == corrects
+    assert chosen.order(2).tolist() == ClassSampler(CLASSES, corrects, 5).order(2).tolist()
 
 
-def test_the_setting_names_every_sampler() -> None:
+def test_every_sampler_is_a_choice_of_the_setting() -> None:
     assert choices.SAMPLERS.keys() == SAMPLERS.keys()
 
 
 class FirstRows:
-    """A toy: the first rows in order."""
+    """A simple sampler: the first rows in order."""
 
     corrects = 0.25
 
@@ -188,18 +188,20 @@ class FirstRows:
         return np.bincount(self.classes, minlength=num_classes) / 30
 
 
-def test_an_added_sampler_says_what_an_epoch_is(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_added_sampler_defines_its_epochs(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(InputError, match="expected one of imbalanced"):
         build(TrainSettings, [Layer("{}", {"sampler": "first"})])
     monkeypatch.setitem(SAMPLERS, "first", FirstRows)
     monkeypatch.setitem(choices.SAMPLERS, "first", "a toy")
-    made = make_sampler(build(TrainSettings, [Layer("{}", {"sampler": "first"})]), table(CLASSES))
-    sampler = EpochSampler(made, 10)
+    chosen = make_sampler(build(TrainSettings, [Layer("{}", {"sampler": "first"})]), table(CLASSES))
+    sampler = EpochSampler(chosen, 10)
     assert sampler.steps == 3
     assert [row for batch in sampler.batches(1) for row, _ in batch] == list(range(30))
 
 
-def test_an_unknown_sampler_is_an_error_with_the_nearest() -> None:
-    """Of settings that a script makes itself, without model.settings.fields.build."""
-    with pytest.raises(InputError, match="sampler 'sqr' is none of imbalanced, sqrt, none; nearest: sqrt"):
+def test_an_unknown_sampler_is_an_error_with_the_nearest_name() -> None:
+    """For settings that a script creates without model.settings.fields.build."""
+    with pytest.raises(
+        InputError, match="unknown sampler 'sqr', expected one of imbalanced, sqrt, none; nearest: sqrt"
+    ):
         make_sampler(TrainSettings(sampler="sqr"), table(CLASSES))

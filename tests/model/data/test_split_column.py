@@ -6,7 +6,7 @@ from pathlib import Path
 from tests.model.data.conftest import csv_channel, problems_of, read, touch
 
 
-def test_values_that_name_no_split_are_reported_with_their_counts(root: Path) -> None:
+def test_unknown_splits_are_reported_with_their_counts(root: Path) -> None:
     text = "path,label,set\n0.jpg,0,train\n1.jpg,1,trian\n2.jpg,1,trian\n3.jpg,0,\n"
     unknown = problems_of(csv_channel(root, text), split_column="set")["unknown split"]
     expected = "expected train or training or validation or valid or val or validate or dev or test or testing or"
@@ -15,13 +15,13 @@ def test_values_that_name_no_split_are_reported_with_their_counts(root: Path) ->
     assert "nearest: set" in problems_of(root, split_column="sett")["missing split column"][0]
 
 
-def test_of_many_values_the_nearest_split_is_named_where_it_is_shown(root: Path) -> None:
+def test_the_nearest_split_is_looked_up_only_for_listed_problems(root: Path) -> None:
     text = "path,label,set\n" + "".join(f"{row}.jpg,{row % 2},trian{row}\n" for row in range(30))
     unknown = problems_of(csv_channel(root, text, images=30), split_column="set")["unknown split"]
     assert [detail.endswith("; nearest: train") for detail in unknown] == [True] * 20 + [False] * 10
 
 
-def test_a_split_column_of_a_manifest_leaves_rows_out_too(root: Path) -> None:
+def test_a_split_column_of_a_manifest_skips_rows_too(root: Path) -> None:
     touch(root, "a.jpg", "b.jpg", "c.jpg")
     lines = [
         {"source-ref": f"s3://bucket/{name}.jpg", "kind": name, "kind-metadata": {}, "part": part}

@@ -71,12 +71,12 @@ def test_the_log_has_one_line_with_the_equivalent_flags(root: Path, caplog: pyte
     with caplog.at_level(logging.INFO, "rarebird"):
         split_channels(root, None, OPTIONS)
     flags = f"--train_dir {root}/train --validation_dir {root}/val"
-    assert caplog.messages == [f"{root} holds a folder for each split, read as {flags}; left out: test"]
+    assert caplog.messages == [f"{root} contains a folder for each split, read as {flags}; not used: test"]
 
 
-def test_a_named_validation_channel_and_a_split_of_its_own_come_first(root: Path) -> None:
+def test_a_validation_channel_and_a_split_in_the_settings_are_preferred(root: Path) -> None:
     make(root, "train", "val", "other")
-    with pytest.raises(InputError, match="train, val look like splits, other beside them do not"):
+    with pytest.raises(InputError, match="train, val look like splits, but not other"):
         names(root)
     make(root.parent / "two", "train", "val")
     train, validation = split_channels(root.parent / "two", root / "other", OPTIONS)
@@ -84,44 +84,48 @@ def test_a_named_validation_channel_and_a_split_of_its_own_come_first(root: Path
     assert split_channels(root.parent / "two", None, OPTIONS, has_own_split=True)[1] is None
 
 
-def test_folders_of_splits_beside_others_need_a_word(root: Path) -> None:
+def test_folders_of_splits_next_to_other_folders_are_an_error(root: Path) -> None:
     make(root, "train", "val", "cat")
-    with pytest.raises(InputError, match=f"--train_dir {root}/train --validation_dir {root}/val, or --layout classes"):
+    with pytest.raises(
+        InputError, match=f"--train_dir {root}/train --validation_dir {root}/val, or set --layout classes"
+    ):
         names(root)
     assert names(root, options=ChannelOptions(layout="classes")) == (".", None)
 
 
-def test_splits_without_one_to_train_on_or_with_two_are_errors(root: Path) -> None:
+def test_splits_without_train_or_with_duplicates_are_errors(root: Path) -> None:
     make(root, "test", "val")
     with pytest.raises(InputError, match=rf"no folder called train.*--train_dir {root}"):
         names(root)
     make(root, "train", "valid")
-    with pytest.raises(InputError, match=f"val, valid are folders of one split; name one by --validation_dir {root}"):
+    with pytest.raises(
+        InputError, match=f"val, valid are named after the same split; choose one with --validation_dir {root}"
+    ):
         names(root)
     assert names(root, validation=root / "valid") == ("train", "valid")
 
 
-def test_a_folder_of_splits_as_validation_channel_is_its_validation_folder(root: Path) -> None:
+def test_a_folder_of_splits_as_validation_channel_is_replaced_by_its_validation_folder(root: Path) -> None:
     make(root, "train", "val")
     assert names(root, validation=root) == ("train", "val")
     make(root / "vehicles", "bus", "train")
     make(root / "held", "train")  # validation has one class, called train
     assert split_channels(root / "vehicles", root / "held", OPTIONS) == (root / "vehicles", root / "held")
     make(root / "no", "train", "test")
-    with pytest.raises(InputError, match=f"name a folder, as in --validation_dir {root}/no/test"):
+    with pytest.raises(InputError, match=f"set one, as in --validation_dir {root}/no/test"):
         split_channels(root / "vehicles", root / "no", OPTIONS)
 
 
-def test_tables_beside_the_splits_are_named(root: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_tables_next_to_the_splits_are_logged(root: Path, caplog: pytest.LogCaptureFixture) -> None:
     make(root, "train", "val")
     touch(root, "train.txt", "val.txt", "readme.txt")
     write_csv(root, "class,aisle\ncat,1\n", "classes.csv")
     with caplog.at_level(logging.INFO, "rarebird"):
         assert names(root) == ("train", "val")
-    assert "classes.csv, train.txt, val.txt not read beside the folders train, val" in caplog.text
+    assert "classes.csv, train.txt, val.txt not read: the folders train, val are read as splits" in caplog.text
     write_csv(root, "path,label\ntrain/cat/0.jpg,a\n", "train.csv")
     with caplog.at_level(logging.INFO, "rarebird"):
         assert names(root) == (".", None)
-    assert "train.csv is read, not the folders train, val as splits" in caplog.text
+    assert "train.csv is read, so the folders train, val are not read as splits" in caplog.text
     assert names(root, options=ChannelOptions(layout="classes")) == ("train", "val")
     assert names(root, options=ChannelOptions(folder_levels=["label"])) == ("train", "val")

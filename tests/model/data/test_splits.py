@@ -1,3 +1,4 @@
+import functools
 import itertools
 import os
 import subprocess
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedGroupKFold
 
 from model.data.splits import assign, split
@@ -23,7 +25,7 @@ def as_arrays(table: list[tuple[int, int]]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def skewed_table(seed: int, num_groups: int = 300, num_classes: int = 6) -> tuple[np.ndarray, np.ndarray]:
-    """Groups of 1 to 8 rows, mostly of one class, the classes' shares falling by halves."""
+    """Groups of 1 to 8 rows, mostly of one class; each class has half as many rows as the one before."""
     rng = np.random.default_rng(seed)
     prior = 0.5 ** np.arange(num_classes) / (0.5 ** np.arange(num_classes)).sum()
     sizes = rng.integers(1, 9, num_groups)
@@ -34,7 +36,7 @@ def skewed_table(seed: int, num_groups: int = 300, num_classes: int = 6) -> tupl
 
 
 def distance(classes: np.ndarray, sides: np.ndarray, shares: list[float]) -> float:
-    """Chi-square distance of the sides' class counts from those wanted."""
+    """Chi-square distance of the class counts of the sides from the desired counts."""
     total = 0.0
     for c in np.unique(classes):
         for side, share in enumerate(shares):
@@ -49,7 +51,7 @@ def sides_of_groups(groups: np.ndarray, sides: np.ndarray) -> dict[str, set[int]
 
 @settings(max_examples=200, deadline=None)
 @given(rows, st.floats(0.01, 0.9), st.integers(0, 5))
-def test_a_split_parts_no_group_and_every_class_reaches_train(
+def test_a_split_divides_no_group_and_train_has_every_class(
     table: list[tuple[int, int]], validation: float, seed: int
 ) -> None:
     groups, classes = as_arrays(table)
@@ -69,10 +71,10 @@ def test_a_split_parts_no_group_and_every_class_reaches_train(
 
 @settings(max_examples=150, deadline=None)
 @given(rows, st.integers(1, 6), st.integers(0, 5))
-def test_folds_part_no_group_and_none_is_empty(table: list[tuple[int, int]], folds: int, seed: int) -> None:
+def test_folds_divide_no_group_and_none_is_empty(table: list[tuple[int, int]], folds: int, seed: int) -> None:
     groups, classes = as_arrays(table)
     if len(set(groups)) < folds:
-        with pytest.raises(InputError, match=f"{folds} folds need as many groups, there are {len(set(groups))}"):
+        with pytest.raises(InputError, match=f"{folds} folds require at least {folds} groups, not {len(set(groups))}"):
             assign(groups, classes, [1 / folds] * folds, seed)
         return
     sides = assign(groups, classes, [1 / folds] * folds, seed)
@@ -93,23 +95,31 @@ def test_class_shares_are_kept(seed: int, shares: list[float]) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:The least populated class")
+@functools.cache
+def scikit_learn_folds(seed: int) -> NDArray[np.int64]:
+    """The fold of each row of skewed_table by scikit-learn."""
+    groups, classes = skewed_table(seed)
+    folds = np.zeros(len(groups), int)
+    splits = StratifiedGroupKFold(5, shuffle=True, random_state=seed).split(classes, classes, groups)
+    for fold, (_, held_out) in enumerate(splits):
+        folds[held_out] = fold
+    return folds
+
+
 @pytest.mark.parametrize("shares, most", [([0.8, 0.2], 0.5), ([0.2] * 5, 1.0)])
-def test_sides_are_stratified_better_than_scikit_learns(shares: list[float], most: float) -> None:
-    """StratifiedGroupKFold; for two sides the last of its five folds is validation."""
+def test_sides_are_stratified_better_than_with_scikit_learn(shares: list[float], most: float) -> None:
+    """Reference: StratifiedGroupKFold; for two sides, the last of its five folds is validation."""
     ours, theirs = [], []
     for seed in range(12):
         groups, classes = skewed_table(seed)
-        folds = np.zeros(len(groups), int)
-        splits = StratifiedGroupKFold(5, shuffle=True, random_state=seed).split(classes, classes, groups)
-        for fold, (_, held_out) in enumerate(splits):
-            folds[held_out] = fold
+        folds = scikit_learn_folds(seed)
         theirs.append(distance(classes, folds if len(shares) == 5 else (folds == 4).astype(int), shares))
         ours.append(distance(classes, assign(groups, classes, shares, seed), shares))
     assert np.mean(ours) < most * np.mean(theirs)
 
 
-def test_few_groups_are_dealt_nearly_as_well_as_can_be() -> None:
-    """Against every one of the 2^10 ways to deal 10 groups on two sides."""
+def test_few_groups_are_assigned_nearly_optimally() -> None:
+    """Compared with all 2^10 assignments of 10 groups to two sides."""
     for seed in range(8):
         groups, classes = skewed_table(seed, num_groups=10, num_classes=3)
         names, group_of_row = np.unique(groups, return_inverse=True)
@@ -119,7 +129,7 @@ def test_few_groups_are_dealt_nearly_as_well_as_can_be() -> None:
         assert ours <= distances[len(distances) // 10]
 
 
-def test_the_split_is_a_function_of_the_seed_and_not_of_the_order_of_rows() -> None:
+def test_the_split_depends_on_the_seed_not_on_the_order_of_rows() -> None:
     groups, classes = skewed_table(0)
     sides = assign(groups, classes, [0.8, 0.2], 3)
     assert (sides == assign(groups.astype(object), classes, [0.8, 0.2], 3)).all()
@@ -148,14 +158,14 @@ def test_the_split_does_not_depend_on_the_hash_seed() -> None:
 
 
 @pytest.mark.parametrize("seed", range(10))
-def test_a_class_of_one_group_stays_in_train(seed: int) -> None:
+def test_a_class_with_one_group_is_in_train(seed: int) -> None:
     groups, classes = skewed_table(seed, num_groups=40)
     classes[groups == "g7"] = 6
     sides = assign(groups, classes, [0.5 - 1e-6, 0.5 + 1e-6], seed)
     assert (sides[classes == 6] == 0).all()
 
 
-def test_a_class_of_two_groups_reaches_train_although_most_is_held_out() -> None:
+def test_a_class_with_two_groups_is_in_train_even_if_most_rows_are_held_out() -> None:
     groups, classes = np.array([f"g{i}" for i in range(40)]), np.array([0] * 38 + [1] * 2)
     for seed in range(5):
         train, held_out = split(groups, classes, 0.9, seed)
@@ -171,15 +181,15 @@ def test_no_validation_and_a_single_group() -> None:
         assert train.tolist() == [0, 1, 2] and not len(held_out)
 
 
-def test_two_equal_groups_are_dealt_to_both_sides() -> None:
+def test_two_equal_groups_are_assigned_to_both_sides() -> None:
     train, held_out = split(np.array(["a"] * 50 + ["b"] * 50), np.zeros(100, int), 0.2, 0)
     assert len(train) == len(held_out) == 50
 
 
-def test_shares_and_rows_that_cannot_be_split_are_refused() -> None:
+def test_invalid_shares_and_empty_tables_are_errors() -> None:
     with pytest.raises(InputError, match="no image"):
         split(np.array([], str), np.array([], int), 0.2, 0)
-    with pytest.raises(InputError, match="not be negative"):
+    with pytest.raises(InputError, match="must be at least 0"):
         split(np.array(["a"]), np.array([0]), -0.1, 0)
     with pytest.raises(InputError, match="the first above 0"):
         split(np.array(["a"]), np.array([0]), 1.0, 0)

@@ -23,14 +23,14 @@ def test_take_keeps_everything_aligned(root: Path) -> None:
     assert len(table.take(np.array([], dtype=np.int64))) == 0
 
 
-def test_a_metadata_column_may_have_a_name_that_is_taken(root: Path) -> None:
+def test_a_metadata_column_with_a_reserved_name_is_renamed(root: Path) -> None:
     text = "path,sender,group,kind\n0.jpg,s,g,top\n1.jpg,s,g,bottom\n"
     frame = read(csv_channel(root, text), group_column="sender", attributes={"kind": ["top", "bottom"]}).frame()
     assert frame["group"].tolist() == ["s", "s"]
     assert frame["metadata_group"].tolist() == ["g", "g"]
 
 
-def test_an_attribute_may_have_a_name_that_is_taken(root: Path) -> None:
+def test_an_attribute_with_a_reserved_name_is_renamed(root: Path) -> None:
     """`side` is a column of split.csv."""
     text = "path,sender,group,side\n0.jpg,a,top,left\n1.jpg,b,bottom,right\n"
     attributes = {"group": ["top", "bottom"]}
@@ -39,14 +39,14 @@ def test_an_attribute_may_have_a_name_that_is_taken(root: Path) -> None:
     assert frame["metadata_side"].tolist() == ["left", "right"] and "side" not in frame
 
 
-def test_the_fingerprint_is_of_the_content_not_of_the_place(root: Path) -> None:
+def test_the_fingerprint_depends_on_the_content_not_on_the_folder(root: Path) -> None:
     first = read(csv_channel(root / "one", MIXED), attributes=ATTRIBUTES)
     same = read(csv_channel(root / "two", MIXED), attributes=ATTRIBUTES)
     assert first.fingerprint() == same.fingerprint()
     others = {first.fingerprint(), first.take([1, 0, 2, 3]).fingerprint(), first.take([0, 1, 2]).fingerprint()}
     for number, text in enumerate((MIXED.replace("0.jpg,a", "0.jpg,b"), MIXED.replace("29.5", "30"))):
         others.add(read(csv_channel(root / f"other{number}", text), attributes=ATTRIBUTES).fingerprint())
-    touch(root / "two", "0.jpg")  # found beside the table now
+    touch(root / "two", "0.jpg")  # now found next to the table
     others.add(read(root / "two", attributes=ATTRIBUTES).fingerprint())
     path = first.locations[1].path
     moved = [first.locations[0], ImageLocation(path, None, 5), *list(first.locations)[2:]]
@@ -54,8 +54,8 @@ def test_the_fingerprint_is_of_the_content_not_of_the_place(root: Path) -> None:
     assert len(others) == 7
 
 
-def test_fingerprints_are_those_of_earlier_versions(root: Path) -> None:
-    """A run is resumed where the fingerprint is that in its checkpoint; the expected ones are of version 0.1.0."""
+def test_fingerprints_are_the_same_as_in_earlier_versions(root: Path) -> None:
+    """A run is resumed if the fingerprint equals that in its checkpoint; the expected ones are from version 0.1.0."""
     for number in range(4):
         touch(root, f"images/{number}.jpg")
         (root / f"images/{number}.jpg").write_bytes(b"x" * (600 * number + 1))
@@ -70,7 +70,7 @@ def test_fingerprints_are_those_of_earlier_versions(root: Path) -> None:
     assert in_shards.fingerprint() == "8392177c28829c7ee1b55dbad735ab32"
 
 
-def test_a_missing_label_has_no_joint_class_but_a_stratum(root: Path) -> None:
+def test_a_row_with_a_missing_label_has_no_joint_class_but_a_stratum(root: Path) -> None:
     text = "path,kind,size\n0.jpg,a,\n1.jpg,b,s\n2.jpg,a,l\n3.jpg,b,\n"
     table = read(csv_channel(root, text), attributes={"kind": ["a", "b"], "size": {"optional": True}})
     assert table.labels.to_dict("list") == {"kind": [0, 1, 0, 1], "size": [-1, 1, 0, -1]}

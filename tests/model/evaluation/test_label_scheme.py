@@ -126,7 +126,7 @@ def test_a_column_with_the_name_of_the_training_label_column_is_read_like_it(fil
 
 
 def test_names_and_indices_in_one_column_are_refused(files):
-    with pytest.raises(InputError, match=r"'1', expected .* a column holds either names or indices"):
+    with pytest.raises(InputError, match=r"'1', expected .* a column must contain either names or indices"):
         match_answers(*files("ImageID,ans\na,착용샷\nb,1\n", "ImageID,ans\na,0\nb,1\n"))
 
 

@@ -224,7 +224,7 @@ def test_only_the_first_twenty_of_a_kind_are_listed(files):
         ("ImageID,ans\n", r"gt\.csv has no rows"),
         ("id,answer\na,0\n", "expected ImageID, image_name, path, filename and 6 more, found id, answer"),
         ("ImageID,anss\na,0\n", "expected ans, y_pred, label, found ImageID, anss; nearest: anss"),
-        ("ImageID,ans\na,0,1\n", r"gt\.csv row 2: 3 cells, the header has 2"),
+        ("ImageID,ans\na,0,1\n", r"gt\.csv row 2: 3 values, the header has 2"),
         ("ImageID,ans, ans\na,0,1\n", r"gt\.csv: ans"),
     ],
 )

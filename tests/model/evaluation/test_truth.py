@@ -225,7 +225,7 @@ def test_a_list_has_true_labels(matched, tmp_path):
 
 def test_an_unknown_layout_and_an_unknown_class_are_problems(matched, tmp_path):
     write(tmp_path / "truth" / "notes.txt", "x")
-    with pytest.raises(InputError, match="channel of no known layout"):
+    with pytest.raises(InputError, match="unknown layout"):
         matched(FOLDERS, "a,0")
     (tmp_path / "truth" / "notes.txt").unlink()
     draw(tmp_path / "truth", "1/a.png", "dog/b.png")

@@ -1,4 +1,4 @@
-"""Images are made here with PIL in every format and mode that is promised, and read back."""
+"""Images are written with PIL in every supported format and mode, and read back."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ def two_halves(width: int = 64, height: int = 48) -> Image.Image:
     return Image.fromarray(pixels)
 
 
-def encoded(picture: Image.Image, form: str, **options: object) -> bytes:
+def encoded(image: Image.Image, form: str, **options: object) -> bytes:
     content = io.BytesIO()
-    picture.save(content, form, **options)
+    image.save(content, form, **options)
     return content.getvalue()
 
 
-def halves_of(picture: Image.Image) -> np.ndarray:
+def halves_of(image: Image.Image) -> np.ndarray:
     """(2, channels) mean colour of the inner left and right."""
-    pixels = np.asarray(picture).astype(float)
+    pixels = np.asarray(image).astype(float)
     width = pixels.shape[1]
     sides = pixels[:, 4 : width // 2 - 4], pixels[:, width // 2 + 4 : -4]
     return np.array([side.reshape(-1, *pixels.shape[2:]).mean(0) for side in sides])
@@ -67,7 +67,7 @@ def grey(colour: tuple[int, int, int]) -> float:
         ("GIF", {}),
     ],
 )
-def test_every_format_gives_its_colours(form: str, options: dict) -> None:
+def test_every_format_is_decoded_with_its_colours(form: str, options: dict) -> None:
     content = encoded(two_halves(), form, **options)
     colour, luma = read_source(content), read_source(content, channels=1)
     assert (colour.mode, luma.mode, colour.size) == ("RGB", "L", (64, 48))
@@ -80,54 +80,54 @@ def test_every_format_gives_its_colours(form: str, options: dict) -> None:
 def test_every_mode_becomes_8_bit_colour_or_grey(mode: str, channels: int) -> None:
     source = two_halves().convert("L" if mode in ("I;16", "I", "F") else "RGB")
     if mode == "I;16":
-        picture = Image.fromarray(np.asarray(source).astype(np.uint16) * 257)
+        image = Image.fromarray(np.asarray(source).astype(np.uint16) * 257)
     elif mode == "PA":
-        picture = source.convert("P").convert("PA")
+        image = source.convert("P").convert("PA")
     else:
-        picture = source.convert(mode)
-    found = in_channels(picture, channels)
-    assert found.mode == {1: "L", 3: "RGB"}[channels]
+        image = source.convert(mode)
+    converted = in_channels(image, channels)
+    assert converted.mode == {1: "L", 3: "RGB"}[channels]
     expected = np.array([LEFT, RIGHT], float) if channels == 3 else np.array([grey(LEFT), grey(RIGHT)])
     if mode in ("L", "LA", "I;16", "I", "F") and channels == 3:
         expected = np.repeat([[grey(LEFT)], [grey(RIGHT)]], 3, axis=1)
     if mode == "1":
-        assert set(np.unique(found)) <= {0, 255}
+        assert set(np.unique(converted)) <= {0, 255}
     else:
-        assert halves_of(found) == pytest.approx(expected, abs={"P": 12, "PA": 12, "HSV": 5}.get(mode, 3))
+        assert halves_of(converted) == pytest.approx(expected, abs={"P": 12, "PA": 12, "HSV": 5}.get(mode, 3))
 
 
-def test_transparent_parts_lie_on_white() -> None:
+def test_transparent_parts_become_white() -> None:
     """Reference: source over white, c * a + 255 * (1 - a)."""
     rgba = np.zeros((8, 24, 4), np.uint8)
     rgba[:, :8], rgba[:, 8:16], rgba[:, 16:] = (200, 30, 60, 255), (200, 30, 60, 51), (200, 30, 60, 0)
-    picture = Image.fromarray(rgba)
-    for content in (encoded(picture, "PNG"), encoded(picture, "WEBP", lossless=True), encoded(picture, "TIFF")):
+    image = Image.fromarray(rgba)
+    for content in (encoded(image, "PNG"), encoded(image, "WEBP", lossless=True), encoded(image, "TIFF")):
         row = np.asarray(read_source(content))[4]
         assert row[4].tolist() == [200, 30, 60]
         assert row[12] == pytest.approx([244, 210, 216], abs=1)
         assert row[20].tolist() == [255, 255, 255]
-    assert np.asarray(read_source(encoded(picture.convert("LA"), "PNG"), channels=1))[4, 20] == 255
+    assert np.asarray(read_source(encoded(image.convert("LA"), "PNG"), channels=1))[4, 20] == 255
 
 
 @pytest.mark.parametrize("form", ["GIF", "PNG"])
-def test_a_palette_with_a_transparent_colour_lies_on_white(form: str) -> None:
-    picture = Image.new("P", (8, 8), 1)
-    picture.putpalette([255, 0, 0, 0, 0, 255] + [0] * 762)
-    picture.paste(0, (0, 0, 4, 8))
-    found = np.asarray(read_source(encoded(picture, form, transparency=0)))
-    assert found[4, 1].tolist() == [255, 255, 255]
-    assert found[4, 6].tolist() == [0, 0, 255]
+def test_the_transparent_colour_of_a_palette_becomes_white(form: str) -> None:
+    image = Image.new("P", (8, 8), 1)
+    image.putpalette([255, 0, 0, 0, 0, 255] + [0] * 762)
+    image.paste(0, (0, 0, 4, 8))
+    pixels = np.asarray(read_source(encoded(image, form, transparency=0)))
+    assert pixels[4, 1].tolist() == [255, 255, 255]
+    assert pixels[4, 6].tolist() == [0, 0, 255]
 
 
-def test_a_transparent_colour_of_an_image_without_alpha_lies_on_white() -> None:
-    found = np.asarray(read_source(encoded(two_halves(), "PNG", transparency=LEFT)))
-    assert found[4, 4].tolist() == [255, 255, 255]
-    assert found[4, 60].tolist() == list(RIGHT)
+def test_the_transparent_colour_of_an_image_without_alpha_becomes_white() -> None:
+    pixels = np.asarray(read_source(encoded(two_halves(), "PNG", transparency=LEFT)))
+    assert pixels[4, 4].tolist() == [255, 255, 255]
+    assert pixels[4, 60].tolist() == list(RIGHT)
 
 
-def test_cmyk_and_ycck_jpegs_come_out_right() -> None:
-    """PIL writes CMYK as Adobe does, inverted and with Adobe's marker. For YCCK the first three inks go in as Y, Cb and
-    Cr and the marker's last byte says so (ITU-T T.872, 6.5.3: transform 2)."""
+def test_cmyk_and_ycck_jpegs_have_the_right_colours() -> None:
+    """PIL writes CMYK like Adobe, inverted and with Adobe's marker. For YCCK the first three inks are stored as Y, Cb
+    and Cr, and the last byte of the marker is 2 (ITU-T T.872, 6.5.3)."""
     cmyk = two_halves().convert("CMYK")
     content = encoded(cmyk, "JPEG", quality=95)
     assert halves_of(read_source(content)) == pytest.approx(np.array([LEFT, RIGHT]), abs=6)
@@ -140,19 +140,19 @@ def test_cmyk_and_ycck_jpegs_come_out_right() -> None:
     assert halves_of(read_source(bytes(content))) == pytest.approx(np.array([LEFT, RIGHT]), abs=6)
 
 
-def test_the_memory_of_decoding_is_told_by_the_header() -> None:
+def test_the_memory_of_decoding_is_computed_from_the_header() -> None:
     grey, transparent = Image.new("L", (100, 80)), Image.new("RGBA", (100, 80))
     assert decoding_memory(encoded(grey, "PNG")) == 100 * 80 * 10
     assert decoding_memory(encoded(transparent, "PNG")) == 100 * 80 * 18
     assert decoding_memory(encoded(grey, "JPEG"), draft=(40, 30)) == 50 * 40 * 10
     assert decoding_memory(encoded(grey, "JPEG", progressive=True), draft=(40, 30)) == 50 * 40 * 10 + 100 * 80 * 6
-    for content, told in ((b"", "empty file"), (b"no image", "identified")):
-        with pytest.raises(UnreadableImage, match=told):
+    for content, reason in ((b"", "empty file"), (b"no image", "identified")):
+        with pytest.raises(UnreadableImage, match=reason):
             decoding_memory(content)
 
 
 @pytest.mark.parametrize(("form", "save_all"), [("GIF", True), ("WEBP", True), ("TIFF", True), ("PNG", True)])
-def test_of_several_frames_the_first_is_read(form: str, save_all: bool) -> None:
+def test_the_first_of_several_frames_is_read(form: str, save_all: bool) -> None:
     first, second = Image.new("RGB", (16, 16), LEFT), Image.new("RGB", (16, 16), RIGHT)
     content = encoded(first, form, save_all=save_all, append_images=[second])
     assert Image.open(io.BytesIO(content)).n_frames == 2
@@ -171,13 +171,13 @@ def test_exif_orientation_is_applied(orientation: int, form: str, draft: tuple[i
     options = {"quality": 95, "subsampling": 0} if form == "JPEG" else {"lossless": True} if form == "WEBP" else {}
     content = encoded(corner, form, exif=exif, **options)
     expected = ImageOps.exif_transpose(Image.open(io.BytesIO(content))).convert("RGB")
-    found = read_source(content, draft=draft)
+    image = read_source(content, draft=draft)
     if draft is None:
-        assert found.size == expected.size == ((128, 96) if orientation < 5 else (96, 128))
-    difference = np.abs(np.asarray(found, float) - np.asarray(expected.resize(found.size, Image.Resampling.BOX), float))
+        assert image.size == expected.size == ((128, 96) if orientation < 5 else (96, 128))
+    difference = np.abs(np.asarray(image, float) - np.asarray(expected.resize(image.size, Image.Resampling.BOX), float))
     assert np.median(difference) < 3
     assert difference.mean() < 6
-    assert in_channels(open_image(open_image(content))).size == expected.size  # it is not turned a second time
+    assert in_channels(open_image(open_image(content))).size == expected.size  # not turned a second time
 
 
 @pytest.mark.parametrize(
@@ -198,7 +198,7 @@ def test_draft_is_the_smallest_scale_that_is_large_enough(size: tuple, draft: tu
     assert read_source(encoded(two_halves(*size), "PNG"), draft=draft).size == size
 
 
-def test_draft_looks_at_the_upright_image() -> None:
+def test_draft_is_the_size_of_the_upright_image() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     content = encoded(two_halves(200, 100), "JPEG", exif=exif)
@@ -228,7 +228,7 @@ def test_an_image_is_read_from_path_bytes_file_shard_and_pil_alike(tmp_path: Pat
     assert np.array_equal(np.asarray(in_shard), np.asarray(two_halves()))
 
 
-def test_reasons_are_short_and_tell_what_is_wrong(tmp_path: Path) -> None:
+def test_reasons_for_unreadable_images(tmp_path: Path) -> None:
     noise = Image.fromarray(np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8))
     jpeg, png = encoded(noise, "JPEG"), encoded(noise, "PNG")
     (tmp_path / "cut.jpg").write_bytes(jpeg[: len(jpeg) // 2])
@@ -239,9 +239,9 @@ def test_reasons_are_short_and_tell_what_is_wrong(tmp_path: Path) -> None:
     (tmp_path / "shard").write_bytes(jpeg)
 
     def reason(path: str, shard: str | None = None, offset: int = 0, size: int = -1) -> str:
-        with pytest.raises(UnreadableImage) as told:
+        with pytest.raises(UnreadableImage) as caught:
             read_image(tmp_path, ImageLocation(path, shard, offset, size))
-        return str(told.value)
+        return str(caught.value)
 
     assert reason("cut.jpg").startswith("truncated: ")
     assert reason("cut.png").startswith("truncated: ")
@@ -249,12 +249,12 @@ def test_reasons_are_short_and_tell_what_is_wrong(tmp_path: Path) -> None:
     assert reason("text.jpg") == "cannot be identified as an image"
     assert reason("absent.jpg") == "no such file"
     assert reason("text.jpg/inside.jpg") == "no such file"
-    assert reason("folder.jpg") == "a folder, no image"
-    assert reason("../x.jpg") == "a path out of the channel: ../x.jpg"
-    assert reason("a/../../x.jpg") == "a path out of the channel: a/../../x.jpg"
-    assert reason("/etc/x.jpg") == "a path out of the channel: /etc/x.jpg"
-    assert reason("a.jpg", "../shard", 0, 10) == "a path out of the channel: ../shard"
-    assert reason("") == "no image is named"
+    assert reason("folder.jpg") == "a folder, not an image"
+    assert reason("../x.jpg") == "path outside the channel: ../x.jpg"
+    assert reason("a/../../x.jpg") == "path outside the channel: a/../../x.jpg"
+    assert reason("/etc/x.jpg") == "path outside the channel: /etc/x.jpg"
+    assert reason("a.jpg", "../shard", 0, 10) == "path outside the channel: ../shard"
+    assert reason("") == "empty image name"
     assert reason("a.jpg", "shard", 0, len(jpeg) + 5).startswith("truncated: ")
     assert reason("a.jpg", "shard", len(jpeg), 10) == "empty file"
     with pytest.raises(UnreadableImage, match="empty file"):
@@ -264,7 +264,7 @@ def test_reasons_are_short_and_tell_what_is_wrong(tmp_path: Path) -> None:
     assert read_header(tmp_path / "cut.jpg").size == (64, 64)
 
 
-def test_what_the_system_refuses_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_errors_of_the_file_system_are_reasons(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise PermissionError(13, "Permission denied")
 
@@ -273,7 +273,7 @@ def test_what_the_system_refuses_is_told(tmp_path: Path, monkeypatch: pytest.Mon
         read_image(tmp_path, ImageLocation("a.jpg"))
 
 
-def test_names_with_dots_inside_the_channel_are_no_way_out(tmp_path: Path) -> None:
+def test_names_with_dots_may_stay_inside_the_channel(tmp_path: Path) -> None:
     two_halves().save(tmp_path / "a..b.png")
     assert read_image(tmp_path, ImageLocation("a..b.png")).size == (64, 48)
 
@@ -286,7 +286,7 @@ def test_an_image_above_pils_limit_has_a_reason(monkeypatch: pytest.MonkeyPatch)
 
 @pytest.mark.parametrize("chunk", ["zTXt", "iTXt", "iCCP", "several"])
 def test_a_png_with_large_texts_or_profile_is_read(chunk: str) -> None:
-    """AI tools write the work flow of an image, Photoshop the history: more than the 1 MiB that Pillow reads."""
+    """AI tools write the workflow of an image, Photoshop its history: more than Pillow's limit of 1 MiB."""
     text, info = "work flow " * 300_000, PngImagePlugin.PngInfo()
     if chunk in ("zTXt", "several"):
         info.add_text("prompt", text, zip=True)
@@ -300,7 +300,7 @@ def test_a_png_with_large_texts_or_profile_is_read(chunk: str) -> None:
 
 
 def test_no_warning_leaks() -> None:
-    """In a process of its own: pytest replaces the filters that the module sets."""
+    """In a separate process, because pytest replaces the filters that the module sets."""
     program = (
         "import io, sys, warnings\n"
         "from PIL import Image\n"
@@ -329,8 +329,8 @@ def test_no_file_stays_open(tmp_path: Path) -> None:
     assert len(os.listdir("/proc/self/fd")) == before and len(kept) == 3
 
 
-def test_an_image_that_was_given_open_keeps_its_size(tmp_path: Path) -> None:
+def test_an_image_that_pil_has_opened_keeps_its_size(tmp_path: Path) -> None:
     Image.new("RGB", (64, 48), "red").save(tmp_path / "a.jpg")
-    given = Image.open(tmp_path / "a.jpg")
-    assert read_source(given, draft=(8, 6)).size == given.size == (64, 48)
+    opened = Image.open(tmp_path / "a.jpg")
+    assert read_source(opened, draft=(8, 6)).size == opened.size == (64, 48)
     assert read_source(tmp_path / "a.jpg", draft=(8, 6)).size == (8, 6)

@@ -19,9 +19,9 @@ def test_the_source_is_the_file_or_a_byte_range_of_the_shard(tmp_path: Path):
 @pytest.mark.parametrize(
     ("location", "reason"),
     [
-        (ImageLocation(""), "no image is named"),
-        (ImageLocation("../b.jpg"), r"out of the channel: \.\./b\.jpg"),
-        (ImageLocation("b.jpg", "../s.tar"), r"out of the channel: \.\./s\.tar"),
+        (ImageLocation(""), "empty image name"),
+        (ImageLocation("../b.jpg"), r"path outside the channel: \.\./b\.jpg"),
+        (ImageLocation("b.jpg", "../s.tar"), r"path outside the channel: \.\./s\.tar"),
     ],
 )
 def test_a_location_outside_the_channel_has_no_source(tmp_path: Path, location: ImageLocation, reason: str):

@@ -10,9 +10,11 @@ from PIL import Image
 from model.images.decode import UnreadableImage, read_source
 from model.images.jpeg import with_end
 
-NOISE = np.random.default_rng(0).integers(0, 255, (50, 70, 3))
-SMOOTH = np.add.outer(np.arange(50) * 2, np.arange(70) * 2)[..., None].repeat(3, 2) % 256
-FLAT = np.full((50, 70, 3), 128)
+# Three by three blocks of 16 x 16 pixels, the last ones incomplete
+HEIGHT, WIDTH = 34, 42
+NOISE = np.random.default_rng(0).integers(0, 255, (HEIGHT, WIDTH, 3))
+SMOOTH = np.add.outer(np.arange(HEIGHT) * 2, np.arange(WIDTH) * 2)[..., None].repeat(3, 2) % 256
+FLAT = np.full((HEIGHT, WIDTH, 3), 128)
 RESTARTS = [{}, {"restart_marker_rows": 1}, {"restart_marker_blocks": 2}]
 
 
@@ -40,13 +42,13 @@ def test_only_the_end_marker_may_be_missing(pixels: np.ndarray, progressive: boo
         assert np.array_equal(np.asarray(read_source(content[:-cut])), whole)
     for cut in range(3, len(content) - content.rindex(b"\xff\xda") - 20):
         image = with_end(content[:-cut], decode)
-        # a flat image may lose restart markers and nothing else
+        # A flat image may only lose restart markers
         assert image is None or np.array_equal(np.asarray(image), whole)
         assert image is None or pixels is FLAT
 
 
 @pytest.mark.parametrize("restarts", RESTARTS)
-def test_a_jpeg_cut_at_a_row_a_restart_or_a_scan_is_unreadable(restarts: dict) -> None:
+def test_a_jpeg_truncated_at_a_row_a_restart_or_a_scan_is_unreadable(restarts: dict) -> None:
     content = encoded(NOISE, **restarts)
     markers = [match.start() for match in re.finditer(b"\xff[\xd0-\xd7]", content)]
     assert bool(markers) == bool(restarts)
@@ -58,7 +60,7 @@ def test_a_jpeg_cut_at_a_row_a_restart_or_a_scan_is_unreadable(restarts: dict) -
         read_source(progressive[: progressive.rindex(b"\xff\xda")])  # whole scans, but not all
 
 
-def test_an_end_missing_at_a_smaller_scale_is_read_too() -> None:
+def test_a_jpeg_without_end_marker_is_read_at_a_smaller_scale_too() -> None:
     content = encoded(SMOOTH)
-    found, whole = (read_source(cut, draft=(20, 10)) for cut in (content[:-2], content))
-    assert found.size == whole.size == (35, 25) and np.array_equal(np.asarray(found), np.asarray(whole))
+    cut, whole = (read_source(part, draft=(20, 10)) for part in (content[:-2], content))
+    assert cut.size == whole.size == (WIDTH // 2, HEIGHT // 2) and np.array_equal(np.asarray(cut), np.asarray(whole))

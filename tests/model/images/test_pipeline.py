@@ -17,7 +17,7 @@ def test_the_views_of_an_image_become_one_array():
     assert (SMALL.channels, SMALL.draft) == (1, (12, 16))
 
 
-def test_it_is_saved_as_its_preprocessing():
+def test_a_pipeline_is_saved_as_its_preprocessing():
     assert SMALL.to_dict() == SMALL.preprocessing.to_dict() and InputPipeline.from_dict(SMALL.to_dict()) == SMALL
-    with pytest.raises(InputError, match="not a preprocessing: height = 0"):
+    with pytest.raises(InputError, match="invalid preprocessing: height = 0"):
         InputPipeline.from_dict({**SMALL.to_dict(), "height": 0})

@@ -30,16 +30,16 @@ def ramp(top: float, dtype: str = "float32", low: float = 0.0) -> np.ndarray:
         (ramp(65535.0), (0, 65535)),
     ],
 )
-def test_integers_get_the_range_of_their_bits_and_floats_a_usual_one(values: np.ndarray, expected: tuple) -> None:
+def test_integers_have_the_range_of_their_bits_and_floats_a_usual_one(values: np.ndarray, expected: tuple) -> None:
     assert common_range(rows(values), values.dtype.kind == "f") == expected
 
 
 @pytest.mark.parametrize(
     ("low", "top", "dtype"), [(-1024, 3071, "int32"), (-80.0, 40.0, "float32"), (2.0, 9, "float32")]
 )
-def test_other_values_get_the_range_between_their_quantiles(low: float, top: float, dtype: str) -> None:
-    found = common_range(rows(ramp(top, dtype, low)), dtype == "float32")
-    assert found == pytest.approx((low, top), abs=0.01 * (top - low))
+def test_other_values_have_the_range_between_their_quantiles(low: float, top: float, dtype: str) -> None:
+    pixel_range = common_range(rows(ramp(top, dtype, low)), dtype == "float32")
+    assert pixel_range == pytest.approx((low, top), abs=0.01 * (top - low))
 
 
 def test_the_range_of_a_flat_image_is_not_empty() -> None:
@@ -50,7 +50,7 @@ def test_the_range_of_a_flat_image_is_not_empty() -> None:
 @pytest.mark.parametrize(
     ("dtype", "top", "stray"), [("float32", 1.0, 300.0), ("uint16", 4095, 65535), ("int32", 250, 300)]
 )
-def test_neither_single_pixels_nor_single_images_turn_the_range(dtype: str, top: float, stray: float) -> None:
+def test_single_pixels_and_single_images_do_not_change_the_range(dtype: str, top: float, stray: float) -> None:
     images = [ramp(top, dtype) for _ in range(30)]
     clean = common_range(rows(*images), dtype == "float32")
     for image in images:
@@ -61,19 +61,19 @@ def test_neither_single_pixels_nor_single_images_turn_the_range(dtype: str, top:
     assert clean[1] == pytest.approx(top, rel=0.03)
 
 
-def test_many_bright_images_do_turn_it() -> None:
+def test_many_bright_images_change_the_range() -> None:
     images = [ramp(4095, "uint16") for _ in range(20)] + [ramp(60000, "uint16") for _ in range(5)]
     assert common_range(rows(*images), False) == (0, 65535)
 
 
-def test_quantiles_leave_out_what_is_not_finite() -> None:
+def test_quantiles_ignore_pixels_that_are_not_finite() -> None:
     values = ramp(1.0)
     values[0, :8] = np.nan, np.inf, -np.inf, np.nan, np.inf, -np.inf, np.nan, np.nan
     assert np.isfinite(pixel_quantiles(values)).all() and pixel_quantiles(values)[-1] == 1
     assert pixel_quantiles(np.full((2, 2), np.nan)).tolist() == [0.0] * len(SHARES)
 
 
-def test_the_share_beyond_a_range_is_that_of_the_pixels() -> None:
+def test_the_share_beyond_a_range_is_the_share_of_pixels() -> None:
     values = rows(ramp(1000.0), ramp(400.0), ramp(1000.0, low=-250))
     assert share_beyond(values, (0, 500)) == pytest.approx([0.5, 0, 0.6], abs=0.01)
     constant = rows(np.full((9, 9), 5000, np.uint16), np.full((9, 9), 4095, np.uint16), np.full((9, 9), -1, np.int32))

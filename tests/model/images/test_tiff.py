@@ -1,4 +1,4 @@
-"""TIFFs are written here by hand, as Pillow writes neither 64-bit floats nor several bands, and read back."""
+"""TIFFs are written without Pillow, which writes neither 64-bit floats nor several bands, and read back."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def test_predictors_are_undone_in_strips_and_tiles(predictor: int, tile: tuple |
         assert np.array_equal(read_pixels(content, read_header(content)), pixels)
 
 
-def test_what_pillow_compresses_is_read() -> None:
+def test_every_compression_of_pillow_is_read() -> None:
     pixels = values(1, "f4")
     for compression in ("tiff_lzw", "tiff_deflate", "packbits"):
         content = io.BytesIO()
@@ -124,12 +124,12 @@ def test_what_pillow_compresses_is_read() -> None:
 
 
 @pytest.mark.parametrize("dtype", ["i8", "u8"])
-def test_other_kinds_are_named_with_those_that_are_readable(dtype: str) -> None:
+def test_unsupported_kinds_are_reported_with_the_supported_ones(dtype: str) -> None:
     content = encoded_tiff(values(2, dtype))
-    with pytest.raises(ValueError, match=r"TIFF of 2 bands of 64 bits, sample format .; readable are integers of 8"):
+    with pytest.raises(ValueError, match=r"TIFF of 2 bands of 64 bits, sample format .; supported are integers of 8"):
         read_header(content)
     jpeg_compressed = encoded_tiff(values(3, "u1"), compression=7)
-    with pytest.raises(ValueError, match="compression 7; readable are"):
+    with pytest.raises(ValueError, match="compression 7; supported are"):
         read_header(jpeg_compressed)
 
 

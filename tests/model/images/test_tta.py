@@ -8,47 +8,47 @@ from model.decisions import Decision
 from model.errors import InputError
 from model.images.pipeline import InputPipeline
 from model.images.preprocessing import Preprocessing
-from model.images.tta import FIXED, UNTOUCHED, Views, fixed_views_text
+from model.images.tta import FIXED, UNTOUCHED, Views
 
 FIT = Preprocessing(32, 24)
 SMALL = InputPipeline(FIT)
 
 
 @pytest.fixture
-def picture() -> Image.Image:
+def image() -> Image.Image:
     return Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 48, 3), dtype=np.uint8))
 
 
 @pytest.mark.parametrize(("number", "fixed"), [(1, True), (4, True), (8, True), (16, True), (5, False)])
-def test_the_untouched_image_is_always_the_first_view(picture, number, fixed):
-    made = Views(SMALL, number, fixed)(picture, row=3).arrays["pixels"]
-    assert made.shape == (number, 32, 24, 3)
-    assert made.dtype == np.uint8 and np.array_equal(made[0], FIT.to_pixels(FIT.fit_image(picture)))
+def test_the_untouched_image_is_always_the_first_view(image, number, fixed):
+    pixels = Views(SMALL, number, fixed)(image, row=3).arrays["pixels"]
+    assert pixels.shape == (number, 32, 24, 3)
+    assert pixels.dtype == np.uint8 and np.array_equal(pixels[0], FIT.to_pixels(FIT.fit_image(image)))
 
 
-def test_fixed_views_differ_from_each_other_and_are_the_same_for_every_row(picture):
+def test_fixed_views_differ_from_each_other_and_are_the_same_for_every_row(image):
     views = Views(SMALL, 16)
-    made = views(picture, 0).arrays["pixels"]
-    assert len({view.tobytes() for view in made}) == 16
-    assert np.array_equal(made, views(picture, 9).arrays["pixels"])
+    pixels = views(image, 0).arrays["pixels"]
+    assert len({view.tobytes() for view in pixels}) == 16
+    assert np.array_equal(pixels, views(image, 9).arrays["pixels"])
     assert len(set(FIXED)) == len(FIXED) and FIXED[0] == UNTOUCHED
 
 
-def test_a_flipped_view_is_the_flipped_image(picture):
-    made = Views(SMALL, 2)(picture, 0).arrays["pixels"]
-    assert np.array_equal(made[1], np.fliplr(made[0]))
+def test_a_flipped_view_is_the_flipped_image(image):
+    pixels = Views(SMALL, 2)(image, 0).arrays["pixels"]
+    assert np.array_equal(pixels[1], np.fliplr(pixels[0]))
 
 
-def test_random_views_are_a_function_of_seed_and_row(picture):
-    def made(seed: int, row: int) -> np.ndarray:
-        return Views(SMALL, 6, fixed=False, seed=seed)(picture, row).arrays["pixels"]
+def test_random_views_depend_on_seed_and_row(image):
+    def pixels(seed: int, row: int) -> np.ndarray:
+        return Views(SMALL, 6, fixed=False, seed=seed)(image, row).arrays["pixels"]
 
-    assert np.array_equal(made(1, 4), made(1, 4))
-    assert not np.array_equal(made(1, 4)[1:], made(1, 5)[1:])
-    assert not np.array_equal(made(1, 4)[1:], made(2, 4)[1:])
+    assert np.array_equal(pixels(1, 4), pixels(1, 4))
+    assert not np.array_equal(pixels(1, 4)[1:], pixels(1, 5)[1:])
+    assert not np.array_equal(pixels(1, 4)[1:], pixels(2, 4)[1:])
 
 
-def test_soft_joining_is_the_mean_and_voting_counts_answers():
+def test_fixed_views_are_averaged_and_random_views_vote():
     each = np.float32([[[0.9, 0.1, 0.0], [0.4, 0.6, 0.0], [0.3, 0.0, 0.7]]])
     np.testing.assert_allclose(Views(SMALL, 3).combine(each, Decision()), each.mean(1), rtol=1e-6)
     votes = Views(SMALL, 3, fixed=False)
@@ -57,17 +57,17 @@ def test_soft_joining_is_the_mean_and_voting_counts_answers():
 
 
 @pytest.mark.parametrize("classes", [2, 3, 4, 7, 8, 18, 31, 32, 33, 64, 100, 1000])
-def test_the_mean_of_views_is_torchs_to_the_last_digit(classes):
-    """Reference: torch.mean, by which earlier versions averaged views."""
+def test_the_mean_of_views_is_bit_identical_to_torch(classes):
+    """Reference: torch.mean, which earlier versions used."""
     torch = pytest.importorskip("torch")
     draw = np.random.default_rng(classes)
     for number in range(1, 17):
         for images in (1, 5, 64):
             logits = draw.normal(size=(images, number, classes)) * 3
             each = (np.exp(logits) / np.exp(logits).sum(2, keepdims=True)).astype(np.float32)
-            found = Views(SMALL, number).combine(each, Decision())
-            assert found.dtype == np.float32
-            np.testing.assert_array_equal(found, torch.from_numpy(each).mean(1).numpy())
+            combined = Views(SMALL, number).combine(each, Decision())
+            assert combined.dtype == np.float32
+            np.testing.assert_array_equal(combined, torch.from_numpy(each).mean(1).numpy())
             voted = Views(SMALL, number, fixed=False).combine(each, Decision())
             votes = torch.nn.functional.one_hot(torch.from_numpy(each).argmax(2), classes).float()
             np.testing.assert_array_equal(voted, votes.mean(1).numpy())
@@ -81,11 +81,6 @@ def test_jpegs_are_decoded_large_enough_for_the_closest_view():
     assert Views(SMALL, 3, fixed=False).draft == (30, 40)
 
 
-def test_more_fixed_views_than_there_are_name_the_other_mode():
+def test_too_many_fixed_views_are_an_error_with_the_other_mode():
     with pytest.raises(InputError, match="16 fixed views; --tta_mode vote"):
         Views(SMALL, 17)
-
-
-def test_help_lists_every_view():
-    text = " ".join(fixed_views_text().split())
-    assert text.startswith("1 as it is; 2 flipped; 3 92% middle;") and "16 80% middle, flipped" in text

@@ -16,12 +16,12 @@ from model.settings.train import TrainSettings
 SMALL = Preprocessing(32, 24)
 
 
-def settings(**given: object) -> TrainSettings:
+def settings(**changes: object) -> TrainSettings:
     small = {"model": "resnet10t", "pretrained": False, "input_size": [32, 24]}
-    return build(TrainSettings, [Layer("--{}", {**small, **given})])
+    return build(TrainSettings, [Layer("--{}", {**small, **changes})])
 
 
-def test_a_backbone_is_found_in_any_letter_case_and_by_other_systems_names():
+def test_a_backbone_is_resolved_in_any_letter_case_and_by_other_systems_names():
     assert backbone_name("ResNet18") == "resnet18"
     assert backbone_name("mobilenetv3-small-050") == "mobilenetv3_small_050"
     assert backbone_name("resnet18.a1_in1k") == "resnet18.a1_in1k"
@@ -31,27 +31,27 @@ def test_a_backbone_is_found_in_any_letter_case_and_by_other_systems_names():
         backbone_name("resnet18.a1_in2k")
 
 
-def test_a_backbone_that_there_is_not_names_the_nearest():
+def test_an_unknown_backbone_is_an_error_with_the_nearest_name():
     with pytest.raises(InputError, match="nearest: resnet18"):
         make_backbone("resnet81", SMALL)
 
 
-def test_images_too_small_for_a_backbone_are_told():
-    with pytest.raises(InputError, match="'convnext_atto' cannot be made for 32x24 pixels"):
+def test_an_input_size_that_is_too_small_for_the_backbone_is_an_error():
+    with pytest.raises(InputError, match="'convnext_atto' cannot be created for an input of 32x24 pixels"):
         make_backbone("convnext_atto", SMALL)
 
 
-def test_size_and_normalisation_are_the_backbones_unless_given():
+def test_size_and_normalisation_are_the_backbones_by_default():
     own = make_preprocessing(settings(model="resnet18", input_size=[]))
     assert (own.height, own.width) == (224, 224)
     assert own.mean == pytest.approx((0.485, 0.456, 0.406))
-    given = make_preprocessing(settings(normalisation="given", mean=[0.1, 0.2, 0.3], std=[1, 1, 1], input_size=[40]))
-    assert (given.height, given.width, given.mean) == (40, 40, (0.1, 0.2, 0.3))
+    changed = make_preprocessing(settings(normalisation="given", mean=[0.1, 0.2, 0.3], std=[1, 1, 1], input_size=[40]))
+    assert (changed.height, changed.width, changed.mean) == (40, 40, (0.1, 0.2, 0.3))
     assert make_preprocessing(settings(normalisation="picture")).mean == ()
     assert make_preprocessing(settings(channels=1)).mean == pytest.approx(((0.485 + 0.456 + 0.406) / 3,))
 
 
-def test_further_arguments_and_stochastic_depth_reach_timm():
+def test_further_arguments_and_stochastic_depth_are_passed_to_timm():
     def rates(backbone: torch.nn.Module) -> list[float]:
         return [module.drop_prob for module in backbone.modules() if isinstance(module, timm.layers.DropPath)]
 
@@ -59,11 +59,11 @@ def test_further_arguments_and_stochastic_depth_reach_timm():
     assert max(rates(make_backbone("convnext_atto", Preprocessing(64, 64), drop_path=0.3))) == pytest.approx(0.3)
     backbone = make_backbone("resnet10t", SMALL, model_args={"act_layer": "silu"})
     assert any(isinstance(module, torch.nn.SiLU) for module in backbone.modules())
-    with pytest.raises(InputError, match="cannot be made"):
+    with pytest.raises(InputError, match="cannot be created"):
         make_backbone("resnet10t", SMALL, model_args={"no_such_argument": 1})
 
 
-def test_weights_that_cannot_be_fetched_name_the_ways_out(monkeypatch):
+def test_if_weights_cannot_be_downloaded_the_error_says_what_to_do(monkeypatch):
     create = timm.create_model
 
     def offline(name, pretrained=False, **arguments):
@@ -73,12 +73,12 @@ def test_weights_that_cannot_be_fetched_name_the_ways_out(monkeypatch):
 
     monkeypatch.setattr(timm, "create_model", offline)
     with pytest.raises(
-        InputError, match=r"cannot be fetched \(OSError: no route to host\).*--weights.*--pretrained false"
+        InputError, match=r"cannot be downloaded \(OSError: no route to host\).*--weights.*--pretrained false"
     ):
         make_backbone("resnet18", SMALL, pretrained=True)
 
 
-def test_a_backbone_without_weights_says_so():
+def test_pretrained_weights_that_do_not_exist_are_an_error():
     with pytest.raises(InputError, match="no pretrained weights"):
         make_backbone("cspresnet50d", Preprocessing(64, 64), pretrained=True)
 
@@ -99,7 +99,7 @@ def original_dinov2(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
 
 
 def original_clip(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """openai/CLIP: its own names, no axes of length 1, and a text tower and a projection beside the trunk."""
+    """openai/CLIP: its own names, no axes of length 1, and a text tower and a projection in addition to the trunk."""
     names = [("patch_embed.proj", "conv1"), ("norm_pre", "ln_pre"), ("blocks.", "transformer.resblocks.")]
     names += [("attn.qkv.", "attn.in_proj_"), ("attn.proj", "attn.out_proj"), ("mlp.fc1", "mlp.c_fc")]
     names += [("mlp.fc2", "mlp.c_proj"), ("norm1", "ln_1"), ("norm2", "ln_2"), ("pos_embed", "positional_embedding")]
@@ -115,7 +115,7 @@ def original_clip(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
 
 
 def original_siglip(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """open_clip's files of SigLIP: timm's names below `visual.trunk.`, a text tower beside them."""
+    """open_clip's files of SigLIP: timm's names below `visual.trunk.`, and a text tower."""
     return {"text.token_embedding.weight": torch.zeros(5, 3)} | {f"visual.trunk.{k}": v for k, v in state.items()}
 
 

@@ -1,4 +1,4 @@
-"""Parameters that are not trained, and batch norms that keep their statistics."""
+"""Parameters that are not trained, and batch norms with fixed statistics."""
 
 import pytest
 import torch
@@ -29,7 +29,7 @@ def test_freezing_and_thawing(network):
     assert all(parameter.requires_grad for parameter in network.heads.parameters())
     unfreeze(network)
     assert all(parameter.requires_grad for parameter in network.parameters())
-    with pytest.raises(InputError, match=r"the backbone has no 'layer9', it has.*nearest: layer"):
+    with pytest.raises(InputError, match=r"the backbone has no part 'layer9'; it has.*nearest: layer"):
         freeze(network, ["layer9"])
 
 

@@ -12,7 +12,7 @@ from model.training.losses import LOSSES
 MASK = mask_scheme()
 
 
-def made(target: str, **losses: str) -> Heads:
+def make(target: str, **losses: str) -> Heads:
     def outputs_of(head: str, classes: int) -> int:
         return LOSSES[losses.get(head, "focal")].outputs(classes)
 
@@ -24,14 +24,14 @@ def made(target: str, **losses: str) -> Heads:
     [("joint", ["joint"], 18), ("heads", ["mask", "gender", "age"], 8), ("gender", ["gender"], 2)],
 )
 def test_a_target_has_its_heads(target, names, outputs):
-    heads = made(target)
+    heads = make(target)
     assert [head.name for head in heads.heads] == names
     assert heads.outputs == outputs
 
 
-def test_an_attribute_that_there_is_not_names_the_nearest():
+def test_an_unknown_attribute_is_an_error_with_the_nearest_name():
     with pytest.raises(InputError, match="nearest: gender"):
-        made("gendr")
+        make("gendr")
 
 
 def test_joint_of_one_attribute_is_that_attribute():
@@ -39,51 +39,51 @@ def test_joint_of_one_attribute_is_that_attribute():
     assert [head.name for head in make_heads(scheme, "joint", lambda head, classes: classes).heads] == ["label"]
 
 
-def test_one_heads_probabilities_are_its_softmax():
+def test_the_probabilities_of_one_head_are_its_softmax():
     logits = np.random.default_rng(0).normal(size=(5, 18)).astype(np.float32)
     expected = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-    np.testing.assert_allclose(made("joint").probabilities(logits), expected, rtol=1e-5)
+    np.testing.assert_allclose(make("joint").probabilities(logits), expected, rtol=1e-5)
 
 
-def test_several_heads_give_the_product_in_the_order_of_joint_classes():
+def test_the_probabilities_of_two_heads_are_their_product_in_the_order_of_joint_classes():
     """Reference: the outer product of the heads' softmax, class by class."""
-    heads = made("heads", gender="bce")
+    heads = make("heads", gender="bce")
     logits = np.random.default_rng(0).normal(size=(4, heads.outputs)).astype(np.float32)
     mask, age = (np.exp(part) / np.exp(part).sum(axis=1, keepdims=True) for part in (logits[:, :3], logits[:, 4:]))
     gender = 1 / (1 + np.exp(-logits[:, 3]))
-    found = heads.probabilities(logits)
+    joint = heads.probabilities(logits)
     for code in range(18):
         parts = MASK.split(code)
         of_gender = gender if parts["gender"] == 1 else 1 - gender
         expected = mask[:, parts["mask"]] * of_gender * age[:, parts["age"]]
-        np.testing.assert_allclose(found[:, code], expected, atol=1e-6)
-    np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-5)
+        np.testing.assert_allclose(joint[:, code], expected, atol=1e-6)
+    np.testing.assert_allclose(joint.sum(axis=1), 1, atol=1e-5)
 
 
 def test_logits_of_half_precision_and_large_ones_give_finite_sums_of_1():
-    heads = made("heads", gender="bce")
+    heads = make("heads", gender="bce")
     drawn = np.random.default_rng(0).normal(size=(3, 7)).astype(np.float16)
     for logits in (drawn, np.full((3, 7), 1e4), np.full((3, 7), -1e4)):
-        found = heads.probabilities(logits)
-        assert found.dtype == np.float32
-        np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-4)
+        joint = heads.probabilities(logits)
+        assert joint.dtype == np.float32
+        np.testing.assert_allclose(joint.sum(axis=1), 1, atol=1e-4)
 
 
-def test_targets_are_the_heads_own_classes():
+def test_targets_are_the_classes_of_each_head():
     codes = MASK.split(np.arange(18))
-    assert np.array_equal(made("joint").targets(codes)[0], np.arange(18))
-    for found, name in zip(made("heads").targets(codes), ("mask", "gender", "age")):
-        assert np.array_equal(found, codes[name])
+    assert np.array_equal(make("joint").targets(codes)[0], np.arange(18))
+    for targets, name in zip(make("heads").targets(codes), ("mask", "gender", "age")):
+        assert np.array_equal(targets, codes[name])
 
 
-def test_bce_is_for_two_classes():
-    assert made("gender", gender="bce").outputs == 1
-    with pytest.raises(InputError, match="bce is for two classes; mask has 3: worn, incorrect, none"):
-        made("heads", mask="bce")
+def test_bce_needs_two_classes():
+    assert make("gender", gender="bce").outputs == 1
+    with pytest.raises(InputError, match="bce needs two classes; mask has 3: worn, incorrect, none"):
+        make("heads", mask="bce")
 
 
-def test_heads_are_read_back_as_they_were_saved():
-    heads = made("heads", gender="bce")
+def test_saved_heads_are_read_unchanged():
+    heads = make("heads", gender="bce")
     assert Heads.from_dict(heads.scheme, heads.to_dict()) == heads
 
 
@@ -96,6 +96,6 @@ def test_heads_are_read_back_as_they_were_saved():
         {"heads": [{"name": "joint", "attributes": ["mask", "gender", "age"], "classes": 17, "outputs": 17}]},
     ],
 )
-def test_heads_that_do_not_answer_the_scheme_are_refused(saved):
+def test_heads_that_do_not_predict_the_scheme_are_an_error(saved):
     with pytest.raises(InputError, match="heads"):
         Heads.from_dict(MASK, saved)

@@ -1,4 +1,4 @@
-"""The network's shape."""
+"""The network: shapes, hidden layers and dropout."""
 
 import pytest
 import torch
@@ -13,7 +13,7 @@ HEADS = make_heads(mask_scheme(), "heads", lambda head, classes: classes)
 
 
 @pytest.mark.parametrize("model", ["resnet10t", "mobilenetv3_small_050", "vit_tiny_patch16_224", "convnext_atto"])
-def test_any_backbone_gives_a_logit_an_output(model):
+def test_any_backbone_gives_one_logit_per_output(model):
     network = Network(make_backbone(model, Preprocessing(64, 32)), HEADS)
     assert network(torch.randn(2, 3, 64, 32)).shape == (2, 8)
 

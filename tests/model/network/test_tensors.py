@@ -1,4 +1,4 @@
-"""From inputs to the tensors of a network's forward."""
+"""Converting inputs to the tensors of a network's forward."""
 
 import numpy as np
 import torch
@@ -11,7 +11,7 @@ from model.runtime.hardware import find_hardware
 FACES = Preprocessing(64, 48, mean=(0.5, 0.4, 0.3), std=(0.2, 0.25, 0.3))
 
 
-def test_normalised_is_torchvisions():
+def test_normalisation_is_torchvisions():
     """Reference: torchvision.transforms.v2.functional.normalize of pixels from 0 to 1."""
     from torchvision.transforms.v2.functional import normalize
 
@@ -25,7 +25,7 @@ def test_the_fill_colour_becomes_zero():
     assert normalise(colour, FACES).abs().max() < 0.02
 
 
-def test_an_image_by_itself_is_normalised_to_mean_0_and_deviation_1():
+def test_an_image_normalised_by_itself_has_mean_0_and_deviation_1():
     pixels = torch.randint(0, 256, (3, 3, 20, 20), dtype=torch.uint8)
     normal = normalise(pixels, Preprocessing(20, 20))
     assert torch.allclose(normal.mean((1, 2, 3)), torch.zeros(3), atol=1e-5)
@@ -36,7 +36,7 @@ def test_an_image_of_one_colour_stays_finite():
     assert torch.isfinite(normalise(torch.full((1, 3, 8, 8), 200, dtype=torch.uint8), Preprocessing(8, 8))).all()
 
 
-def test_pixels_are_channels_last_and_normalised_and_other_arrays_stay_as_they_are():
+def test_pixels_are_channels_last_and_normalised_and_other_arrays_are_unchanged():
     draw = np.random.default_rng(0)
     pixels, codes = draw.integers(0, 256, (4, 8, 6, 3), dtype=np.uint8), draw.integers(0, 9, (4, 2))
     preprocessing = Preprocessing(8, 6, mean=(0.5,) * 3, std=(0.25,) * 3)

@@ -1,4 +1,4 @@
-"""The device and precision that settings ask for, compilation, and the number of worker processes."""
+"""Device and precision by the settings, and compilation."""
 
 import logging
 
@@ -19,16 +19,16 @@ def test_a_cpu_without_bf16_units_computes_in_fp32_and_one_with_them_in_bf16(mon
 
 
 @pytest.mark.parametrize(("capability", "precision"), [((7, 5), "fp16"), ((8, 0), "bf16"), ((9, 0), "bf16")])
-def test_a_gpu_computes_in_what_it_gains_by(monkeypatch, capability, precision):
+def test_a_gpu_with_bf16_units_computes_in_bf16_and_an_older_one_in_fp16(monkeypatch, capability, precision):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     monkeypatch.setattr(torch.cuda, "set_device", lambda device: None)
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
-    found = find_hardware("auto", "auto", local_rank=3)
-    assert (found.device, found.precision) == (torch.device("cuda:1"), precision)
+    hardware_of_process = find_hardware("auto", "auto", local_rank=3)
+    assert (hardware_of_process.device, hardware_of_process.precision) == (torch.device("cuda:1"), precision)
 
 
-def test_fp32_rounds_nothing_to_tf32(monkeypatch):
+def test_fp32_disables_tf32(monkeypatch):
     monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
     find_hardware("cpu", "bf16")
     assert torch.backends.cudnn.allow_tf32
@@ -37,20 +37,20 @@ def test_fp32_rounds_nothing_to_tf32(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("device", "precision", "told"),
+    ("device", "precision", "message"),
     [
         ("gpu", "auto", "expected auto, cpu, cuda or cuda:N"),
         ("mps", "auto", "expected auto, cpu, cuda or cuda:N"),
-        ("cuda:99", "auto", r"shows \d GPUs?$"),
+        ("cuda:99", "auto", r"this machine has \d GPUs?$"),
         ("cpu", "fp16", "fp16 needs a GPU"),
     ],
 )
-def test_what_there_is_not_is_told(device, precision, told):
-    with pytest.raises(InputError, match=told):
+def test_unavailable_devices_and_precisions_are_an_error(device, precision, message):
+    with pytest.raises(InputError, match=message):
         find_hardware(device, precision)
 
 
-def test_compiling_without_a_compiler_warns_and_goes_on(monkeypatch, caplog):
+def test_compile_without_a_compiler_is_ignored_with_a_warning(monkeypatch, caplog):
     monkeypatch.setattr(hardware.shutil, "which", lambda name: None)
     network = torch.nn.Linear(2, 2)
     with caplog.at_level(logging.WARNING, "rarebird"):
@@ -65,7 +65,7 @@ def test_one_compiler_is_enough(monkeypatch, compiler):
     assert compiled(network) is not network
 
 
-def test_the_compiler_that_torch_would_call_counts(monkeypatch):
+def test_the_compiler_that_torch_uses_is_recognised(monkeypatch):
     from torch._inductor import config
 
     monkeypatch.setattr(config.cpp, "cxx", (None, "clang++"))  # as with CXX=clang++
@@ -75,7 +75,7 @@ def test_the_compiler_that_torch_would_call_counts(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("error", "told"),
+    ("error", "message"),
     [
         (
             RuntimeError("The driver is too old (found version 11040).\nSee"),
@@ -85,12 +85,12 @@ def test_the_compiler_that_torch_would_call_counts(monkeypatch):
         (None, ""),
     ],
 )
-def test_why_no_gpu_is_used_is_told_in_torchs_words(error, told, monkeypatch):
+def test_the_reason_for_using_no_gpu_is_torchs_message(error, message, monkeypatch):
     def init() -> None:
         if error:
             raise error
 
     monkeypatch.setattr(torch.cuda, "init", init)
     problem = find_hardware("cpu", "fp32").gpu_problem()
-    assert problem.endswith(told) and bool(problem) is bool(told)
+    assert problem.endswith(message) and bool(problem) is bool(message)
     assert hardware.Hardware(torch.device("cuda:0"), "fp32").gpu_problem() == ""

@@ -1,4 +1,4 @@
-"""One seed from several numbers, and every global generator from one seed."""
+"""Seeds from several numbers, and seeding all global generators."""
 
 import itertools
 import random
@@ -12,7 +12,7 @@ from model.runtime.seeding import mixed_seed, seed_all
 def test_neighbouring_numbers_give_unrelated_seeds_of_63_bits():
     numbers = [*itertools.product(range(4), repeat=3), (5,), (5, 0), (0, 5)]
     seeds = {mixed_seed(*each) for each in numbers}
-    assert len(seeds) == len(numbers) - 1  # (5,) and (5, 0) are one to numpy
+    assert len(seeds) == len(numbers) - 1  # to numpy, (5,) and (5, 0) are equal
     assert all(0 <= seed < 1 << 63 for seed in seeds) and max(seeds) > 1 << 61
     assert mixed_seed(1, 2, 3) == mixed_seed(1, 2, 3)
 

@@ -1,4 +1,4 @@
-"""Signals are noted during training, and loader workers that they ended are no error."""
+"""Signals are recorded during training, and loader workers that a signal ended are not an error."""
 
 import os
 import signal
@@ -10,7 +10,7 @@ from model.runtime.signals import Stopped, StopSignal
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_is_noted_and_the_handlers_come_back(number: signal.Signals):
+def test_a_signal_is_recorded_and_the_handlers_are_restored(number: signal.Signals):
     before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
     with StopSignal() as stop:
         assert stop.received is None
@@ -34,7 +34,7 @@ def batches() -> Iterator[int]:
     raise RuntimeError("DataLoader worker (pid 17) is killed by signal: Terminated.")
 
 
-def test_workers_that_a_signal_ended_are_no_error():
+def test_workers_that_a_signal_ended_are_not_an_error():
     stop = StopSignal()
     loaded = stop.interruptible(batches())
     assert next(loaded) == 1
@@ -43,6 +43,6 @@ def test_workers_that_a_signal_ended_are_no_error():
         next(loaded)
 
 
-def test_workers_that_ended_by_themselves_are_one():
+def test_workers_that_ended_by_themselves_are_an_error():
     with pytest.raises(RuntimeError, match="is killed"):
         list(StopSignal().interruptible(batches()))

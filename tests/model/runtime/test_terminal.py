@@ -22,7 +22,7 @@ class Terminal(io.StringIO):
 
 @pytest.fixture
 def stderr(monkeypatch):
-    """Puts a stream in place of stderr, once the test calls it: pytest replaces stderr before."""
+    """Returns a function that replaces stderr by a stream; the test calls it after pytest has replaced stderr."""
 
     def replace(stream: io.StringIO) -> io.StringIO:
         monkeypatch.setenv("COLUMNS", "120")
@@ -32,13 +32,13 @@ def stderr(monkeypatch):
     return replace
 
 
-def test_columns_are_aligned_as_the_terminal_shows_them():
-    table = text_table(["class", "pictures"], [["착용샷", "1"], ["top", "1,000"]], right=[1])
+def test_columns_are_aligned_by_their_width_on_a_terminal():
+    table = text_table(["class", "images"], [["착용샷", "1"], ["top", "1,000"]], right=[1])
     assert table.splitlines() == [
         "class      images",
-        "-------  ----------",
-        "착용샷            1",
-        "top           1,000",
+        "-------  --------",
+        "착용샷          1",
+        "top         1,000",
     ]
 
 
@@ -47,17 +47,17 @@ def test_a_table_may_be_markdown():
     assert [line.replace(" ", "") for line in table.splitlines()] == ["|class|n|", "|:--------|----:|", "|착용샷|1|"]
 
 
-def test_cells_are_text_not_numbers():
+def test_table_values_are_text_not_numbers():
     assert text_table(["seed"], [["0017"], ["1e5"]]).splitlines()[2:] == ["0017", "1e5"]
 
 
 @pytest.mark.parametrize("rows", [[], [["착용샷착용샷", "1"], ["a", "23456"]]])
-def test_the_width_of_a_table_is_that_of_its_text(rows):
+def test_the_width_of_a_table_is_that_of_its_lines(rows):
     headers = ["name", "n"]
     assert table_width(headers, rows) == max(map(wcswidth, text_table(headers, rows).splitlines()))
 
 
-def test_texts_are_measured_and_shortened_as_the_terminal_shows_them():
+def test_texts_are_measured_and_shortened_by_their_width_on_a_terminal():
     assert text_width("착용샷\na") == 6 and text_width("") == 0
     assert shortened("abcdefghij", 5) == "ab…ij" and shortened("abc", 5) == shortened("abc", 3) == "abc"
     assert wcswidth(shortened("착용샷설치후배치컷", 9)) <= 9
@@ -82,7 +82,7 @@ def test_bytes_have_prefixes_and_need_no_total(stderr):
 
 
 @pytest.mark.parametrize(("stream", "shown"), [(io.StringIO(), True), (Terminal(), False)])
-def test_no_bar_without_a_terminal_or_where_it_is_not_wanted(stderr, stream, shown):
+def test_there_is_no_bar_without_a_terminal_or_with_shown_false(stderr, stream, shown):
     stderr(stream)
     with progress_bar("x", 2, shown=shown) as bar:
         bar.update(1)

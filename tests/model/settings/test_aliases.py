@@ -1,4 +1,4 @@
-"""Aliases mean what docs/coming-from.md says."""
+"""Names of other systems, as docs/coming-from.md lists them."""
 
 import pytest
 import yaml
@@ -47,41 +47,51 @@ def read(text: str, tmp_path, monkeypatch, *flags: str) -> TrainSettings:
     return settings_layers.read(job_types.TRAIN, flags, "")[0]
 
 
-def test_a_config_of_the_config_driven_system_is_taken_as_it_is(tmp_path, monkeypatch, caplog):
+def test_a_config_of_the_config_driven_system_is_read_unchanged(tmp_path, monkeypatch, caplog):
     caplog.set_level("INFO", "rarebird")
     text = THEIRS.replace("{channel}", "data").replace("{train}", "train.txt").replace("{valid}", "valid.txt")
-    made = read(text, tmp_path, monkeypatch)
-    assert (made.train_dir, made.train_groups, made.validation_groups) == ("data", "train.txt", "valid.txt")
-    assert (made.batch_size, made.num_classes, made.layout, made.target) == (64, 18, "profiles", "joint")
-    assert made.augmentation == {"flip": {"p": 0.3}} and made.model == "SEResNet26d_32x4d"
-    assert (made.pretrained, made.dropout, made.model_args) == (False, 0.2, {})
-    assert (made.loss, made.focal_gamma, made.optimizer, made.scheduler) == ("focal", 1.5, "MADGRAD", "StepLR")
-    assert (made.eval_dir, made.config) == ("data/eval", "config.yaml")
+    settings = read(text, tmp_path, monkeypatch)
+    assert (settings.train_dir, settings.train_groups, settings.validation_groups) == ("data", "train.txt", "valid.txt")
+    assert (settings.batch_size, settings.num_classes, settings.layout, settings.target) == (
+        64,
+        18,
+        "profiles",
+        "joint",
+    )
+    assert settings.augmentation == {"flip": {"p": 0.3}} and settings.model == "SEResNet26d_32x4d"
+    assert (settings.pretrained, settings.dropout, settings.model_args) == (False, 0.2, {})
+    assert (settings.loss, settings.focal_gamma, settings.optimizer, settings.scheduler) == (
+        "focal",
+        1.5,
+        "MADGRAD",
+        "StepLR",
+    )
+    assert (settings.eval_dir, settings.config) == ("data/eval", "config.yaml")
     assert caplog.text.count("settings from ./config.yaml") == 1
-    for word in ("data_dir", "valid_batch_size", "dataset_args", "criterion", "infer_data_dir"):
-        assert caplog.text.count(f"config.yaml: {word} is ") == 1, word
+    for name in ("data_dir", "valid_batch_size", "dataset_args", "criterion", "infer_data_dir"):
+        assert caplog.text.count(f"config.yaml: {name} is an alias: ") == 1, name
 
 
-def test_every_word_of_its_list_is_taken():
+def test_every_name_of_that_config_is_a_setting_or_an_alias():
     theirs = set(yaml.safe_load(THEIRS.replace("{channel}", "a").replace("{train}", "b").replace("{valid}", "c")))
     from model.settings.fields import as_dict
 
     assert theirs <= {*as_dict(TrainSettings()), *aliases_of(TRAIN)}
 
 
-def test_a_named_config_leaves_the_one_in_the_working_folder_alone(tmp_path, monkeypatch):
+def test_with_another_config_the_one_in_the_working_folder_is_ignored(tmp_path, monkeypatch):
     (tmp_path / "other.yaml").write_text("epochs: 2", encoding="utf-8")
-    made = read("epochs: 7\nlr: 0.5", tmp_path, monkeypatch, "--config", "other.yaml")
-    assert (made.epochs, made.lr) == (2, 1e-3)
+    settings = read("epochs: 7\nlr: 0.5", tmp_path, monkeypatch, "--config", "other.yaml")
+    assert (settings.epochs, settings.lr) == (2, 1e-3)
 
 
-def test_flags_win_over_the_words_of_a_config(tmp_path, monkeypatch):
+def test_flags_override_aliases_in_a_config(tmp_path, monkeypatch):
     assert read("train_batch_size: 8", tmp_path, monkeypatch, "--batch_size", "16").batch_size == 16
     assert read("batch_size: 8", tmp_path, monkeypatch, "--train-batch-size", "16").batch_size == 16
 
 
 @pytest.mark.parametrize(
-    ("job", "said", "ours"),
+    ("job", "values", "expected"),
     [
         (TRAIN, {"dataset_args": {"output": "all"}}, {"target": "heads"}),
         (TRAIN, {"dataset_args": "{'output': 'age'}"}, {"target": "age"}),
@@ -98,49 +108,49 @@ def test_flags_win_over_the_words_of_a_config(tmp_path, monkeypatch):
         (INFERENCE, {"ensemble": "True", "ensemble_model_dir": "a b"}, {"models": "a b"}),
     ],
 )
-def test_a_word_becomes_ours(job, said, ours):
-    found, sentences = translate(job, "--{}", said)
-    assert found == ours
-    assert len(sentences) == len([key for key in said if key in aliases_of(job) and key != "model_args"])
+def test_an_alias_is_translated(job, values, expected):
+    settings, sentences = translate(job, "--{}", values)
+    assert settings == expected
+    assert len(sentences) == len([key for key in values if key in aliases_of(job) and key != "model_args"])
 
 
 @pytest.mark.parametrize(
-    ("said", "ours"),
+    ("values", "expected"),
     [
         ({"model-args": {"drop-rate": 0.2, "act-layer": 1}}, {"dropout": 0.2, "model_args": {"act_layer": 1}}),
         ({"criterion-args": {"label-smoothing": 0.2}}, {"label_smoothing": 0.2}),
         ({"augmentation": "random-crop", "augmentation-args": {"a": 1}}, {"augmentation": {"random-crop": {"a": 1}}}),
     ],
 )
-def test_names_inside_a_word_are_taken_in_any_spelling(said, ours):
-    assert translate(TRAIN, "--{}", said)[0] == ours
+def test_arguments_in_an_alias_may_have_any_spelling(values, expected):
+    assert translate(TRAIN, "--{}", values)[0] == expected
 
 
 @pytest.mark.parametrize(
-    ("job", "said", "told"),
+    ("job", "values", "message"),
     [
-        (TRAIN, {"dataset": "MyDataset"}, "named by `layout`"),
-        (TRAIN, {"dataset_args": {"size": 3}}, "size has no counterpart"),
+        (TRAIN, {"dataset": "MyDataset"}, "set by `layout`"),
+        (TRAIN, {"dataset_args": {"size": 3}}, "size is not supported"),
         (TRAIN, {"criterion": "focall"}, "nearest: focal"),
         (TRAIN, {"criterion_args": {"gama": 2}}, "nearest: gamma"),
-        (TRAIN, {"augmentation_args": {"p": 1}}, "it goes with one augmentation's name"),
-        (TRAIN, {"lr": 1, "learning_rate": 2}, "it means lr, which is set beside it"),
-        (INFERENCE, {"ensemble": "true"}, "name the models"),
+        (TRAIN, {"augmentation_args": {"p": 1}}, "`augmentation` must be a name"),
+        (TRAIN, {"lr": 1, "learning_rate": 2}, "it is an alias of lr, which is set too"),
+        (INFERENCE, {"ensemble": "true"}, "set the models"),
     ],
 )
-def test_a_word_without_a_counterpart_says_what_to_write(job, said, told):
-    with pytest.raises(InputError, match=told):
-        translate(job, "--{}", said)
+def test_an_unsupported_value_is_an_error_with_advice(job, values, message):
+    with pytest.raises(InputError, match=message):
+        translate(job, "--{}", values)
 
 
-def test_a_word_of_another_job_is_no_fault_in_a_shared_env(tmp_path, monkeypatch):
+def test_an_alias_of_another_job_is_ignored_in_a_shared_env(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / ".env").write_text("SM_HP_OUTPUT_NAME=a\nSM_HP_LEARNING_RATE=0.2\n")
     assert settings_layers.read(job_types.TRAIN, [], "")[0].lr == 0.2
     assert settings_layers.read(job_types.INFERENCE, [], "")[0].output == "a.csv"
 
 
-def test_no_word_is_one_of_ours_but_model_args():
+def test_no_alias_but_model_args_is_the_name_of_a_setting():
     from model.settings.fields import as_dict
 
     for alias in ALIASES:

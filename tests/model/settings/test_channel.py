@@ -1,4 +1,4 @@
-"""Settings of the channels of a training: what contradicts."""
+"""Settings of the channels of a training: contradictions."""
 
 from typing import Any
 
@@ -13,18 +13,19 @@ from model.settings.train import TrainSettings
     "values, message",
     [
         ({"encoding": "cp125"}, "encoding 'cp125' is unknown.*nearest: cp12"),
-        ({"group_pattern": "[a-z"}, "no regular expression"),
-        ({"group_pattern": "([a-z]+)", "group_column": "who"}, "group_column and group_pattern both name the groups"),
-        ({"split_column": "part", "folds": 3}, "split_column and folds both divide the images"),
-        ({"folder_levels": "aisle product", "table": "a.csv"}, "folder_levels belongs to class folders, not a.csv"),
-        ({"folder_levels": "all product"}, "folder_levels takes names that differ, or all alone, not all product"),
+        ({"group_pattern": "[a-z"}, "not a valid regular expression"),
+        ({"group_pattern": "([a-z]+)", "group_column": "who"}, "group_column and group_pattern both define the groups"),
+        ({"split_column": "part", "folds": 3}, "split_column and folds both split the images"),
+        ({"folder_levels": "aisle product", "table": "a.csv"}, "folder_levels is for class folders, not for a.csv"),
+        ({"folder_levels": "all product"}, "folder_levels must be different names, or only all, not all product"),
         ({"folder_levels": "a a"}, "not a a"),
+        ({"folder_levels": "a b", "layout": "profiles"}, "not for layout profiles"),
     ],
 )
-def test_settings_of_a_channel_that_contradict_each_other_are_reported(values: dict[str, Any], message: str) -> None:
+def test_settings_of_a_channel_that_contradict_each_other_are_errors(values: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
         build(TrainSettings, [Layer("{}", values)])
 
 
-def test_levels_that_are_no_labels_may_be_repeated() -> None:
+def test_ignored_levels_may_be_repeated() -> None:
     assert build(TrainSettings, [Layer("{}", {"folder_levels": "_ label _"})]).folder_levels == ["_", "label", "_"]

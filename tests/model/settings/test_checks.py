@@ -1,3 +1,5 @@
+"""Checks of single values."""
+
 import pytest
 
 from model.errors import InputError
@@ -9,20 +11,20 @@ from model.settings.train import TrainSettings
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "UTF-16-LE", "cp949", "cp1252", "latin-1"])
-def test_an_encoding_of_text_is_known(encoding: str):
+def test_encodings_of_text_are_accepted(encoding: str):
     assert not list(unknown_encoding(encoding))
 
 
 @pytest.mark.parametrize(("encoding", "near"), [("cp9499", "; nearest: cp949"), ("hex", "; nearest: "), ("", "")])
-def test_another_one_is_reported_with_the_nearest(encoding: str, near: str):
+def test_an_unknown_encoding_is_reported_with_the_nearest(encoding: str, near: str):
     (sentence,) = unknown_encoding(encoding)
     assert sentence.startswith(f"encoding {encoding!r} is unknown") and near in sentence
 
 
 def test_a_pattern_needs_a_group():
     assert not list(invalid_group_pattern("([a-z]+)_")) and not list(invalid_group_pattern("(?P<group>[a-z]+)_"))
-    assert "no regular expression: missing )" in next(invalid_group_pattern("(a"))
-    assert "has no group" in next(invalid_group_pattern("[a-z]+_"))
+    assert "not a valid regular expression: missing )" in next(invalid_group_pattern("(a"))
+    assert "has no group; put the part that names it into parentheses" in next(invalid_group_pattern("[a-z]+_"))
 
 
 @pytest.mark.parametrize("cls", [TrainSettings, InferenceSettings, EvaluationSettings])
@@ -40,6 +42,6 @@ def test_every_job_checks_its_encoding(cls: type):
         {"split_column": "s", "validation_groups": "a.txt"},
     ],
 )
-def test_what_names_groups_or_sides_twice_is_refused(values: dict[str, object]):
-    with pytest.raises(InputError, match="give one of them"):
+def test_only_one_setting_may_define_the_groups_or_the_split(values: dict[str, object]):
+    with pytest.raises(InputError, match="set only one of them"):
         build(TrainSettings, [Layer("{}", values)])

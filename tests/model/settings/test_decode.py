@@ -15,9 +15,8 @@ MAPPING = dict[str, Any]
 
 
 def encodings(value: Any) -> list[Any]:
-    """One value as SageMaker's clients send it (sagemaker-contract 1.4): SDK 2 generic str(), SDK 2 framework JSON,
-    SDK 3 (JSON, but text as it is), the tuner (text JSON-encoded or not), and as YAML or Python hold it; and each
-    JSON-encoded once more."""
+    """One value as SageMaker's clients send it: str() of SDK 2, JSON of its frameworks, SDK 3 (JSON, but text
+    unchanged), the tuner (text with or without JSON), as a value of YAML or Python; and each in JSON once more."""
     if isinstance(value, str):
         return [value, json.dumps(value), json.dumps(value, ensure_ascii=False), f"  {value} "]
     sent = [str(value), json.dumps(value), json.dumps(value, separators=(",", ":"), sort_keys=True)]
@@ -56,7 +55,7 @@ def test_every_encoding_of_a_value_decodes_to_it(hint: Any, value: Any) -> None:
 
 
 @pytest.mark.parametrize("text", ["(128, 96)", "128 96", "128,96", "128, 96", " 128  96 ", "['128', '96']", '"128 96"'])
-def test_lists_are_read_however_they_are_written(text: str) -> None:
+def test_lists_in_every_notation(text: str) -> None:
     assert decode(list[int], text) == [128, 96]
 
 
@@ -66,7 +65,7 @@ def test_one_value_is_a_list_of_one() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "none", "None", "null", "[]", "()", '""'])
-def test_nothing_is_an_empty_list(text: str) -> None:
+def test_an_empty_text_is_an_empty_list(text: str) -> None:
     assert decode(list[int], text) == decode(list[str], text) == []
 
 
@@ -102,7 +101,7 @@ def test_numbers_keep_their_digits(number: float) -> None:
     assert decode(float, number) == decode(float, str(number)) == decode(float, json.dumps(str(number))) == number
 
 
-def test_whole_numbers_may_be_written_as_others() -> None:
+def test_whole_numbers_may_have_a_decimal_point() -> None:
     assert decode(int, "1e3") == decode(int, "1000.0") == decode(int, 1000.0) == 1000
     assert isinstance(decode(int, 1000.0), int) and isinstance(decode(float, 3), float)
 
@@ -127,8 +126,8 @@ def test_whole_numbers_may_be_written_as_others() -> None:
         (str, {"a": 1}, "text, not dict"),
         (list[int], "128 x", "a whole number"),
         (list[int], "[128, null]", "a whole number"),
-        (list[int], "[128", "neither JSON nor a Python literal"),
-        (list[int], "[" * 2000, "neither JSON nor a Python literal"),
+        (list[int], "[128", "expected JSON, YAML or a Python literal"),
+        (list[int], "[" * 1100, "expected JSON, YAML or a Python literal"),
         (list[int], True, "a list"),
         (list[int], {"a": 1}, "a list"),
         (MAPPING, "momentum", "a mapping"),
@@ -138,7 +137,7 @@ def test_whole_numbers_may_be_written_as_others() -> None:
         (NAMED, 3, "names"),
     ],
 )
-def test_values_that_do_not_fit_are_told_what_was_expected(hint: Any, raw: Any, expected: str) -> None:
+def test_an_error_names_what_was_expected(hint: Any, raw: Any, expected: str) -> None:
     with pytest.raises(ValueError, match=expected):
         decode(hint, raw)
 

@@ -44,7 +44,7 @@ def test_later_layers_win() -> None:
     assert build(Toy, layers) == Toy(rate=0.3, size=[8, 9])
 
 
-def test_names_are_taken_in_any_spelling() -> None:
+def test_names_may_have_any_spelling() -> None:
     assert canonical(" Learning-Rate") == "learning_rate"
     assert build(Toy, [Layer("{}", {"RATE": "0.3", "least": "2"})]) == Toy(rate=0.3, least=2.0)
 
@@ -61,18 +61,18 @@ def test_names_are_taken_in_any_spelling() -> None:
         (TrainSettings, "epoch", "epochs"),
     ],
 )
-def test_an_unknown_setting_names_what_other_tools_call_so(cls: type, name: str, meant: str) -> None:
+def test_the_name_of_another_tool_suggests_the_setting_here(cls: type, name: str, meant: str) -> None:
     with pytest.raises(InputError, match=f"--{name}: there is no such setting; nearest: {meant}$"):
         build(cls, [Layer("--{}", {name: "1"})])
 
 
-def test_the_names_of_other_tools_are_none_of_ours() -> None:
+def test_names_of_other_tools_are_no_settings_here() -> None:
     ours = {field.name for cls in (TrainSettings, InferenceSettings) for field in dataclasses.fields(cls)}
     assert {name for names in COMMON_NAMES.values() for name in names} <= ours | {"ground_truth_dir"}
     assert not COMMON_NAMES.keys() & {field.name for field in dataclasses.fields(InferenceSettings)}
 
 
-def test_all_faults_of_all_layers_are_told_at_once() -> None:
+def test_problems_of_all_layers_are_reported_together() -> None:
     layers = [
         Layer("configs/{x}.yaml: {}", {"rat": 1, "rate": 2, "size": [7]}),
         Layer("hyperparameter {}", {"kind": "alfa", "least": "0.5", "rate": "-0.1", "name": None}),
@@ -91,12 +91,12 @@ def test_all_faults_of_all_layers_are_told_at_once() -> None:
     ]
 
 
-def test_bounds_are_allowed_themselves() -> None:
+def test_bounds_are_inclusive() -> None:
     assert build(Toy, [Layer("{}", {"rate": 1, "size": 8, "least": 1})]).rate == 1
     assert build(Toy, [Layer("{}", {"rate": 0, "least": "none"})]).least is None
 
 
-def test_contradictions_are_told() -> None:
+def test_contradictions_are_reported() -> None:
     with pytest.raises(InputError, match=r"rate 0\.5 contradicts itself"):
         build(Toy, [Layer("{}", {"rate": 0.5})])
 
@@ -109,7 +109,7 @@ def test_settings_as_mappings() -> None:
     assert Toy().options is not Toy().options
 
 
-def test_a_setting_is_written_as_a_person_writes_it():
+def test_values_as_text_for_people():
     assert value_text({"flip": {}, "crop": {"scale": [0.5, 1.0]}, "timm": {"args": {"magnitude": 9}}}) == (
         "flip, crop (scale 0.5 1), timm (args (magnitude 9))"
     )
@@ -135,7 +135,7 @@ class Extended(Base):
     wait: float = setting(0.0, "h", section="Machine")
 
 
-def test_a_section_goes_on_after_those_of_a_base_class() -> None:
+def test_a_section_may_be_continued_after_those_of_a_base_class() -> None:
     by_section = {section: [field.name for field in fields] for section, fields in fields_by_section(Extended).items()}
     assert by_section == {"Data": ["folder", "table", "column"], "Machine": ["device", "workers", "wait"]}
     assert list(as_dict(Extended())) == ["folder", "table", "column", "device", "workers", "wait"]

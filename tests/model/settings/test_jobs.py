@@ -1,4 +1,4 @@
-"""What holds for the settings of every job."""
+"""Properties of the settings of every job."""
 
 import dataclasses
 import subprocess
@@ -18,28 +18,28 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.mark.parametrize("settings", JOBS)
-def test_defaults_agree_with_their_own_rules(settings: type) -> None:
+def test_defaults_are_valid(settings: type) -> None:
     assert build(settings, []) == settings()
     assert build(settings, [Layer("{}", as_dict(settings()))]) == settings()
 
 
 @pytest.mark.parametrize("settings", JOBS)
-def test_every_setting_is_written_as_text_and_read_again(settings: type) -> None:
-    """As a hyperparameter of any type is: str() of the value."""
-    made = settings()
-    assert build(settings, [Layer("{}", {name: str(value) for name, value in as_dict(made).items()})]) == made
+def test_every_setting_survives_conversion_to_text(settings: type) -> None:
+    """str() of the value, as in hyperparameters."""
+    defaults = settings()
+    assert build(settings, [Layer("{}", {name: str(value) for name, value in as_dict(defaults).items()})]) == defaults
 
 
 @pytest.mark.parametrize("settings", JOBS)
-def test_every_setting_has_a_meaning_and_a_type_that_is_decoded(settings: type) -> None:
+def test_every_setting_has_a_meaning_and_a_valid_default(settings: type) -> None:
     for field in dataclasses.fields(settings):
         assert len(field.metadata["help"]) > 4
         if field.metadata["choices"] and isinstance(getattr(settings(), field.name), str):
             assert getattr(settings(), field.name) in field.metadata["choices"]
 
 
-def test_settings_and_labels_need_no_torch() -> None:
-    """`python -m jobs --help` must come under half a second."""
+def test_settings_and_labels_import_no_torch() -> None:
+    """So that `python -m jobs --help` takes less than half a second."""
     modules = [f"model.settings.{path.stem}" for path in sorted((ROOT / "model" / "settings").glob("[!_]*.py"))]
     heavy = "{'torch', 'numpy', 'pandas'}"
     script = f"import sys, {', '.join(modules)}, model.labels; print(sorted({heavy} & set(sys.modules)))"

@@ -85,7 +85,7 @@ SOURCES: list[Callable[..., list[str]]] = [by_flags, by_hyperparameters, by_vari
 
 @pytest.mark.parametrize("source", SOURCES)
 @pytest.mark.parametrize("name", SPELLINGS)
-def test_names_inside_a_setting_are_taken_in_any_spelling_from_every_source(tree, monkeypatch, source, name):
+def test_names_inside_a_setting_may_have_any_spelling_in_every_source(tree, monkeypatch, source, name):
     written, expected = SPELLINGS[name]
     argv = source({name: written, "target": TARGETS.get(name, "joint")}, tree, monkeypatch)
     settings, _ = settings_layers.read(TRAIN, argv, "")
@@ -93,18 +93,18 @@ def test_names_inside_a_setting_are_taken_in_any_spelling_from_every_source(tree
     assert list(getattr(settings, name)) == list(expected)
 
 
-def test_every_setting_that_is_a_mapping_is_among_them():
+def test_every_mapping_among_the_settings_is_tested():
     mappings = {field.name for field in fields(TrainSettings) if "dict[" in str(field.type)}
     assert mappings == SPELLINGS.keys() and len(ARGUMENTS) >= 4
 
 
-def test_a_model_of_an_attribute_takes_names_in_any_spelling_too():
+def test_settings_of_an_attributes_model_may_have_any_spelling():
     own = {"age": {"optimizer-args": {"some-name": 1}}}
     settings = build(TrainSettings, [Layer("--{}", {"target": "separate", "separate": own})])
     assert build(TrainSettings, [Layer("{}", settings.separate["age"])]).optimizer_args == {"some_name": 1}
 
 
-def test_a_label_scheme_is_read_whose_keys_are_upper_case():
+def test_a_label_scheme_with_upper_case_keys_is_read():
     settings = build(TrainSettings, [Layer("{}", {"attributes": {"Age-x": {"CUTS": [30], "Names": ["young", "old"]}}})])
     (attribute,) = forms_from_config(settings.attributes)
     assert (attribute.name, attribute.cuts, attribute.band_names) == ("Age-x", (30.0,), ("young", "old"))
@@ -128,12 +128,12 @@ def test_a_label_scheme_is_read_whose_keys_are_upper_case():
         ({"separate": {"age": {"lr": 1, "LR": 2}}}, "--separate: age: lr is set twice"),
     ],
 )
-def test_what_is_wrong_inside_a_setting_is_named_with_its_source(values, message):
+def test_a_problem_inside_a_setting_is_reported_with_its_source(values, message):
     with pytest.raises(InputError, match=message):
         build(TrainSettings, [Layer("--{}", {"target": "heads", **values})])
 
 
-def test_all_that_is_wrong_is_told_at_once():
+def test_all_problems_are_reported_together():
     heads = {"age": {"loss": "focl", "los": 1}, "mask": 3}
     with pytest.raises(InputError) as error:
         build(TrainSettings, [Layer("--{}", {"target": "heads", "heads": heads, "lr": -1})])
@@ -145,7 +145,7 @@ def test_all_that_is_wrong_is_told_at_once():
     ]
 
 
-def test_attributes_are_named_exactly_or_up_to_spelling_where_one_is_meant():
+def test_attributes_match_exactly_or_if_unique_in_any_spelling():
     names = ["Age-band", "mask", "Mask"]
     assert own_names({"age_band": 1, "mask": 2}, names) == ({"Age-band": 1, "mask": 2}, [])
     assert own_names({"MASK": 1}, names) == ({}, ["MASK"])  # either

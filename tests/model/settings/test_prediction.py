@@ -14,8 +14,8 @@ from model.settings.serve import ServeSettings
 @pytest.mark.parametrize(
     ("cls", "sections"),
     [
-        (InferenceSettings, ["Where things lie", "Data", "Prediction", "Machine"]),
-        (ServeSettings, ["Where things lie", "Prediction", "Requests", "Machine"]),
+        (InferenceSettings, ["Inputs and outputs", "Data", "Prediction", "Machine"]),
+        (ServeSettings, ["Inputs and outputs", "Prediction", "Requests", "Machine"]),
     ],
 )
 def test_every_shared_setting_is_in_its_section(cls: type[PredictionSettings], sections: list[str]):
@@ -29,18 +29,21 @@ def test_every_shared_setting_is_in_its_section(cls: type[PredictionSettings], s
     }
 
 
-def test_one_name_says_what_answers():
+def test_only_one_setting_may_name_the_model():
     assert build(InferenceSettings, [Layer("{}", {"models": "a b:2"})]).models == ["a", "b:2"]
-    with pytest.raises(InputError, match="models and model_dir both name what answers"):
+    with pytest.raises(InputError, match="models and model_dir both name the model"):
         build(InferenceSettings, [Layer("{}", {"models": "a b", "model_dir": "c"})])
 
 
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"pictures": "a.jpg", "part_size": 9}, "part_size and resume_from are of a folder, not of single images"),
-        ({"pictures": "a.jpg", "resume_from": "parts"}, "part_size and resume_from are of a folder"),
-        ({"processes": 2, "device": "cuda:1"}, "2 processes use a GPU each, not all cuda:1: set device cuda"),
+        (
+            {"pictures": "a.jpg", "part_size": 9},
+            "part_size and resume_from are for a folder of images .* not for single",
+        ),
+        ({"pictures": "a.jpg", "resume_from": "parts"}, "part_size and resume_from are for a folder"),
+        ({"processes": 2, "device": "cuda:1"}, "processes 2 requires device cuda, a GPU per process, not cuda:1"),
     ],
 )
 def test_settings_of_inference_that_contradict_each_other_are_errors(values: dict[str, object], message: str):
@@ -52,13 +55,13 @@ def test_settings_of_inference_that_contradict_each_other_are_errors(values: dic
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"models": "a b", "model_dir": "c"}, "each say what answers"),
-        ({"multi_model": "true", "model_dir": "c"}, "each say what answers"),
-        ({"max_payload_mb": 600}, "max_payload_mb 600 is more than all bodies may have"),
+        ({"models": "a b", "model_dir": "c"}, "each define the model"),
+        ({"multi_model": "true", "model_dir": "c"}, "each define the model"),
+        ({"max_payload_mb": 600}, "max_payload_mb 600 must be at most max_pending_mb 512"),
         ({"accept": "text/cvs"}, "expected one of application/json, .*nearest: text/csv"),
     ],
 )
-def test_settings_of_the_server_that_contradict_each_other_are_told(values: dict[str, object], message: str):
+def test_settings_of_the_server_that_contradict_each_other_are_errors(values: dict[str, object], message: str):
     with pytest.raises(InputError, match=message):
         build(ServeSettings, [Layer("{}", values)])
     assert build(ServeSettings, [Layer("{}", {"max_payload_mb": 512})]).batch_size == 32

@@ -1,4 +1,4 @@
-"""Settings of a training: what derives from them and what contradicts."""
+"""Settings of a training: those of each head, and contradictions."""
 
 from dataclasses import replace
 from typing import Any
@@ -15,8 +15,8 @@ def train(**values: Any) -> TrainSettings:
     return build(TrainSettings, [Layer("{}", values)])
 
 
-def test_a_heads_own_settings_win_over_the_common_ones() -> None:
-    made = train(
+def test_settings_of_a_head_override_those_of_the_training() -> None:
+    settings = train(
         target="heads",
         loss="focal",
         loss_args={"gamma": 3},
@@ -24,40 +24,47 @@ def test_a_heads_own_settings_win_over_the_common_ones() -> None:
         heads={"age": {"loss": "f1"}, "mask": {"loss-weight": "2", "loss_args": "gamma=1"}},
     )
     common = HeadSettings(1.0, "focal", {"gamma": 3}, "effective")
-    assert made.head("gender") == common
-    assert made.head("mask") == replace(common, loss_weight=2.0, loss_args={"gamma": 1})
-    assert made.head("age") == replace(common, loss="f1", loss_args={})  # not those of another loss
+    assert settings.head("gender") == common
+    assert settings.head("mask") == replace(common, loss_weight=2.0, loss_args={"gamma": 1})
+    assert settings.head("age") == replace(common, loss="f1", loss_args={})  # not those of another loss
 
 
 @pytest.mark.parametrize(
-    "values, said",
+    "values, message",
     [
-        ({"sampler": "none", "sampler_strength": 0.5}, "sampler none has strength 0, not 0.5"),
-        ({"class_weights": "given"}, "need each other"),
-        ({"class_weight_values": "1 2"}, "need each other"),
+        ({"sampler": "none", "sampler_strength": 0.5}, "sampler none requires sampler_strength 0, not 0.5"),
+        ({"class_weights": "given"}, "class_weights given needs class_weight_values"),
+        ({"class_weight_values": "1 2"}, "class_weight_values needs class_weights given, not inverse"),
         ({"input_size": "64 64 64"}, "height and width, not 3 numbers"),
-        ({"channels": 2}, "3 .colour. or 1 .grey."),
-        ({"normalisation": "given", "mean": "0.5", "std": "0.2 0.2 0.2"}, "needs mean with 3 numbers"),
-        ({"mean": "0.5 0.5 0.5"}, "belong to normalisation given, not backbone"),
-        ({"age_cuts": "60 30"}, "age_cuts must rise"),
-        ({"age_cuts": "none"}, "age_cuts must rise"),
-        ({"age_cuts": "30 58", "attributes": {"kind": ["a", "b"]}}, "age_cuts belongs to the mask scheme"),
-        ({"heads": {"age": {"loss_weight": 2}}}, "heads belongs to target heads, not joint"),
+        ({"channels": 2}, "channels must be 3 .colour. or 1 .grey., not 2"),
+        (
+            {"normalisation": "given", "mean": "0.5", "std": "0.2 0.2 0.2"},
+            "with normalisation given, mean must be 3 numbers",
+        ),
+        ({"mean": "0.5 0.5 0.5"}, "mean and std are for normalisation given, not backbone"),
+        ({"age_cuts": "60 30"}, "age_cuts must be increasing numbers"),
+        ({"age_cuts": "none"}, "age_cuts must be increasing numbers"),
+        ({"age_cuts": "30 58", "attributes": {"kind": ["a", "b"]}}, "age_cuts is for the mask scheme only"),
+        ({"heads": {"age": {"loss_weight": 2}}}, "heads is for target heads, not joint"),
         (
             {"target": "heads", "heads": {"age": {"los": "f1"}}},
             "heads: age: los: there is no such setting; nearest: loss",
         ),
         ({"target": "heads", "heads": {"age": 2}}, "age: expected a mapping"),
-        ({"freeze_epochs": 3}, "freeze_epochs needs freeze"),
-        ({"name": "a/b"}, "must be a folder's name"),
-        ({"name": ".."}, "must be a folder's name"),
+        ({"freeze_epochs": 3}, "freeze_epochs requires freeze"),
+        ({"name": "a/b"}, "must be the name of a folder"),
+        ({"name": ".."}, "must be the name of a folder"),
         ({"optimiser": "sgd"}, "no such setting; nearest: optimizer"),
         ({"loss": "focl"}, "expected one of focal, .*nearest: focal"),
         ({"validation": 1}, "at most 0.9"),
+        ({"pixel_range": "9 3"}, "pixel_range must be two increasing numbers"),
+        ({"folds": 1}, "folds must be 0 .one model. or at least 2, not 1"),
+        ({"folds": 3, "validation_groups": "a.txt"}, "set only one of them"),
+        ({"separate": {"age": {}}}, "separate is for target separate, not joint"),
     ],
 )
-def test_settings_that_contradict_each_other_are_told(values: dict[str, Any], said: str) -> None:
-    with pytest.raises(InputError, match=said):
+def test_settings_that_contradict_each_other_are_errors(values: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
         train(**values)
 
 

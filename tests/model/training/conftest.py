@@ -1,4 +1,4 @@
-"""Small networks, and the files of a saved one."""
+"""Fixtures: a small network, and the files of a saved model."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def tiny_network(heads: Heads, hidden_layers: Sequence[int] = ()) -> tuple[Netwo
 
 
 def save_network(folder: Path, network: Network, heads: Heads, settings: TrainSettings) -> None:
-    """Writes the files of a saved model that weights are read from."""
+    """Writes the files of a saved model that reading weights needs."""
     folder.mkdir(parents=True, exist_ok=True)
     save_file(network.state_dict(), folder / WEIGHTS)
     (folder / SETTINGS).write_text(yaml.safe_dump(as_dict(settings)))

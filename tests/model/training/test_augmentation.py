@@ -1,4 +1,4 @@
-"""Random changes by name, and crops."""
+"""Augmentations by name, and crops."""
 
 import pickle
 
@@ -32,7 +32,7 @@ def changed(named, picture: Image.Image, draw: int = 1, seed: int = 0) -> np.nda
     return pixels
 
 
-def test_without_changes_it_is_what_prediction_sees(picture):
+def test_without_transforms_the_inputs_are_those_of_prediction(picture):
     assert np.array_equal(changed({}, picture), FIT.to_pixels(FIT.fit_image(picture)))
 
 
@@ -54,7 +54,7 @@ def test_without_changes_it_is_what_prediction_sees(picture):
     ],
     ids=lambda named: next(iter(named)),
 )
-def test_every_change_changes_the_image_keeps_its_form_and_is_a_function_of_the_draw(named, picture):
+def test_every_augmentation_changes_the_image_but_not_its_shape_and_depends_only_on_the_draw(named, picture):
     seen = [changed(named, picture, draw) for draw in range(8)]
     assert all(pixels.shape == (32, 24, 3) and pixels.dtype == np.uint8 for pixels in seen)
     assert any(not np.array_equal(pixels, changed({}, picture)) for pixels in seen)
@@ -70,14 +70,14 @@ def test_flip_flips(picture):
     assert np.array_equal(flipped, np.fliplr(changed({}, picture)))
 
 
-def test_erased_parts_have_the_mean_colour(picture):
+def test_erased_areas_have_the_mean_colour(picture):
     pixels = changed({"erasing": {"p": 1.0, "scale": [0.4, 0.5]}}, picture)
     erased = (pixels == FIT.fill()).all(axis=2).mean()
     assert 0.3 < erased < 0.6
 
 
-def test_crops_lie_inside_and_have_the_asked_area():
-    """Reference: the share of an image that is white on its left half is that of the crop's box."""
+def test_crops_are_inside_the_image_and_have_the_requested_area():
+    """Reference: for an image with a white left half, the white share of the result is that of the crop's box."""
     crop = AUGMENTATIONS["random_resized_crop"](Preprocessing(32, 32), scale=[0.25, 0.25], ratio=[1, 1])
     picture = Image.new("RGB", (64, 64), "white")
     boxes = []
@@ -96,9 +96,9 @@ def test_jpegs_are_decoded_large_enough_for_crops():
 
 
 @pytest.mark.parametrize(
-    ("named", "told"),
+    ("named", "message"),
     [
-        ({"flipp": {}}, "flipp: there is no such change; nearest: flip"),
+        ({"flipp": {}}, "flipp: there is no such augmentation; nearest: flip"),
         ({"timm": {"polic": "original"}}, "timm: .*polic"),
         ({"colour": {"brightnes": 1}}, "ColorJitter has no argument 'brightnes'.*nearest: brightness"),
         ({"random_resized_crop": {"scale": [2, 3]}}, "scale"),
@@ -106,13 +106,13 @@ def test_jpegs_are_decoded_large_enough_for_crops():
         ({"timm": {"policy": "rand-zz9"}}, "timm"),
     ],
 )
-def test_what_there_is_not_is_told(named, told):
-    with pytest.raises(InputError, match=told):
+def test_unknown_names_and_arguments_are_an_error(named, message):
+    with pytest.raises(InputError, match=message):
         make_augmentation(named, SMALL, 0)
 
 
-def test_an_entry_of_the_registry_acts_where_its_kind_says(picture, monkeypatch):
-    """Each kind records what it sees; the order in the setting counts within a kind only."""
+def test_a_registered_transform_is_applied_at_the_stage_of_its_kind(picture, monkeypatch):
+    """Each transform records what it gets; the order in the setting only counts within a kind."""
     seen = []
 
     def to_the_left(preprocessing: Preprocessing) -> BoxTransform:
@@ -141,12 +141,12 @@ def test_an_entry_of_the_registry_acts_where_its_kind_says(picture, monkeypatch)
         make_augmentation({"darker": {"bye": 1}}, SMALL, 0)
 
 
-def test_what_the_network_cannot_take_is_told_and_generators_keep_their_states(monkeypatch):
+def test_an_augmentation_that_the_network_cannot_take_is_an_error_and_generators_keep_their_states(monkeypatch):
     monkeypatch.setitem(AUGMENTATIONS, "half", lambda _: ImageTransform(lambda image: image.reduce(2)))
     seed_all(5)
     expected = np.random.random()
     seed_all(5)
-    with pytest.raises(InputError, match="the network cannot take what comes out of it"):
+    with pytest.raises(InputError, match="the augmented image cannot be an input of the network"):
         make_augmentation({"half": {}}, SMALL, 0)
     make_augmentation({"randaugment": {}, "random_resized_crop": {}, "timm": {}}, SMALL, 0)
     assert np.random.random() == expected

@@ -13,7 +13,7 @@ def state(epoch: int = 0, batches: int = 0, finished: bool = False) -> dict:
     return {"epoch": epoch, "batches": batches, "finished": finished}
 
 
-def test_states_come_back_newest_first_and_old_ones_go(tmp_path):
+def test_the_newest_state_is_loaded_and_old_ones_are_removed(tmp_path):
     checkpoints = Checkpoints(tmp_path)
     assert checkpoints.newest() is None
     for epoch in (9, 10, 100):
@@ -23,7 +23,7 @@ def test_states_come_back_newest_first_and_old_ones_go(tmp_path):
     assert [path.name for path in tmp_path.iterdir() if path.suffix != ".pt"] == []
 
 
-def test_a_checkpoint_that_is_cut_off_gives_way_to_the_one_before(tmp_path, caplog):
+def test_if_the_newest_checkpoint_is_truncated_the_one_before_is_loaded(tmp_path, caplog):
     checkpoints = Checkpoints(tmp_path)
     checkpoints.save(state(1))
     checkpoints.save(state(2))
@@ -43,7 +43,7 @@ def test_an_epochs_end_is_newer_than_its_last_batch(tmp_path):
 
 
 @pytest.mark.parametrize("error", [MemoryError, PermissionError])
-def test_what_the_machine_refuses_is_raised_and_costs_no_checkpoint(tmp_path, monkeypatch, error):
+def test_errors_of_the_system_are_raised_and_no_checkpoint_is_lost(tmp_path, monkeypatch, error):
     checkpoints = Checkpoints(tmp_path)
     checkpoints.save(state(5))
 
@@ -57,7 +57,7 @@ def test_what_the_machine_refuses_is_raised_and_costs_no_checkpoint(tmp_path, mo
     assert checkpoints.newest()["epoch"] == 5
 
 
-def test_damaged_checkpoints_alone_are_an_error_and_kept(tmp_path):
+def test_if_all_checkpoints_are_damaged_it_is_an_error_and_they_are_kept(tmp_path):
     checkpoints = Checkpoints(tmp_path)
     checkpoints.save(state(5))
     for path in checkpoints.files():
@@ -67,7 +67,7 @@ def test_damaged_checkpoints_alone_are_an_error_and_kept(tmp_path):
     assert len(checkpoints.files()) == 1
 
 
-def test_a_finished_run_keeps_one_state(tmp_path):
+def test_a_finished_run_keeps_one_checkpoint(tmp_path):
     checkpoints = Checkpoints(tmp_path, IDENTITY)
     checkpoints.save(state(3, 2))
     assert not checkpoints.is_finished()
@@ -89,7 +89,7 @@ def test_members_have_folders_of_their_own_and_the_same_identity(tmp_path):
     checkpoints.save(state(1))
     files = checkpoints.files()
     files[0].unlink()
-    checkpoints.begin()  # changes nothing: the run has begun before
+    checkpoints.begin()  # changes nothing, as the run was started before
     assert checkpoints.files() == files[1:]
     checkpoints.clear()
     assert checkpoints.newest() is None and member.newest() is None

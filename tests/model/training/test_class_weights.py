@@ -26,7 +26,7 @@ def test_class_weights_by_hand(kind: str, strength: float) -> None:
     assert [ratios[1], ratios[3]] == pytest.approx([(raw[1] / raw[0]) ** power, (raw[2] / raw[0]) ** power])
 
 
-def test_effective_weights_lie_between_none_and_inverse() -> None:
+def test_effective_weights_are_between_none_and_inverse() -> None:
     counts, drawn = np.array([5000, 10]), np.array([0.9, 0.1])
     inverse = class_weights("inverse", counts, drawn, 1.0)
     torch.testing.assert_close(class_weights("effective", counts, drawn, 1.0, beta=1.0), inverse)
@@ -37,13 +37,13 @@ def test_effective_weights_lie_between_none_and_inverse() -> None:
     assert class_weights("none", counts, drawn, 1.0) is None
 
 
-def test_given_weights_must_be_one_a_class_and_leave_something_to_learn() -> None:
+def test_given_weights_must_be_one_per_class_and_above_0_for_a_class_with_images() -> None:
     counts = np.array([3, 4, 0])
-    with pytest.raises(InputError, match="2 numbers, there are 3 classes"):
+    with pytest.raises(InputError, match="2 numbers; expected 3, one per class"):
         class_weights("given", counts, counts / 7, 1.0, [1.0, 2.0])
-    with pytest.raises(InputError, match="no image with a weight"):
+    with pytest.raises(InputError, match="no class with images has a weight"):
         class_weights("given", counts, counts / 7, 1.0, [0.0, 0.0, 1.0])
-    with pytest.raises(InputError, match="'inverted' is none of"):
+    with pytest.raises(InputError, match="'inverted': expected one of"):
         class_weights("inverted", counts, counts / 7, 1.0)
 
 

@@ -24,56 +24,56 @@ def matched(saved_heads: Heads, heads: Heads, saved_hidden: tuple[int, ...] = ()
 
 
 @pytest.mark.parametrize("hidden", [(), (6,)])
-def test_rows_are_permuted_copied_and_left_as_they_begin(hidden):
-    saved, initial, found = matched(heads_of(kind=("a", "b", "c")), heads_of(kind=("c", "x", "a", "y")), hidden, hidden)
+def test_rows_are_matched_by_name_and_new_classes_keep_their_initial_rows(hidden):
+    saved, initial, match = matched(heads_of(kind=("a", "b", "c")), heads_of(kind=("c", "x", "a", "y")), hidden, hidden)
     last = "heads.0.4" if hidden else "heads.0.1"
-    weight, bias = found.tensors[f"{last}.weight"], found.tensors[f"{last}.bias"]
+    weight, bias = match.tensors[f"{last}.weight"], match.tensors[f"{last}.bias"]
     assert torch.equal(weight[[2, 0]], saved[f"{last}.weight"][[0, 2]])
     assert torch.equal(weight[[1, 3]], initial[f"{last}.weight"][[1, 3]])
     assert bias.tolist() == [3, 0, 1, 0]
     if hidden:
-        assert torch.equal(found.tensors["heads.0.1.weight"], saved["heads.0.1.weight"])
-    assert found.lines == ["classifier kind: the rows of 2 of 4 classes are taken over by name; from scratch: x, y"]
+        assert torch.equal(match.tensors["heads.0.1.weight"], saved["heads.0.1.weight"])
+    assert match.lines == ["classifier kind: the rows of 2 of 4 classes are loaded by class name; from scratch: x, y"]
     assert saved[f"{last}.bias"].tolist() == [1, 2, 3]  # the saved state itself is not changed
 
 
-def test_a_head_that_nothing_matches_is_left_out_with_its_hidden_layers():
-    _, _, found = matched(heads_of(kind=("a", "b")), heads_of(kind=("c", "d")), (6,), (6,))
-    assert not found.tensors and "left out, no class has the name of one of the saved model: a, b" in found.lines[0]
+def test_a_head_without_matching_classes_is_not_loaded_nor_are_its_hidden_layers():
+    _, _, match = matched(heads_of(kind=("a", "b")), heads_of(kind=("c", "d")), (6,), (6,))
+    assert not match.tensors and "not used, no class name matches one of the saved model: a, b" in match.lines[0]
 
 
-def test_hidden_layers_of_another_width_leave_the_head_out():
-    _, _, found = matched(heads_of(kind=("a", "b")), heads_of(kind=("a", "b")), (6,), (5,))
-    assert not found.tensors and "its layers are others: [6, 96], [2, 6], here [5, 96], [2, 5]" in found.lines[0]
+def test_a_head_with_hidden_layers_of_another_width_is_not_loaded():
+    _, _, match = matched(heads_of(kind=("a", "b")), heads_of(kind=("a", "b")), (6,), (5,))
+    assert not match.tensors and "its layers differ: saved [6, 96], [2, 6], here [5, 96], [2, 5]" in match.lines[0]
 
 
-def test_the_same_classes_are_taken_over_unchanged():
-    saved, _, found = matched(heads_of(kind=("a", "b")), heads_of(kind=("a", "b")))
-    assert all(torch.equal(value, saved[name]) for name, value in found.tensors.items()) and len(found.tensors) == 2
-    assert found.lines == ["classifier kind: taken over, of the same 2 classes"]
+def test_a_head_with_the_same_classes_is_loaded_unchanged():
+    saved, _, match = matched(heads_of(kind=("a", "b")), heads_of(kind=("a", "b")))
+    assert all(torch.equal(value, saved[name]) for name, value in match.tensors.items()) and len(match.tensors) == 2
+    assert match.lines == ["classifier kind: loaded, it has the same 2 classes"]
 
 
-def test_heads_are_matched_by_attribute_and_single_heads_whatever_their_name():
-    several = heads_of("heads", size=("s", "l"), kind=("a", "b"))
-    saved, _, found = matched(several, heads_of("heads", kind=("b", "a"), colour=("a", "b")))
-    assert found.tensors["heads.0.1.bias"].tolist() == [2, 1]  # those of the second saved head
-    assert torch.equal(found.tensors["heads.0.1.weight"], saved["heads.1.1.weight"].flip(0))
-    assert "heads.1.1.bias" not in found.tensors  # a and b of another attribute are not these
-    assert "classifier colour: left out, the saved model has none of colour" in found.lines[1]
+def test_heads_are_matched_by_attribute_but_single_heads_regardless_of_their_name():
+    two_heads = heads_of("heads", size=("s", "l"), kind=("a", "b"))
+    saved, _, match = matched(two_heads, heads_of("heads", kind=("b", "a"), colour=("a", "b")))
+    assert match.tensors["heads.0.1.bias"].tolist() == [2, 1]  # rows of the second saved head
+    assert torch.equal(match.tensors["heads.0.1.weight"], saved["heads.1.1.weight"].flip(0))
+    assert "heads.1.1.bias" not in match.tensors  # a and b are values of another attribute
+    assert "classifier colour: not used, the saved model has none for colour" in match.lines[1]
     _, _, renamed = matched(heads_of(label=("a", "b")), heads_of(kind=("b", "a")))
     assert renamed.tensors["heads.0.1.bias"].tolist() == [2, 1]
 
 
 def test_joint_classes_are_matched_by_their_joint_names():
-    _, _, found = matched(heads_of(size=("s", "l"), kind=("a", "b")), heads_of(size=("l", "s"), kind=("a", "b", "c")))
-    assert found.tensors["heads.0.1.bias"].tolist() == [3, 4, 0, 1, 2, 0]  # l/a l/b l/c s/a s/b s/c
+    _, _, match = matched(heads_of(size=("s", "l"), kind=("a", "b")), heads_of(size=("l", "s"), kind=("a", "b", "c")))
+    assert match.tensors["heads.0.1.bias"].tolist() == [3, 4, 0, 1, 2, 0]  # l/a l/b l/c s/a s/b s/c
 
 
-def test_one_logit_of_two_classes_changes_its_sign_when_they_change_places():
-    saved, _, found = matched(heads_of(one_logit=True, kind=("a", "b")), heads_of(one_logit=True, kind=("b", "a")))
-    assert torch.equal(found.tensors["heads.0.1.weight"], -saved["heads.0.1.weight"])
-    assert found.tensors["heads.0.1.bias"].tolist() == [-1]
+def test_one_logit_of_two_classes_changes_its_sign_if_they_are_swapped():
+    saved, _, match = matched(heads_of(one_logit=True, kind=("a", "b")), heads_of(one_logit=True, kind=("b", "a")))
+    assert torch.equal(match.tensors["heads.0.1.weight"], -saved["heads.0.1.weight"])
+    assert match.tensors["heads.0.1.bias"].tolist() == [-1]
     _, _, other = matched(heads_of(one_logit=True, kind=("a", "b")), heads_of(one_logit=True, kind=("a", "c")))
-    assert not other.tensors and "it is of other classes: a, b" in other.lines[0]
+    assert not other.tensors and "it has other classes: a, b" in other.lines[0]
     _, _, mixed = matched(heads_of(one_logit=True, kind=("a", "b")), heads_of(kind=("a", "b")))
     assert not mixed.tensors

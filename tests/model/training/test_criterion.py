@@ -1,4 +1,4 @@
-"""Reference: the losses of the heads, called by hand."""
+"""The loss of all heads; the reference is the losses of the heads, called one by one."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_the_loss_is_the_sum_of_the_heads_losses_with_their_weights(table):
     torch.testing.assert_close(criterion(logits, targets), expected)
 
 
-def test_class_weights_are_of_each_heads_own_classes(table):
+def test_class_weights_are_computed_from_the_classes_of_each_head(table):
     criterion = make(table, settings(class_weights="inverse", class_weights_strength=1))
     for targets, loss in zip(head_targets(criterion.heads, table), criterion.losses):
         counts = np.bincount(targets.numpy())
@@ -84,7 +84,7 @@ def test_arguments_of_the_loss_are_those_of_the_head(table):
     assert criterion.losses[1].smoothing == 0.3
 
 
-def test_correcting_twice_is_told_once_for_equal_heads_and_not_for_heads_that_take_no_weights(table):
+def test_correcting_the_prior_twice_warns_once_for_equal_heads_and_not_for_heads_without_weights(table):
     twice = {"sampler": "imbalanced", "class_weights_strength": 1}
     assert len(make(table, settings(**twice)).warnings) == 1
     assert len(make(table, settings(**twice, heads={"age": {"class_weights": "effective"}})).warnings) == 2
@@ -92,7 +92,7 @@ def test_correcting_twice_is_told_once_for_equal_heads_and_not_for_heads_that_ta
     assert make(table, settings(class_weights_strength=1)).warnings == []
 
 
-def test_drawn_shares_are_the_samplers(table):
+def test_drawn_shares_are_those_of_the_sampler(table):
     criterion = make(table, settings(sampler="imbalanced", class_weights_strength=1))
     joint = np.zeros(table.scheme.num_classes)
     occurring = np.unique(table.classes())
@@ -117,7 +117,7 @@ def test_a_loss_that_cannot_be_made_is_named_by_its_head(table, own, message):
 
 @pytest.fixture
 def gaps(table) -> Table:
-    """Images of which some have no gender or no age, and one has neither."""
+    """Images of which some lack gender or age, and one lacks both."""
     attributes = tuple(replace(a, optional=a.name != "mask") for a in table.scheme.attributes)
     labels = table.labels.copy()
     labels.loc[labels.index % 3 == 0, "gender"] = MISSING
@@ -125,8 +125,8 @@ def gaps(table) -> Table:
     return replace(table, scheme=Scheme(attributes), labels=labels)
 
 
-def test_a_head_learns_from_the_images_with_a_label(gaps):
-    """Reference: torch's cross entropy over the rows that have one."""
+def test_a_head_is_trained_on_the_images_with_a_label(gaps):
+    """Reference: torch's cross entropy over the rows with a label."""
     criterion = make(gaps, settings(loss="cross_entropy", class_weights="none"))
     logits, targets = batch(criterion, gaps)
     assert [(classes >= 0).tolist() for classes in targets][1:] == [
@@ -150,7 +150,7 @@ def test_a_head_learns_from_the_images_with_a_label(gaps):
     assert (criterion.heads.split(logits.grad)[1] == 0).all()
 
 
-def test_mixed_images_count_where_both_have_a_label(gaps):
+def test_mixed_images_count_if_both_have_a_label(gaps):
     criterion = make(gaps, settings(loss="cross_entropy", class_weights="none"))
     logits, targets = batch(criterion, gaps)
     partner = torch.arange(8).flip(0)
@@ -163,7 +163,7 @@ def test_mixed_images_count_where_both_have_a_label(gaps):
 
 
 @pytest.mark.parametrize("sampler", ["none", "imbalanced"])
-def test_class_weights_are_of_the_images_with_a_label(gaps, sampler):
+def test_class_weights_are_computed_from_the_images_with_a_label(gaps, sampler):
     own = settings(class_weights="inverse", class_weights_strength=1, sampler=sampler)
     criterion = make(gaps, own)
     classes = gaps.labels["age"][gaps.labels["age"] >= 0]
@@ -178,5 +178,5 @@ def test_class_weights_are_of_the_images_with_a_label(gaps, sampler):
 
 def test_an_attribute_without_any_label_is_an_error(gaps):
     empty = replace(gaps, labels=gaps.labels.assign(age=MISSING))
-    with pytest.raises(InputError, match="attribute age: no image to learn from has a label"):
+    with pytest.raises(InputError, match="attribute age: no training image has a label"):
         make(empty, settings())

@@ -20,14 +20,14 @@ def settings_of(**values: object) -> TrainSettings:
     [
         ({"model": "resnet10x"}, "no such backbone; nearest: resnet10t"),
         ({"weights": "no/such.pth"}, r"weights no/such\.pth: there is no such file"),
-        ({"optimizer": "adamx"}, "timm has none of that name; nearest: adamax"),
+        ({"optimizer": "adamx"}, "timm has no such optimiser; nearest: adamax"),
         ({"optimizer_args": {"betaz": 1}}, "optimizer 'adamw' with"),
-        ({"scheduler": "cosime"}, "there is none of that name; nearest: cosine"),
+        ({"scheduler": "cosime"}, "there is no such schedule; nearest: cosine"),
         ({"scheduler": "StepLR", "scheduler_args": {"stepsize": 1}}, "scheduler 'StepLR' with"),
         ({"loss": "focal", "loss_args": {"gama": 1}}, "loss focal has no argument 'gama'; nearest: gamma"),
         ({"target": "heads", "heads": {"age": {"loss_args": {"gama": 1}}}}, "loss focal has no argument 'gama'"),
-        ({"augmentation": {"flipp": {}}}, "flipp: there is no such change; nearest: flip"),
-        ({"augmentation": {"mixup": {"alpha": -1}}}, "mixup takes alpha and p above 0"),
+        ({"augmentation": {"flipp": {}}}, "flipp: there is no such augmentation; nearest: flip"),
+        ({"augmentation": {"mixup": {"alpha": -1}}}, "mixup: alpha = -1; expected alpha or p, above 0"),
     ],
 )
 def test_a_wrong_name_or_argument_is_an_error(values, message):
@@ -38,15 +38,15 @@ def test_a_wrong_name_or_argument_is_an_error(values, message):
 @pytest.mark.parametrize(
     ("own", "messages"),
     [
-        ({"optimizer": "adamx"}, ["separate: age: optimizer 'adamx': timm has none of that name; nearest: adamax"]),
+        ({"optimizer": "adamx"}, ["separate: age: optimizer 'adamx': timm has no such optimiser; nearest: adamax"]),
         ({"augmentation": {"flipp": {}}}, ["separate: age: augmentation:"]),
         ({"weights": "no/such.pth"}, ["separate: age: weights no/such.pth: there is no such file"]),
         ({"epochs": "many"}, ["separate: age: epochs = 'many'"]),
-        ({"folds": 3, "optimiser": "sgd"}, ["separate: age: folds cannot be an attribute's own", "nearest: optimizer"]),
+        ({"folds": 3, "optimiser": "sgd"}, ["separate: age: folds cannot be set per attribute", "nearest: optimizer"]),
         (3, ["separate: age: expected settings by name, not 3"]),
     ],
 )
-def test_settings_of_an_attributes_own_model_are_checked_too(own, messages):
+def test_settings_of_each_attributes_model_are_checked(own, messages):
     with pytest.raises(InputError) as error:
         check_early(settings_of(target="separate", separate={"mask": {"epochs": 2}, "age": own}))
     assert all(message in str(error.value) for message in messages) and "mask" not in str(error.value)
@@ -58,7 +58,7 @@ def test_a_problem_of_the_common_settings_is_not_listed_for_each_attribute():
     assert str(error.value).count("adamx") == 1 and "separate" not in str(error.value)
 
 
-def test_all_problems_are_listed_each_once():
+def test_all_problems_are_listed_once():
     with pytest.raises(InputError) as error:
         check_early(settings_of(model="resnet10x", optimizer="adamx", scheduler="cosime", augmentation={"flipp": {}}))
     lines = str(error.value).splitlines()
@@ -82,7 +82,7 @@ def test_all_problems_are_listed_each_once():
         },
     ],
 )
-def test_settings_that_training_takes_pass_in_a_moment(values, tmp_path):
+def test_valid_settings_pass(values, tmp_path):
     save_file(tiny_network(heads_of(kind=("a", "b")))[0].state_dict(), tmp_path / "w.safetensors")
     settings = settings_of(**values, weights=str(tmp_path / "w.safetensors"))
     check_early(settings)  # imports

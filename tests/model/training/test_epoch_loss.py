@@ -10,7 +10,7 @@ from model.training.epoch_loss import EpochLoss
 CPU = torch.device("cpu")
 
 
-def test_losses_count_from_the_optimiser_step_on_that_took_them():
+def test_losses_are_counted_at_their_optimiser_step():
     loss = EpochLoss(1.5, CPU)
     for step, value in enumerate((0.25, 0.5)):
         loss.add(torch.tensor(value), step)
@@ -23,7 +23,7 @@ def test_losses_count_from_the_optimiser_step_on_that_took_them():
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
-def test_the_first_step_that_is_not_finite_is_kept(bad: float):
+def test_the_first_step_with_a_loss_that_is_not_finite_is_recorded(bad: float):
     loss = EpochLoss(0.0, CPU)
     for step, value in enumerate((1.0, bad, 2.0, math.nan)):
         loss.add(torch.tensor(value), step)

@@ -1,4 +1,4 @@
-"""The answers to held-out images that training leaves, and the report on them."""
+"""The predictions for held-out images that training writes, and the report on them."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ REPORT = ["--report", "true"]
 
 
 def names(folder) -> list[str]:
-    """Names of the files; suspects.csv is there where the chance of these small trainings makes suspects."""
+    """Names of the files without suspects.csv, which depends on chance in such small trainings."""
     return sorted(path.name for path in folder.iterdir() if path.name != "suspects.csv")
 
 
 def check_answers(folder, run, channel) -> None:
-    """The answers are those of the saved model to the validation side of the split."""
+    """Checks that the predictions are those of the saved model for the validation images of the split."""
     sides = pd.read_csv(folder.parent / "split.csv" if (folder.parent / "split.csv").is_file() else run / "split.csv")
     held_out = sides[sides["side"] == "validation"]["path"].tolist()
     answers = pd.read_csv(folder / "probabilities.csv").set_index("ImageID")
@@ -54,7 +54,7 @@ def check_answers(folder, run, channel) -> None:
 
 @pytest.fixture(scope="module")
 def reported(faces, tmp_path_factory):
-    """A run of two epochs with its report beside the model, and the lines of its log."""
+    """A run of two epochs with its report next to the model, and the lines of its log."""
     runs = tmp_path_factory.mktemp("reported")
     small = ["--model", "test_resnet", "--pretrained", "false", "--input_size", "32", "24", "--epochs", "2"]
     small += ["--num_workers", "0", "--device", "cpu", "--precision", "fp32", "--tracking", "none"]
@@ -65,14 +65,14 @@ def reported(faces, tmp_path_factory):
     return runs / "exp", lines
 
 
-def test_training_leaves_a_report_beside_the_model_and_says_what_comes_next(reported, faces):
+def test_training_writes_a_report_next_to_the_model_and_logs_the_next_command(reported, faces):
     run, lines = reported
     folder = run.with_name("exp.validation")
     assert names(folder) == FILES and not [path for path in run.rglob("*") if path.name in ("report.html", "gt.csv")]
     assert lines[-3:] == [
         f"saved model: {run}",
-        f"report of the validation images: {folder / 'report.html'}",
-        f"next: python inference.py --eval_dir FOLDER --model_dir {run}",
+        f"report on the validation images: {folder / 'report.html'}",
+        f"next: python inference.py --eval_dir {faces / 'eval'} --model_dir {run}",
     ]
     assert newest_model(run.parent) == run
     check_answers(folder, run, faces / "train")
@@ -83,7 +83,7 @@ def test_training_leaves_a_report_beside_the_model_and_says_what_comes_next(repo
     assert scores["macro_f1"]["value"] == pytest.approx(metrics["f1"])
 
 
-def test_evaluation_reproduces_it_from_its_files_alone(reported, tmp_path, monkeypatch):
+def test_evaluation_reproduces_the_report_from_its_files(reported, tmp_path, monkeypatch):
     run, _ = reported
     folder = tmp_path / "validation"
     shutil.copytree(run.with_name("exp.validation"), folder)
@@ -94,7 +94,7 @@ def test_evaluation_reproduces_it_from_its_files_alone(reported, tmp_path, monke
     assert evaluation.main([]) == 0 and (folder / "evaluation.json").read_text() == expected
 
 
-def test_the_truth_has_groups_and_metadata(reported):
+def test_the_true_labels_have_groups_and_metadata(reported):
     run, _ = reported
     truth = pd.read_csv(run.with_name("exp.validation") / "gt.csv", dtype=str)
     assert truth.columns.tolist() == ["ImageID", "ans", "ans_name", "group", "race"]
@@ -111,17 +111,19 @@ def check_thumbnails(files, kinds) -> None:
         assert tags["images"] == ["confusion"] and "mistakes/text_summary" in tags["tensors"]
 
 
-@pytest.mark.parametrize("flags", [["--thumbnails", "none"], ["--target", "separate", "--epochs", "0"]])
-def test_with_an_output_folder_it_is_there(run_train, faces, tmp_path, flags):
+@pytest.mark.parametrize(
+    "flags", [["--thumbnails", "none", "--tracking", "tensorboard"], ["--target", "separate", "--epochs", "0"]]
+)
+def test_with_an_output_folder_the_report_is_in_it(run_train, faces, tmp_path, flags):
     run = run_train(faces / "train", *REPORT, "--output_data_dir", str(tmp_path / "out"), *flags)
     folder = tmp_path / "out" / "exp" / "validation"
     assert names(folder) == FILES and not run.with_name("exp.validation").exists()
     check_answers(folder, run, faces / "train")
-    if "none" in flags:
+    if "--thumbnails" in flags:
         check_thumbnails(tmp_path / "out", set())
 
 
-def test_the_best_epochs_answers_are_predicted_again_where_they_are_not_known(run_train, faces, monkeypatch):
+def test_the_predictions_of_the_best_epoch_are_computed_again_if_they_are_unknown(run_train, faces, monkeypatch):
     train_all = Trainer.train
 
     def forgetful(self, state=None):
@@ -134,7 +136,7 @@ def test_the_best_epochs_answers_are_predicted_again_where_they_are_not_known(ru
     check_answers(run.with_name("exp.validation"), run, faces / "train")
 
 
-def test_the_weights_that_are_saved_answer_and_not_those_of_the_last_epoch(run_train, faces, monkeypatch):
+def test_predictions_are_from_the_saved_weights_and_not_from_those_of_the_last_epoch(run_train, faces, monkeypatch):
     keep_best = Trainer._keep_best
     monkeypatch.setattr(
         Trainer, "_keep_best", lambda self, validation: not self.progress.best and keep_best(self, validation)
@@ -154,7 +156,7 @@ def test_folds_are_reported_out_of_fold(run_train, faces):
     assert labels["held_out"] == "out_of_fold" and [m["name"] for m in labels["made"]["members"]] == ["fold1", "fold2"]
 
 
-def test_there_is_no_report_where_nothing_is_held_out_or_it_is_not_wanted(run_train, faces, tmp_path, monkeypatch):
+def test_there_is_no_report_without_held_out_images_or_with_report_false(run_train, faces, tmp_path, monkeypatch):
     for name, flags in (("a", ["--validation", "0", *REPORT]), ("b", ["--report", "false"])):
         run = run_train(faces / "train", *flags, name=name)
         assert names(run.parent) == sorted({".checkpoints", "a", name})
@@ -165,17 +167,17 @@ def test_there_is_no_report_where_nothing_is_held_out_or_it_is_not_wanted(run_tr
     assert not list(base.rglob("report.html"))
 
 
-def test_an_error_of_the_report_leaves_the_training_finished(run_train, faces, monkeypatch, caplog):
+def test_an_error_in_the_report_does_not_fail_the_training(run_train, faces, monkeypatch, caplog):
     def full(*_):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(evaluation, "score", full)
     run_train(faces / "train", *REPORT)
-    assert "there is no report on the held-out images: [Errno 28] No space left" in caplog.text
+    assert "the report on the held-out images could not be written: [Errno 28] No space left" in caplog.text
 
 
 def test_columns_of_the_truth_keep_their_meaning(tmp_path):
-    """A column of the channel that is called as one of gt.csv, or as those of answers are, gets another name."""
+    """A metadata column with the name of a column in gt.csv or in a predictions file is renamed."""
     scheme = Scheme((Attribute("kind", ("cat", "dog")),))
     index = pd.RangeIndex(2)
     table = Table(

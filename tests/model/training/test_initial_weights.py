@@ -36,7 +36,7 @@ def load(untouched: Network, path: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
-def test_a_timm_file_fills_the_backbone_and_its_classifier_is_left_out_and_logged(tmp_path, caplog, suffix):
+def test_a_timm_file_is_loaded_into_the_backbone_and_its_unused_classifier_is_logged(tmp_path, caplog, suffix):
     reference = timm.create_model("resnet10t", pretrained=False, num_classes=7)
     path = tmp_path / f"weights{suffix}"
     if suffix == ".pth":
@@ -46,16 +46,17 @@ def test_a_timm_file_fills_the_backbone_and_its_classifier_is_left_out_and_logge
     with caplog.at_level(logging.INFO, "rarebird"):
         loaded = network(weights=str(path))
     assert torch.equal(loaded.backbone.state_dict()["conv1.0.weight"], reference.state_dict()["conv1.0.weight"])
-    assert "classifier is left out" in caplog.text and "fc.weight [7, 512]" in caplog.text
+    assert "the classifier has another shape and is trained from scratch" in caplog.text
+    assert "fc.weight [7, 512]" in caplog.text
 
 
-def test_a_files_own_heads_are_kept_where_they_fit_and_the_log_says_that_no_names_were_compared(tmp_path, caplog):
+def test_a_files_heads_are_loaded_if_they_fit_and_the_log_says_that_names_were_not_compared(tmp_path, caplog):
     before = network()
     save_file(before.state_dict(), tmp_path / "model.safetensors")
     with caplog.at_level(logging.INFO, "rarebird"):
         after = network(weights=str(tmp_path))
     assert all(torch.equal(value, after.state_dict()[name]) for name, value in before.state_dict().items())
-    assert "taken over row by row, as the file does not name its classes" in caplog.text
+    assert "the file has no class names, so its classifier is loaded row by row" in caplog.text
     wider = network(weights=str(tmp_path), hidden_layers=[8])
     assert torch.equal(wider.state_dict()["backbone.conv1.0.weight"], before.state_dict()["backbone.conv1.0.weight"])
 
@@ -73,12 +74,12 @@ def test_the_rows_of_a_saved_model_follow_the_names_of_their_classes(tmp_path, c
     pixels = torch.from_numpy(np.random.default_rng(0).normal(size=(2, 3, 32, 24)).astype(np.float32))
     with torch.inference_mode():
         torch.testing.assert_close(after.eval()(pixels), before.eval()(pixels).flip(1))
-    assert "classifier label: the rows of 3 of 3 classes are taken over by name, in another order" in caplog.text
+    assert "classifier label: the rows of 3 of 3 classes are loaded by class name, in a different order" in caplog.text
     same = network(heads("c", "b", "a"), weights=str(path)).state_dict()
     assert all(torch.equal(value, same[name]) for name, value in before.state_dict().items())
 
 
-def test_any_other_mismatch_lists_the_keys_and_changes_nothing(tmp_path):
+def test_other_mismatches_are_an_error_with_the_keys_and_nothing_is_loaded(tmp_path):
     reference = timm.create_model("resnet10t", pretrained=False, num_classes=7).state_dict()
     reference["conv1.0.weight"] = torch.zeros(1, 3, 3, 3)
     reference["extra.weight"] = reference.pop("conv1.3.weight")
@@ -89,8 +90,8 @@ def test_any_other_mismatch_lists_the_keys_and_changes_nothing(tmp_path):
         load(untouched, tmp_path / "w.safetensors")
     text = str(error.value)
     assert "missing in the file (1): backbone.conv1.3.weight" in text
-    assert "unknown to the network (1): backbone.extra.weight" in text
-    assert "of another shape (1): backbone.conv1.0.weight [1, 3, 3, 3], the network has [24, 3, 3, 3]" in text
+    assert "not in the network (1): backbone.extra.weight" in text
+    assert "with another shape (1): backbone.conv1.0.weight [1, 3, 3, 3], the network has [24, 3, 3, 3]" in text
     assert all(torch.equal(value, before[name]) for name, value in untouched.state_dict().items())
 
 
@@ -103,13 +104,13 @@ def test_a_vit_file_for_another_input_size_has_its_position_embeddings_resampled
     before, after = smaller.state_dict(), larger.state_dict()
     assert before["backbone.pos_embed"].shape == (1, 1 + 2 * 2, 64)
     assert after["backbone.pos_embed"].shape == (1, 1 + 3 * 3, 64)
-    # bicubic, whose corners stay near those of the smaller grid, and the class token as it was
+    # bicubic: the corners stay close to those of the smaller grid; the class token is unchanged
     torch.testing.assert_close(after["backbone.pos_embed"][:, 0], before["backbone.pos_embed"][:, 0])
     corners = (after["backbone.pos_embed"][0, 1] * before["backbone.pos_embed"][0, 1]).sum()
     assert corners > 0.5 * before["backbone.pos_embed"][0, 1].pow(2).sum()
     assert torch.equal(after["backbone.blocks.0.attn.qkv.weight"], before["backbone.blocks.0.attn.qkv.weight"])
     assert "converted by timm" in caplog.text
-    # the random numbers of training do not depend on the conversion
+    # the conversion does not change the random numbers of training
     torch.set_rng_state(random_state)
     network(model="test_vit", input_size=[48, 48])
     expected = torch.rand(3)
@@ -118,7 +119,7 @@ def test_a_vit_file_for_another_input_size_has_its_position_embeddings_resampled
     assert torch.equal(torch.rand(3), expected)
 
 
-def test_a_grey_network_takes_the_weights_of_a_coloured_one(tmp_path):
+def test_a_network_for_grey_images_loads_weights_for_colour_images(tmp_path):
     coloured = network()
     save_file(coloured.state_dict(), tmp_path / "w.safetensors")
     grey = network(channels=1, weights=str(tmp_path / "w.safetensors")).state_dict()["backbone.conv1.0.weight"]

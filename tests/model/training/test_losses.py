@@ -38,20 +38,20 @@ def targets() -> Tensor:
 
 
 def context(loss: str, weight: Tensor | None = WEIGHT, loss_args: object = (), **settings: object) -> LossContext:
-    """Of a head with these class weights (of classes that are drawn equally often)."""
+    """The context of a head with these class weights, whose classes are drawn equally often."""
     classes = 4 if weight is None else len(weight)
-    given = (
+    common = (
         {"class_weights": "none"}
         if weight is None
         else {"class_weights": "given", "class_weight_values": weight.tolist()}
     )
-    made = build(TrainSettings, [Layer("{}", {**given, **settings}), Layer("{}", {"loss": loss})])
-    head = build(HeadSettings, [Layer("{}", {**given, "loss": loss, "loss_args": dict(loss_args)})])  # type: ignore
-    return LossContext(made, head, np.full(classes, 5), np.full(classes, 1 / classes))
+    train_settings = build(TrainSettings, [Layer("{}", {**common, **settings}), Layer("{}", {"loss": loss})])
+    head = build(HeadSettings, [Layer("{}", {**common, "loss": loss, "loss_args": dict(loss_args)})])  # type: ignore
+    return LossContext(train_settings, head, np.full(classes, 5), np.full(classes, 1 / classes))
 
 
 def soft(targets: Tensor, num_classes: int, share: float) -> Tensor:
-    """Mixup's targets: each image's and the next one's."""
+    """Targets of mixup: each image mixed with the next one."""
     one_hot = F.one_hot(targets, num_classes).float()
     return share * one_hot + (1 - share) * one_hot.roll(1, 0)
 
@@ -70,7 +70,7 @@ def every_loss() -> list[tuple[nn.Module, int]]:
 
 @pytest.mark.parametrize("weight", [None, WEIGHT])
 @pytest.mark.parametrize("smoothing", [0.0, 0.2])
-def test_cross_entropy_is_torchs_averaged_over_images(
+def test_cross_entropy_is_torchs_as_a_mean_over_images(
     logits: Tensor, targets: Tensor, weight: Tensor | None, smoothing: float
 ) -> None:
     loss = CrossEntropy(weight, smoothing)
@@ -121,7 +121,7 @@ def test_binary_cross_entropy_is_cross_entropy_over_two_logits(logits: Tensor, t
 
 
 @pytest.mark.parametrize("loss, outputs", [pair for pair in every_loss() if not isinstance(pair[0], F1Loss)])
-def test_a_soft_target_costs_the_mix_of_its_hard_ones(loss: nn.Module, outputs: int, logits: Tensor) -> None:
+def test_the_loss_of_a_soft_target_is_the_mean_over_its_classes(loss: nn.Module, outputs: int, logits: Tensor) -> None:
     logits = logits[:, :outputs]
     first = torch.arange(16) % max(outputs, 2)
     mixed = soft(first, max(outputs, 2), 0.3)
@@ -164,14 +164,14 @@ def test_losses_are_computed_in_float32_under_autocast(loss: nn.Module, outputs:
 
 def test_f1_loss_on_one_hot_probabilities_is_scikit_learns_macro_f1() -> None:
     rng = np.random.default_rng(0)
-    for num_classes in (2, 5, 30):  # with 30 some classes neither occur nor are answered
+    for num_classes in (2, 5, 30):  # with 30, some classes neither occur nor are predicted
         truth, answers = rng.integers(0, num_classes, (2, 20))
         logits = 1e4 * F.one_hot(torch.tensor(answers), num_classes).float()
         expected = 1 - f1_score(truth, answers, average="macro")
         assert F1Loss()(logits, torch.tensor(truth)).item() == pytest.approx(expected, abs=1e-6)
 
 
-def test_f1_loss_is_0_where_all_is_right_and_1_where_all_is_wrong() -> None:
+def test_f1_loss_is_0_if_all_are_right_and_1_if_all_are_wrong() -> None:
     truth = torch.tensor([0, 1, 1, 3])
     logits = 1e4 * F.one_hot(truth, 5).float()
     assert F1Loss()(logits, truth).item() == pytest.approx(0, abs=1e-6)
@@ -180,26 +180,24 @@ def test_f1_loss_is_0_where_all_is_right_and_1_where_all_is_wrong() -> None:
 
 
 def test_f1_loss_by_hand() -> None:
-    """One image of class 0, p = (0.75, 0.25): f1_0 = 2*0.75 / (0.75 + 1); class 1 is neither there nor answered."""
+    """One image of class 0, p = (0.75, 0.25): f1_0 = 2*0.75 / (0.75 + 1); class 1 neither occurs nor is predicted."""
     logits = torch.tensor([[np.log(3.0), 0.0]])
     assert F1Loss()(logits, torch.tensor([0])).item() == pytest.approx(1 - 1.5 / 1.75)
     assert F1Loss()(logits, torch.tensor([1])).item() == pytest.approx(1 - (0 + 2 * 0.25 / 1.25) / 2)
 
 
 @pytest.mark.parametrize("name", ["focal", "cross_entropy", "label_smoothing"])
-def test_weighted_losses_of_equal_parts_average_to_that_of_the_whole(
-    name: str, logits: Tensor, targets: Tensor
-) -> None:
-    """What makes gradient accumulation and several processes exact; torch's own weighted mean is not."""
+def test_weighted_losses_of_equal_parts_average_to_the_loss_of_all(name: str, logits: Tensor, targets: Tensor) -> None:
+    """This makes gradient accumulation and several processes exact, which torch's own weighted mean is not."""
     loss = make_loss(context(name))
     parts = [loss(logits[i : i + 4], targets[i : i + 4]) for i in range(0, 16, 4)]
     torch.testing.assert_close(torch.stack(parts).mean(), loss(logits, targets))
 
 
-def test_a_loss_has_its_weights_and_the_settings_of_its_arguments(logits: Tensor, targets: Tensor) -> None:
+def test_a_loss_is_made_with_its_class_weights_and_settings(logits: Tensor, targets: Tensor) -> None:
     def both(expected: nn.Module, name: str, *batch: Tensor, weight: Tensor) -> bool:
-        made = context(name, weight, focal_gamma=3.0, label_smoothing=0.2)
-        return make_loss(made)(*batch).item() == expected(*batch).item()
+        loss_context = context(name, weight, focal_gamma=3.0, label_smoothing=0.2)
+        return make_loss(loss_context)(*batch).item() == expected(*batch).item()
 
     four, two = context("focal", WEIGHT).class_weights, context("focal", BINARY_WEIGHT).class_weights
     torch.testing.assert_close(four, WEIGHT / WEIGHT.mean())
@@ -210,7 +208,7 @@ def test_a_loss_has_its_weights_and_the_settings_of_its_arguments(logits: Tensor
     assert both(BinaryCrossEntropy(two), "bce", logits[:, :1], targets % 2, weight=BINARY_WEIGHT)
 
 
-def test_loss_args_win_over_the_settings_of_the_same_meaning() -> None:
+def test_loss_args_override_the_settings_of_the_same_meaning() -> None:
     assert make_loss(context("focal", None, {"gamma": "1.5"}, focal_gamma=3.0)).gamma == 1.5
     assert make_loss(context("focal", None, {"gamma": 0}, focal_gamma=3.0)).gamma == 0
     assert make_loss(context("label_smoothing", None, {"smoothing": 0.3})).smoothing == 0.3
@@ -219,14 +217,14 @@ def test_loss_args_win_over_the_settings_of_the_same_meaning() -> None:
 @pytest.mark.parametrize(
     ("loss", "arguments", "message"),
     [
-        ("focal", {"gama": 1}, "loss_args: loss focal has no argument 'gama'; nearest: gamma; it takes gamma"),
-        ("cross_entropy", {"gamma": 1}, "loss cross_entropy has no argument 'gamma'; it takes none"),
+        ("focal", {"gama": 1}, "loss_args: loss focal has no argument 'gama'; nearest: gamma; expected one of gamma"),
+        ("cross_entropy", {"gamma": 1}, "loss cross_entropy takes no arguments, not 'gamma'"),
         ("focal", {"context": 1}, "no argument 'context'"),
         ("focal", {"gamma": -1}, "loss 'focal' with .*: expected at least 0"),
         ("label_smoothing", {"smoothing": "much"}, "loss 'label_smoothing' with .*: expected a number"),
     ],
 )
-def test_arguments_that_a_loss_does_not_take_are_told(loss: str, arguments: dict[str, object], message: str) -> None:
+def test_invalid_arguments_of_a_loss_are_an_error(loss: str, arguments: dict[str, object], message: str) -> None:
     with pytest.raises(InputError, match=message):
         make_loss(context(loss, None, arguments))
 
@@ -237,19 +235,19 @@ def test_the_setting_names_every_loss() -> None:
 
 
 @pytest.mark.parametrize("name", LOSSES)
-def test_every_loss_that_the_setting_names_can_be_made(name: str, logits: Tensor, targets: Tensor) -> None:
+def test_every_loss_can_be_made(name: str, logits: Tensor, targets: Tensor) -> None:
     classes = 2 if name == "bce" else 4
     loss = make_loss(context(name, None))
     assert loss(logits[:, : LOSSES[name].outputs(classes)], targets % classes).isfinite()
 
 
-def test_bce_is_for_two_classes_and_has_one_output() -> None:
+def test_bce_needs_two_classes_and_has_one_output() -> None:
     assert LOSSES["bce"].outputs(2) == 1 and LOSSES["focal"].outputs(2) == 2
-    with pytest.raises(ValueError, match="loss bce is for two classes"):
+    with pytest.raises(ValueError, match="loss bce needs two classes"):
         LOSSES["bce"].outputs(3)
 
 
-def test_an_added_loss_is_a_choice_gets_its_arguments_and_is_asked_for_its_correction(
+def test_an_added_loss_can_be_chosen_and_gets_its_arguments_and_its_correction_is_used(
     monkeypatch: pytest.MonkeyPatch, logits: Tensor, targets: Tensor
 ) -> None:
     def scaled(context: LossContext, scale: float = 1.0) -> nn.Module:
@@ -259,30 +257,30 @@ def test_an_added_loss_is_a_choice_gets_its_arguments_and_is_asked_for_its_corre
         context("scaled")
     monkeypatch.setitem(LOSSES, "scaled", LossType(scaled, corrects=lambda context: 0.75))
     monkeypatch.setitem(choices.LOSSES, "scaled", "a toy")
-    made = context("scaled", WEIGHT, {"scale": 0.5})
-    assert make_loss(made)(logits, targets) == FocalLoss(2.0, made.class_weights)(logits, targets)
-    warning = double_correction(made, 1.0)
-    assert warning is not None and "the loss (scaled, strength 0.75) correct the class prior 1.75 times" in warning
-    assert "class_weights" not in warning and double_correction(made, 0.25) is None
+    loss_context = context("scaled", WEIGHT, {"scale": 0.5})
+    assert make_loss(loss_context)(logits, targets) == FocalLoss(2.0, loss_context.class_weights)(logits, targets)
+    warning = double_correction(loss_context, 1.0)
+    assert warning is not None and "(scaled, strength 0.75) together correct the class prior 1.75 times" in warning
+    assert "class_weights" not in warning and double_correction(loss_context, 0.25) is None
 
 
-def test_weights_move_with_the_loss_and_are_not_saved_with_it() -> None:
+def test_class_weights_move_with_the_loss_and_are_not_in_its_state() -> None:
     loss = FocalLoss(2.0, WEIGHT.clone())
     assert [buffer.device.type for buffer in loss.to("meta").buffers()] == ["meta"]
     assert loss.state_dict() == {}
 
 
 def correction(sampler: float, kind: str, strength: float, loss: str = "focal") -> str | None:
-    made = context(loss, None, class_weights_strength=strength)
+    loss_context = context(loss, None, class_weights_strength=strength)
     head = HeadSettings(loss=loss, class_weights=kind)
-    return double_correction(replace(made, head=head), sampler)
+    return double_correction(replace(loss_context, head=head), sampler)
 
 
-def test_correcting_the_prior_twice_is_told() -> None:
+def test_correcting_the_prior_twice_gives_a_warning() -> None:
     assert correction(1.0, "inverse", 1.0) == (
-        "the sampler (strength 1) and the class weights (inverse, strength 1) correct the class prior 2 times over: "
-        "rare classes are answered too often, and accuracy and F1 fall; let sampler_strength and "
-        "class_weights_strength add up to at most 1, or set sampler or class_weights to none"
+        "the sampler (strength 1) and the class weights (inverse, strength 1) together correct the class prior 2 times"
+        ": rare classes are predicted too often, which lowers accuracy and F1; choose sampler_strength and "
+        "class_weights_strength with a sum of at most 1, or set sampler or class_weights to none"
     )
     assert correction(0.5, "effective", 0.75) is not None
     assert correction(0.7, "inverse", 0.3) is None

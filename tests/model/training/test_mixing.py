@@ -1,4 +1,4 @@
-"""mixup, cutmix and further methods."""
+"""mixup, cutmix and registered methods."""
 
 import pytest
 import torch
@@ -18,7 +18,7 @@ def test_mixup_mixes_pairs_by_their_share():
     assert torch.allclose(mixed["pixels"], batch * own + batch[partner] * (1 - own))
 
 
-def test_cutmix_puts_in_a_box_and_counts_its_area():
+def test_cutmix_replaces_a_box_and_returns_its_actual_share():
     seed_all(1)
     mixing = make_mixing({"cutmix": {}})
     batch = torch.arange(16.0).view(16, 1, 1, 1).expand(16, 3, 20, 30).clone()
@@ -26,7 +26,7 @@ def test_cutmix_puts_in_a_box_and_counts_its_area():
     moved = partner != torch.arange(16)
     from_partner = (mixed["pixels"][moved] == partner[moved].float().view(-1, 1, 1, 1)).float().mean()
     assert float(from_partner) == pytest.approx(1 - own, abs=1e-6)
-    assert torch.equal(batch[:, 0, 0, 0], torch.arange(16.0))  # the batch itself is not touched
+    assert torch.equal(batch[:, 0, 0, 0], torch.arange(16.0))  # the batch itself is unchanged
 
 
 def test_other_tensors_stay_as_they_are():
@@ -37,7 +37,7 @@ def test_other_tensors_stay_as_they_are():
     assert not torch.equal(mixed["pixels"], tensors["pixels"])
 
 
-def test_mixing_is_off_where_it_is_not_asked_for_and_rare_where_p_is_small():
+def test_mixing_is_off_by_default_and_rare_if_p_is_small():
     assert make_mixing({"flip": {}}) is None
     seed_all(2)
     mixing = make_mixing({"mixup": {"p": 0.25}})
@@ -46,12 +46,12 @@ def test_mixing_is_off_where_it_is_not_asked_for_and_rare_where_p_is_small():
     assert 60 < mixed < 140
 
 
-def test_mixing_names_what_it_does_not_take():
-    with pytest.raises(InputError, match="mixup takes alpha and p above 0, not alpha = -1"):
+def test_invalid_arguments_of_mixing_are_an_error():
+    with pytest.raises(InputError, match="mixup: alpha = -1; expected alpha or p, above 0"):
         make_mixing({"mixup": {"alpha": -1}})
 
 
-def test_a_further_method_is_an_entry_of_the_registry(monkeypatch):
+def test_a_registered_method_can_be_used(monkeypatch):
     monkeypatch.setitem(MIXING, "halves", MixingMethod(lambda images, partner, own: (images * 0, 0.5), alpha=3.0))
     mixing = make_mixing({"halves": {}, "flip": {}})
     assert mixing.alpha == {"halves": 3.0}

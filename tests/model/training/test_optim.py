@@ -30,7 +30,7 @@ def rates(**values: object) -> list[float]:
 
 
 @pytest.mark.parametrize("name", ["adamw", "SGD", "madgrad", "lamb", "AdamW"])
-def test_optimisers_go_by_timms_names_in_any_case(name):
+def test_optimisers_have_timms_names_in_any_letter_case(name):
     network = torch.nn.Sequential(torch.nn.Linear(3, 3), torch.nn.BatchNorm1d(3))
     optimiser = make_optimiser(settings(optimizer=name, weight_decay=0.3), network)
     decays = {id(p): group["weight_decay"] for group in optimiser.param_groups for p in group["params"]}
@@ -48,12 +48,12 @@ def test_optimisers_go_by_timms_names_in_any_case(name):
         ({"scheduler": "cosine", "scheduler_args": {"min": 1}}, "min"),
     ],
 )
-def test_what_there_is_not_is_told(values, message):
+def test_unknown_optimisers_and_schedules_are_an_error(values, message):
     with pytest.raises(InputError, match=message):
         rates(**values)
 
 
-def test_cosine_rises_while_warming_up_and_falls_to_the_end():
+def test_cosine_increases_during_warmup_and_decreases_afterwards():
     """Reference: lr/2 * (1 + cos(pi * step / steps)) after the warm-up."""
     seen = rates(scheduler="cosine", warmup_epochs=1)
     assert seen[0] == pytest.approx(0.001)
@@ -63,7 +63,7 @@ def test_cosine_rises_while_warming_up_and_falls_to_the_end():
     assert seen[-1] < 0.001
 
 
-def test_torchs_step_counts_epochs_and_its_cycles_count_steps():
+def test_steplr_counts_epochs_and_cycliclr_counts_steps():
     """Reference: torch.optim.lr_scheduler by hand."""
     seen = rates(scheduler="StepLR", scheduler_args={"step_size": 2, "gamma": 0.1})
     assert seen == pytest.approx([0.1] * 20 + [0.01] * 20)
@@ -72,7 +72,7 @@ def test_torchs_step_counts_epochs_and_its_cycles_count_steps():
     assert seen[:11] == pytest.approx([0.01, 0.03, 0.05, 0.07, 0.09, 0.11, 0.09, 0.07, 0.05, 0.03, 0.01])
 
 
-def test_one_cycle_knows_its_steps():
+def test_onecyclelr_gets_the_number_of_steps():
     seen = rates(scheduler="OneCycleLR")
     assert max(seen) == pytest.approx(0.1, rel=0.01) and seen[-1] < 1e-4
 
@@ -93,8 +93,8 @@ def test_no_schedule_and_plateau():
         ("ReduceLROnPlateau", {"patience": 1}),
     ],
 )
-def test_a_schedule_goes_on_from_its_state(name, arguments, tmp_path):
-    """The rates after a stop at step 17, through a file, are those of never having stopped."""
+def test_a_schedule_resumes_from_its_state(name, arguments, tmp_path):
+    """Saves and loads the state at step 17; reference: the rates of a run without the stop."""
     chosen = settings(scheduler=name, scheduler_args=arguments)
 
     def fresh():
@@ -124,7 +124,7 @@ def test_a_schedule_goes_on_from_its_state(name, arguments, tmp_path):
     assert advance(*after, 17, 40) == expected
 
 
-def test_accumulation_cuts_an_epoch_into_groups_of_which_the_last_may_be_short():
+def test_accumulation_divides_an_epoch_into_groups_and_the_last_may_be_smaller():
     accumulation = Accumulation(batches=7, per_step=3)
     assert accumulation.optimiser_steps == 3
     assert [accumulation.group_size(batch) for batch in range(7)] == [3, 3, 3, 3, 3, 3, 1]
@@ -134,7 +134,7 @@ def test_accumulation_cuts_an_epoch_into_groups_of_which_the_last_may_be_short()
 
 
 @pytest.mark.parametrize(("criterion", "mode"), [("f1", "max"), ("acc", "max"), ("gmean", "max"), ("loss", "min")])
-def test_plateau_goes_by_the_direction_of_the_criterion(criterion, mode):
+def test_plateau_uses_the_direction_of_the_criterion(criterion, mode):
     chosen = settings(scheduler="ReduceLROnPlateau", best_criterion=criterion)
     schedule = Schedule(chosen, make_optimiser(chosen, torch.nn.Linear(2, 2)), STEPS)
     assert schedule.torch.mode == mode

@@ -42,11 +42,11 @@ def test_without_freeze_epochs_parts_stay_frozen(network):
     parallel = ParallelNetwork(network, TrainSettings(freeze=["backbone"]), CPU)
     parallel.prepare(99)
     assert trained(network) == set()
-    with pytest.raises(InputError, match="has no 'layer9'"):
+    with pytest.raises(InputError, match="has no part 'layer9'"):
         ParallelNetwork(network, TrainSettings(freeze=["layer9"]), CPU)
 
 
-def test_alone_it_is_the_network_itself(network):
+def test_in_one_process_it_is_the_network_itself(network):
     parallel = ParallelNetwork(network, TrainSettings(), CPU)
     inputs = torch.randn(2, 3, 32, 24)
     network.eval()
@@ -58,11 +58,11 @@ def test_alone_it_is_the_network_itself(network):
 def test_too_few_images_for_batch_norm_are_bad_input(network):
     network.train()
     small = torch.randn(1, 3, 8, 8)
-    with pytest.raises(InputError, match=r"batch of 1 at this size: a larger batch_size"):
+    with pytest.raises(InputError, match="a batch of 1 at this input_size does not have: use a larger batch_size"):
         ParallelNetwork(network, TrainSettings(), CPU)(pixels=small)
 
 
-def test_other_errors_stay_what_they_are(network):
+def test_other_errors_are_not_changed(network):
     class Broken(nn.Module):
         def forward(self, inputs: torch.Tensor) -> torch.Tensor:
             raise ValueError("something else")

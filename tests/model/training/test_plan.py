@@ -65,8 +65,8 @@ def test_separate_models_hold_out_the_same_groups_and_have_their_own_settings(ta
     assert separate.ensembles == [EnsembleSpec("", ["mask", "gender", "age"], PRODUCT, Decision())]
 
 
-def test_the_decision_is_of_the_model_that_answers(table):
-    """With target separate the product of the attributes, of the joint class; else each model and their mean."""
+def test_the_decision_belongs_to_the_outermost_model(table):
+    """With target separate the ensemble of attributes, whose classes are joint; otherwise each model and their mean."""
     args = {"temperature": 2, "biases": [0.5, *[0] * 17]}
     decision = Decision(2.0, (0.5, *[0.0] * 17))
     folds = plan(table, folds=2, decision_args=args)
@@ -83,11 +83,11 @@ def test_a_wrong_number_of_biases_names_the_classes(table):
         plan(table, target="gender", decision_args={"biases": [0, 1, 2]})
     with pytest.raises(InputError, match="biases: expected 18, one per class, not 2"):
         plan(table, target="separate", decision_args={"biases": [0, 1]})
-    with pytest.raises(InputError, match="decision cannot be an attribute's own"):
+    with pytest.raises(InputError, match="decision cannot be set per attribute"):
         plan(table, target="separate", separate={"age": {"decision": "argmax"}})
 
 
-def test_folds_of_separate_models_are_joined_from_the_inside_out(table):
+def test_folds_of_each_attribute_form_an_ensemble_and_the_attributes_another(table):
     both = plan(table, target="separate", folds=2)
     assert [run.folder for run in both.runs] == [
         f"{name}/fold{n}" for name in ("mask", "gender", "age") for n in (1, 2)
@@ -100,17 +100,17 @@ def test_folds_of_separate_models_are_joined_from_the_inside_out(table):
     ]
 
 
-def test_problems_of_several_attributes_are_reported_together(table):
+def test_problems_of_all_attributes_are_reported_together(table):
     own = {"agee": {}, "mask": 3, "age": {"lr": -1}, "gender": {"layout": "csv"}}
     with pytest.raises(InputError) as error:
         plan(table, target="separate", separate=own)
     text = str(error.value)
     assert "'agee' is not an attribute" in text and "separate: mask: expected settings by name, not 3" in text
-    assert "age: lr = -1: expected at least 0" in text and "layout cannot be an attribute's own" in text
+    assert "age: lr = -1: expected at least 0" in text and "layout cannot be set per attribute" in text
 
 
-def test_separate_needs_several_attributes_and_folds_no_validation_channel(table):
-    with pytest.raises(InputError, match="needs several attributes; the channel has gender"):
+def test_separate_needs_two_attributes_and_folds_allow_no_validation_channel(table):
+    with pytest.raises(InputError, match="needs at least two attributes; the channel has only gender"):
         plan(plan(table, target="gender").table, target="separate")
-    with pytest.raises(InputError, match="a validation channel has no place"):
+    with pytest.raises(InputError, match="folds and a validation channel cannot be combined"):
         plan(table, validation=table, folds=2)

@@ -18,14 +18,14 @@ def progress(best: bool = True) -> Progress:
     return Progress(2, 3, 11, 1.5, 0.01, 1, 60.0, [{"epoch": 1}, {"epoch": 2}], weights)
 
 
-def test_progress_comes_back_from_a_file(tmp_path):
+def test_progress_is_restored_from_a_file(tmp_path):
     for before in (progress(), progress(best=False)):
         torch.save(before.to_state(), tmp_path / "state.pt")
         after = Progress.from_state(torch.load(tmp_path / "state.pt", weights_only=True))
         assert repr(after) == repr(before)
 
 
-def test_an_outcome_comes_back_without_the_best_weights_a_second_time():
+def test_a_saved_outcome_contains_the_best_weights_once():
     heads = make_heads(mask_scheme(), "joint", lambda head, classes: classes)
     parts = (TrainSettings(), heads, InputPipeline(make_preprocessing(TrainSettings())), Decision(1.5, (0.1, 0.2)))
     outcome = Outcome(*parts, {"w": torch.zeros(3)}, progress())

@@ -1,8 +1,13 @@
 import json
+import multiprocessing
 import os
-import subprocess
-import sys
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import fields, replace
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
@@ -15,12 +20,11 @@ from model.settings.train import TrainSettings
 from model.training.checkpoints import Checkpoints
 from model.training.resume import Claim, Lock, RunLocation, claim, differing_fields
 
-ROOT = Path(__file__).resolve().parents[3]
 IDENTITY = {"lr": 0.1, "input_size": [32, 24]}
 
 
 @pytest.mark.parametrize("error", [MemoryError, PermissionError])
-def test_what_the_machine_refuses_costs_no_checkpoint(runs, monkeypatch, error):
+def test_errors_of_the_system_cost_no_checkpoint(runs, monkeypatch, error):
     runs.unfinished("exp")
 
     def refuse(*_: object, **__: object) -> None:
@@ -33,7 +37,7 @@ def test_what_the_machine_refuses_costs_no_checkpoint(runs, monkeypatch, error):
     assert runs.claim().state["epoch"] == 5
 
 
-def test_damaged_checkpoints_alone_are_told_and_kept(runs):
+def test_if_all_checkpoints_are_damaged_claiming_is_an_error_and_they_are_kept(runs):
     runs.unfinished("exp")
     for path in runs.checkpoints("exp").files():
         path.write_bytes(b"cut off")
@@ -43,8 +47,8 @@ def test_damaged_checkpoints_alone_are_told_and_kept(runs):
     assert runs.claim(resume="never").state is None
 
 
-def test_a_lock_on_a_file_that_was_removed_meanwhile_holds_nothing(tmp_path, monkeypatch):
-    """The holder gives it up between another's opening and locking of the file."""
+def test_a_lock_on_a_file_that_was_removed_meanwhile_is_tried_again(tmp_path, monkeypatch):
+    """The holder releases the lock after another process opened the file and before it locks the file."""
     import fcntl
 
     lockf = fcntl.lockf
@@ -62,14 +66,14 @@ def test_a_lock_on_a_file_that_was_removed_meanwhile_holds_nothing(tmp_path, mon
     lock.release()
 
 
-def test_differing_fields_tell_both_values():
+def test_differing_fields_have_both_values():
     assert differing_fields({"a": (1, 2), "b": 1}, {"a": [1, 2], "b": 2, "c": 3}) == [
         "b: 1 then, 2 now",
         "c: not set then, 3 now",
     ]
 
 
-def test_a_setting_that_was_added_after_a_checkpoint_had_the_effect_of_its_default():
+def test_a_setting_that_a_checkpoint_lacks_is_compared_by_its_default():
     now = {**as_dict(TrainSettings()), "data": "abc"}
     before = {name: value for name, value in now.items() if name not in ("loss_args", "ema")}
     assert differing_fields(before, now) == []
@@ -95,7 +99,7 @@ READING = {
 }
 
 
-def test_settings_of_reading_may_differ_where_the_data_are_the_same():
+def test_settings_of_reading_may_differ_if_the_data_are_the_same():
     before = {**as_dict(TrainSettings(), only_result=True), "training data": "abc"}
     assert differing_fields(before, {**before, **READING}) == []
     assert differing_fields(before, {**before, **READING, "training data": "def"}) == [
@@ -104,14 +108,14 @@ def test_settings_of_reading_may_differ_where_the_data_are_the_same():
     assert {field.name for field in fields(TrainSettings) if field.metadata["reading"]} == READING.keys()
 
 
-def test_the_values_of_labels_are_compared_where_a_checkpoint_has_them():
+def test_the_values_of_labels_are_compared_if_a_checkpoint_has_them():
     before = {"training data": "abc"}
     now = {**before, "label values": "v"}
     assert differing_fields(before, now) == []
     assert differing_fields({**before, "label values": "w"}, now) == ["label values: w then, v now"]
 
 
-def test_a_checkpoints_names_inside_settings_count_in_any_spelling_but_for_those_that_had_no_effect():
+def test_names_inside_a_checkpoints_settings_are_compared_in_any_spelling_unless_they_had_no_effect():
     now = {"separate": {"age": {"batch_size": 8}}, "heads": {"age": {"loss_weight": 2.0}}}
     before = {"separate": {"age": {"Batch-Size": 8}}, "heads": {"age": {"loss_weight": 2}}}
     assert differing_fields(before, now) == []
@@ -120,7 +124,7 @@ def test_a_checkpoints_names_inside_settings_count_in_any_spelling_but_for_those
 
 
 class Runs:
-    """A folder of models, and their checkpoints."""
+    """A folder of models and one of their checkpoints."""
 
     def __init__(self, root: Path):
         self.location = RunLocation(root / "runs", root / "checkpoints")
@@ -156,7 +160,7 @@ def runs(tmp_path: Path) -> Runs:
     return Runs(tmp_path)
 
 
-def test_a_run_has_its_own_folder_but_in_what_sagemaker_packs():
+def test_a_run_has_its_own_folder_unless_sagemaker_packs_it():
     own = RunLocation(Path("runs"), Path("checkpoints"))
     packed = RunLocation(Path("model"), Path("checkpoints"), is_packed=True)
     assert (own.run_dir("exp"), own.checkpoints_dir("exp")) == (Path("runs/exp"), Path("checkpoints/exp"))
@@ -174,7 +178,7 @@ def test_an_unfinished_run_with_equal_settings_is_resumed(runs):
     assert claimed.name == "exp" and claimed.state["epoch"] == 5 and not claimed.finished
 
 
-def test_other_settings_or_data_are_named_with_the_ways_out(runs):
+def test_other_settings_or_data_are_an_error_that_says_what_to_do(runs):
     runs.unfinished("exp", lr=0.5, data="abc")
     with pytest.raises(InputError) as error:
         runs.claim()
@@ -191,13 +195,13 @@ def test_resume_never_starts_from_scratch(runs):
     assert claimed.checkpoints.files() == []
 
 
-def test_finished_names_are_passed_over(runs):
+def test_finished_names_are_skipped(runs):
     runs.finished("exp")
     runs.save_model(runs.models / "exp1")  # its checkpoints were removed
     assert runs.claim().name == "exp2"
 
 
-def test_resume_never_passes_over_finished_names_too(runs):
+def test_resume_never_skips_finished_names_too(runs):
     runs.finished("exp")
     runs.unfinished("exp1")
     claimed = runs.claim(resume="never")
@@ -212,7 +216,7 @@ def test_an_unfinished_run_is_resumed_although_it_has_a_saved_model(runs, finish
     assert claimed.name == "exp" and claimed.state["epoch"] == 5
 
 
-def test_names_that_are_passed_over_are_not_locked(runs):
+def test_skipped_names_are_not_locked(runs):
     runs.finished("exp")
     runs.claim()
     assert not (runs.location.checkpoints_dir("exp") / "lock").exists()
@@ -235,7 +239,7 @@ def test_a_folder_with_neither_checkpoint_nor_finished_model_is_used_again(runs)
     assert not part.exists()
 
 
-def test_a_finished_run_whose_model_is_gone_gives_its_state(runs):
+def test_a_finished_run_without_its_model_is_resumed_from_its_state(runs):
     runs.finished("exp", model=False)
     assert runs.claim().finished
     runs.finished("other", model=False, lr=0.5)
@@ -243,7 +247,7 @@ def test_a_finished_run_whose_model_is_gone_gives_its_state(runs):
     assert (fresh.name, fresh.state) == ("other", None)
 
 
-def test_what_sagemaker_packs_has_one_folder_for_all_names(runs):
+def test_a_folder_that_sagemaker_packs_is_used_for_all_names(runs):
     runs.save_model(runs.models)
     claimed = runs.claim(is_packed=True)
     assert (claimed.name, claimed.run_dir) == ("exp", runs.models)
@@ -253,44 +257,53 @@ def test_what_sagemaker_packs_has_one_folder_for_all_names(runs):
     assert (claimed.name, claimed.run_dir) == ("exp1", runs.models)
 
 
-def test_a_second_process_is_told_who_holds_the_name(runs):
-    holder = hold(runs.location.checkpoints_dir("other"))
-    with pytest.raises(InputError, match=f"'other' is being trained by process {holder.pid} on "):
-        runs.claim(name="other")
-    holder.kill()
-    holder.wait()
-    assert runs.claim(name="other").name == "other"
-    os.killpg(holder.pid, 9)
+def test_a_second_process_gets_an_error_with_the_holder_of_the_lock(runs):
+    with lock_holder(runs.location.checkpoints_dir("other")) as (holder, _):
+        with pytest.raises(InputError, match=f"'other' is being trained by process {holder.pid} on "):
+            runs.claim(name="other")
+        holder.kill()
+        holder.join()
+        assert runs.claim(name="other").name == "other"
 
 
-def hold(folder: Path) -> subprocess.Popen[str]:
-    """Another process that holds the lock, and has a forked child."""
-    script = (
-        "import os, sys, time\nfrom pathlib import Path\nfrom model.training.resume import Lock\n"
-        "lock = Lock(Path(sys.argv[1]))\nassert lock.acquire() is None\n"
-        "if os.fork() == 0:\n    time.sleep(60)\n"
-        "print('held', flush=True)\ntime.sleep(60)"
-    )
-    process = subprocess.Popen(
-        [sys.executable, "-c", script, str(folder)], cwd=ROOT, stdout=subprocess.PIPE, text=True, start_new_session=True
-    )
-    assert process.stdout is not None and process.stdout.readline() == "held\n"
-    return process
+@contextmanager
+def lock_holder(folder: Path) -> Iterator[tuple[BaseProcess, int]]:
+    """Another process that holds the lock, and the id of a worker that it has forked."""
+    forked = multiprocessing.get_context("fork")
+    receiver, sender = forked.Pipe(duplex=False)
+    holder = forked.Process(target=hold, args=(folder, sender))
+    holder.start()
+    try:
+        worker = receiver.recv()
+        yield holder, worker
+    finally:
+        holder.kill()
+        os.kill(worker, signal.SIGKILL)
 
 
-def test_the_lock_dies_with_its_owner_although_a_worker_outlives_it(tmp_path):
-    holder = hold(tmp_path)
-    lock = Lock(tmp_path)
-    holder_text = lock.acquire()
-    assert holder_text is not None and f"process {holder.pid}" in holder_text
-    holder.kill()
-    holder.wait()
-    assert subprocess.run(["pgrep", "-g", str(holder.pid)], capture_output=True).stdout, "the forked child should live"
+def hold(folder: Path, sender: Connection) -> None:
+    lock = Lock(folder)
     assert lock.acquire() is None
-    os.killpg(holder.pid, 9)
+    worker = os.fork()
+    if worker:
+        sender.send(worker)
+    time.sleep(60)
+    os._exit(0)
 
 
-def test_releasing_leaves_no_file(tmp_path):
+def test_the_lock_ends_with_its_process_even_if_a_worker_lives_on(tmp_path):
+    with lock_holder(tmp_path) as (holder, worker):
+        lock = Lock(tmp_path)
+        holder_text = lock.acquire()
+        assert holder_text is not None and f"process {holder.pid}" in holder_text
+        holder.kill()
+        holder.join()
+        os.kill(worker, 0)  # raises an error if the worker has ended too
+        assert lock.acquire() is None
+        lock.release()
+
+
+def test_releasing_removes_the_file(tmp_path):
     with Lock(tmp_path / "run") as lock:
         assert lock.acquire() is None
         assert (tmp_path / "run" / "lock").exists()

@@ -12,7 +12,7 @@ def settings_of(**values: object) -> TrainSettings:
     return build(TrainSettings, [Layer("--{}", values)])
 
 
-def test_an_attributes_own_settings_win_over_the_common_ones_but_for_those_of_the_joint_class():
+def test_an_attributes_own_settings_override_the_common_ones_except_those_of_the_joint_class():
     settings = settings_of(
         target="separate",
         lr=0.1,
@@ -35,7 +35,7 @@ def test_all_problems_are_listed():
     settings = settings_of(target="separate", separate={"age": {"name": "x"}, "mask": {"lr": -1}, "gendr": {}})
     with pytest.raises(InputError) as error:
         settings_by_attribute(settings, ["mask", "gender", "age"])
-    for message in ("'gendr' is not an attribute", "age: name cannot be an attribute's own", "separate: mask: lr = -1"):
+    for message in ("'gendr' is not an attribute", "age: name cannot be set per attribute", "separate: mask: lr = -1"):
         assert message in str(error.value)
     with pytest.raises(InputError, match="expected settings by name, not 'fast'"):
         attribute_settings(settings, "age", "fast")

@@ -18,7 +18,7 @@ from model.training.validation import Validation, Validator
 
 @pytest.fixture
 def validation(faces) -> Validation:
-    """168 images of 24 persons; every image of six persons is answered wrong."""
+    """168 images of 24 persons; all predictions for six persons are wrong."""
     table = read_channel(faces / "train", Problems(""))
     assert table is not None
     answers = table.classes()
@@ -30,14 +30,14 @@ def validation(faces) -> Validation:
     return Validation(table, probabilities, answers, 0.5)
 
 
-def test_metrics_are_those_of_the_answers(validation):
+def test_metrics_are_those_of_the_predictions(validation):
     assert validation.metrics["acc"] == pytest.approx(0.75) and validation.metrics["loss"] == 0.5
     assert validation.metrics["f1"] == pytest.approx(np.mean(validation.metrics["per_class"]["f1"]))
     assert sum(validation.metrics["per_class"]["support"]) == validation.confusion.sum() == 168
     assert np.trace(validation.confusion) == 126
 
 
-def test_intervals_are_over_groups(validation):
+def test_intervals_are_resampled_by_group(validation):
     """Reference: a share of 18 of 24 persons has the standard deviation sqrt(0.75 * 0.25 / 24) = 0.088."""
     low, high = validation.intervals()["acc"]
     assert low < 0.75 < high and high - low == pytest.approx(2 * 1.96 * 0.088, rel=0.15)
@@ -66,7 +66,7 @@ def test_no_interval_with_fewer_than_ten_groups_and_one_at_1(validation):
     assert bounds["acc"][0] < bounds["acc"][1] == 1 and bounds["f1"][0] < bounds["f1"][1] == 1
 
 
-def test_the_worst_are_wrong_and_the_surest_come_first(validation):
+def test_the_worst_predictions_are_sorted_by_decreasing_confidence(validation):
     rows = validation.worst(10)
     assert len(rows) == 10 and (validation.answers[rows] != validation.classes[rows]).all()
     sureness = validation.probabilities.max(axis=1)
@@ -75,23 +75,23 @@ def test_the_worst_are_wrong_and_the_surest_come_first(validation):
 
 
 def test_each_attribute_is_scored(validation):
-    """Reference: scikit-learn's, of the attribute's values in the joint classes."""
-    scheme, found = validation.table.scheme, validation.metrics["attributes"]
-    assert list(found) == ["mask", "gender", "age"]
+    """Reference: scikit-learn's scores for the values of each attribute."""
+    scheme, by_attribute = validation.table.scheme, validation.metrics["attributes"]
+    assert list(by_attribute) == ["mask", "gender", "age"]
     truth, answers = scheme.split(validation.classes), scheme.split(validation.answers)
     for attribute in scheme.attributes:
         own = truth[attribute.name], answers[attribute.name]
         labels = range(len(attribute.values))
         expected = reference.f1_score(*own, labels=labels, average="macro", zero_division=0)
-        assert found[attribute.name]["f1"] == pytest.approx(expected)
-        assert found[attribute.name]["accuracy"] == pytest.approx(reference.accuracy_score(*own))
+        assert by_attribute[attribute.name]["f1"] == pytest.approx(expected)
+        assert by_attribute[attribute.name]["accuracy"] == pytest.approx(reference.accuracy_score(*own))
     alone = Validation(replace(validation.table, scheme=scheme.only("age")), np.zeros((168, 3)), answers["age"], 0.5)
     assert "attributes" not in alone.metrics
 
 
 @pytest.fixture
 def hierarchy(validation) -> Validation:
-    """Three images with two attributes of 40 values, of whose combinations four are classes."""
+    """Three images with two attributes of 40 values each; four of their combinations are classes."""
     values = tuple(f"v{code}" for code in range(40))
     scheme = Scheme((Attribute("a", values), Attribute("b", values)))
     scheme = scheme.occurring({"a": np.array([0, 0, 1, 2]), "b": np.array([0, 1, 0, 3])})
@@ -99,15 +99,15 @@ def hierarchy(validation) -> Validation:
     return Validation(replace(table, scheme=scheme), np.full((3, 4), 0.25), np.array([1, 3, 2]), 0.5)
 
 
-def test_the_scores_of_a_hierarchy_are_the_means_of_its_attributes(hierarchy):
-    """By hand: a is v0, v2, v2, answered v0, v2, v1: F1 1 and 2/3. b is v0, v3, v3, answered v1, v3, v0: 0 and 2/3;
-    values that are not in truth do not count."""
+def test_the_scores_of_a_hierarchy_are_means_over_its_attributes(hierarchy):
+    """By hand: a is v0, v2, v2, predicted v0, v2, v1: F1 1 and 2/3. b is v0, v3, v3, predicted v1, v3, v0: 0 and 2/3.
+    Values that are not in the true labels do not count."""
     metrics = hierarchy.metrics
     assert metrics["attributes"]["a"]["f1"] == pytest.approx(5 / 6)
     assert metrics["attributes"]["b"] == {"f1": pytest.approx(1 / 3), "accuracy": pytest.approx(1 / 3)}
     assert metrics["f1"] == pytest.approx(7 / 12) and metrics["acc"] == pytest.approx(1 / 3)
     assert metrics["per_class"]["support"] == [1, 0, 0, 2]
-    assert hierarchy.intervals() == {}  # of three groups
+    assert hierarchy.intervals() == {}  # there are only three groups
 
 
 def test_the_scores_of_a_hierarchy_have_intervals(hierarchy):
@@ -128,7 +128,7 @@ def test_an_image_without_a_label_counts_for_the_other_attributes(hierarchy):
     assert metrics["attributes"]["b"] == {"f1": pytest.approx(2 / 3), "accuracy": 0.5} and metrics["acc"] == 0.5
 
 
-def test_probabilities_of_a_hierarchy_are_computed_some_rows_at_a_time(hierarchy, monkeypatch):
+def test_probabilities_of_a_hierarchy_are_computed_in_blocks_of_rows(hierarchy, monkeypatch):
     heads = make_heads(hierarchy.table.scheme, "heads", lambda head, classes: classes)
     validator = object.__new__(Validator)
     validator.heads = heads

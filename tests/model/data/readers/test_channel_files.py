@@ -15,7 +15,7 @@ from model.errors import Problems
 from tests.model.data.conftest import problems_of, read, touch, write_csv
 
 
-def test_links_inside_a_channel_are_followed_once_and_out_of_it_never(root: Path) -> None:
+def test_links_inside_a_channel_are_followed_once_but_not_links_out_of_it(root: Path) -> None:
     channel, elsewhere = root / "channel", root / "elsewhere"
     touch(channel, "dog/a.jpg", "cat/a.jpg")
     touch(elsewhere, "b.jpg", "deep/c.jpg")
@@ -28,7 +28,7 @@ def test_links_inside_a_channel_are_followed_once_and_out_of_it_never(root: Path
     table = read_channel(channel, problems)
     assert problems.kinds == {
         "links out of the channel": [
-            "3, such as bird, which leads to ../elsewhere; --follow_links follows them, on your own machine"
+            "3, such as bird, which leads to ../elsewhere; --follow_links follows them (only on your own machine)"
         ]
     }
     assert table is not None
@@ -37,7 +37,7 @@ def test_links_inside_a_channel_are_followed_once_and_out_of_it_never(root: Path
     assert read_channel(root / "link", Problems("channel")) is not None
 
 
-def test_names_are_found_in_the_other_unicode_form(root: Path) -> None:
+def test_names_are_found_in_another_unicode_form(root: Path) -> None:
     composed = "카페é.jpg"
     decomposed = unicodedata.normalize("NFD", composed)
     assert composed != decomposed
@@ -50,7 +50,7 @@ def test_names_are_found_in_the_other_unicode_form(root: Path) -> None:
     assert table.scheme.class_names == ["미분류", "착용샷"]
 
 
-def test_paths_that_leave_the_channel_are_faults(root: Path) -> None:
+def test_paths_that_leave_the_channel_are_errors(root: Path) -> None:
     channel = root / "channel"
     touch(channel, "a.jpg", "images/b.jpg", "deep/c.jpg")
     touch(root, "secret.jpg", "folder/d.jpg")
@@ -72,25 +72,25 @@ def test_paths_that_leave_the_channel_are_faults(root: Path) -> None:
     assert table.locations.paths == ["a.jpg", "images/b.jpg"]
     assert not len(table.set_aside)
     assert problems.kinds == {
-        "path out of the channel": [
-            "train.csv row 4: '../secret.jpg', expected a path below the channel",
-            f"train.csv row 5: '{root}/secret.jpg', expected a path below the channel",
-            "train.csv row 8: 'C:\\\\d', expected a path below the channel",
+        "path outside the channel": [
+            "train.csv row 4: '../secret.jpg', expected a path relative to the channel",
+            f"train.csv row 5: '{root}/secret.jpg', expected a path relative to the channel",
+            "train.csv row 8: 'C:\\\\d', expected a path relative to the channel",
         ],
         "links out of the channel": [
             "2, such as train.csv row 6: link.jpg, which leads to ../secret.jpg; "
-            "--follow_links follows them, on your own machine"
+            "--follow_links follows them (only on your own machine)"
         ],
     }
 
 
-def test_a_missing_file_tells_one_of_another_extension(root: Path) -> None:
+def test_the_error_for_a_missing_file_names_one_with_another_extension(root: Path) -> None:
     touch(root, "images/a.JPEG", "b.jpg")
     write_csv(root, "path,label\na.jpg,0\nb.jpg,1\n")
     assert problems_of(root)["missing file"] == ["train.csv row 2: images/a.jpg; nearest: images/a.JPEG"]
 
 
-def test_a_folder_that_may_not_be_read_is_reported(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreadable_folder_is_reported(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     touch(root, "cat/a.jpg", "dog/b.jpg", "owl/c.jpg")
     scandir = os.scandir
 
@@ -102,7 +102,7 @@ def test_a_folder_that_may_not_be_read_is_reported(root: Path, monkeypatch: pyte
     with monkeypatch.context() as patched:  # the folder of the test is removed afterwards
         patched.setattr(os, "scandir", refuse)
         problems = problems_of(root)
-    assert problems == {"file or folder that cannot be read": ["owl: Permission denied"]}
+    assert problems == {"unreadable file or folder": ["owl: Permission denied"]}
 
 
 @pytest.mark.parametrize(
@@ -123,9 +123,9 @@ def test_a_folder_that_may_not_be_read_is_reported(root: Path, monkeypatch: pyte
 )
 def test_another_spelling_of_a_name_is_found(root: Path, name: str, path: str) -> None:
     touch(root, "a.jpg", "images/a.txt", "images/b.JPEG", "images/deep/c.png", "images/v1.2.tif", "images/n.jpg.jpg")
-    found = ChannelFiles(root).find_spelling(name)
-    assert (found.kind, found.path) == ("folder" if path.endswith("deep") else "file", path)
-    assert found.is_respelled == (name != path)
+    match = ChannelFiles(root).find_spelling(name)
+    assert (match.kind, match.path) == ("folder" if path.endswith("deep") else "file", path)
+    assert match.is_respelled == (name != path)
 
 
 @pytest.mark.parametrize(
@@ -139,13 +139,13 @@ def test_another_spelling_of_a_name_is_found(root: Path, name: str, path: str) -
         ("../a", "outside"),
         ("/etc/passwd", "outside"),
         ("C:\\a.jpg", "outside"),
-        ("c", "several"),
+        ("c", "ambiguous"),
     ],
 )
-def test_what_fits_none_or_several_is_not_found(root: Path, name: str, kind: str) -> None:
+def test_names_with_no_or_several_matches_are_not_found(root: Path, name: str, kind: str) -> None:
     touch(root, "a.jpg", "images/n.jpg.jpg", "images/c.jpg", "images/c.png", "c.txt")
-    found = ChannelFiles(root).find_spelling(name)
-    assert found.kind == kind and not found.is_respelled
+    match = ChannelFiles(root).find_spelling(name)
+    assert match.kind == kind and not match.is_respelled
 
 
 def test_a_missing_extension_is_found_in_either_unicode_form(root: Path) -> None:
@@ -153,15 +153,15 @@ def test_a_missing_extension_is_found_in_either_unicode_form(root: Path) -> None
     assert ChannelFiles(root).find_spelling("사진").kind == "file"
 
 
-def test_a_link_out_of_the_channel_is_no_other_spelling(root: Path) -> None:
+def test_a_link_out_of_the_channel_does_not_match_another_spelling(root: Path) -> None:
     touch(root, "channel/a.txt", "secret.jpg")
     os.symlink(root / "secret.jpg", root / "channel/link.jpg")
     for name in ("link", ".\\link.jpg", "images/link.jpg"):
         assert ChannelFiles(root / "channel").find_spelling(name).kind == "missing"
 
 
-def test_links_are_followed_where_it_is_set(root: Path) -> None:
-    """Links to files and folders, and those of a table's rows; a loop through the outside ends."""
+def test_links_are_followed_if_the_setting_is_set(root: Path) -> None:
+    """Links to files and folders, and links in rows of a table; a loop through outside folders ends."""
     channel, store = root / "channel", root / "store"
     touch(store, "b.jpg", "deep/c.jpg", "labels.csv")
     touch(channel, "cat/a.jpg")
@@ -180,13 +180,13 @@ def test_links_are_followed_where_it_is_set(root: Path) -> None:
     assert list(problems_of(root / "table")) == ["links out of the channel"]
 
 
-def test_a_path_out_of_the_channel_is_refused_even_where_links_are_followed(root: Path) -> None:
+def test_a_path_outside_the_channel_is_an_error_even_if_links_are_followed(root: Path) -> None:
     touch(root, "channel/a.jpg", "secret.jpg")
     write_csv(root / "channel", f"path,label\na.jpg,x\n../secret.jpg,y\n{root}/secret.jpg,y\n")
-    assert len(problems_of(root / "channel", follow_links=True)["path out of the channel"]) == 2
+    assert len(problems_of(root / "channel", follow_links=True)["path outside the channel"]) == 2
 
 
-def test_links_are_checked_by_the_content_of_their_targets(root: Path) -> None:
+def test_the_cache_of_links_depends_on_their_targets(root: Path) -> None:
     touch(root, "store/bad.jpg")
     for name, grey in (("cat", 0), ("dog", 255)):
         (root / "channel" / name).mkdir(parents=True)
@@ -200,7 +200,7 @@ def test_links_are_checked_by_the_content_of_their_targets(root: Path) -> None:
     assert list(problems.kinds) == ["unreadable image, cannot be identified as an image"]
 
 
-def test_folders_of_network_storage_and_file_managers_are_no_part_of_a_channel(root: Path) -> None:
+def test_folders_of_network_storage_and_file_managers_are_ignored(root: Path) -> None:
     touch(root, "cat/a.jpg", "cat/@eaDir/a.jpg/SYNOPHOTO_THUMB_M.jpg", "cat/.thumbnails/a.jpg", "cat/Thumbs.db")
     touch(root, "dog/b.jpg", "dog/desktop.ini", "__MACOSX/dog/._b.jpg", "__MACOSX/dog/c.jpg", "#recycle/d.jpg")
     assert read(root).locations.paths == ["cat/a.jpg", "dog/b.jpg"]
@@ -208,20 +208,20 @@ def test_folders_of_network_storage_and_file_managers_are_no_part_of_a_channel(r
 
 
 @pytest.mark.parametrize("folder", ["cat", "000001_male_Asian_20"])
-def test_images_that_is_a_link_out_of_the_channel_is_not_followed(root: Path, folder: str) -> None:
-    """images/ is looked into by its name, class folders and profile folders alike."""
+def test_a_link_called_images_out_of_the_channel_is_not_followed(root: Path, folder: str) -> None:
+    """images/ is searched because of its name, for class folders and profile folders."""
     touch(root, f"store/{folder}/normal.jpg", "store/dog/b.jpg", "channel/notes.txt")
     os.symlink(root / "store", root / "channel/images")
     assert problems_of(root / "channel") == {
         "links out of the channel": [
-            "images leads to ../store; --follow_links follows them, on your own machine",
+            "images leads to ../store; --follow_links follows them (only on your own machine)",
         ]
     }
     assert not ChannelFiles(root / "channel").folder(f"images/{folder}").kinds
 
 
 def test_a_folder_of_a_channel_keeps_its_real_path_out_of_reach(root: Path) -> None:
-    """A link to a parent of the channel cannot be used to leave it while links are not followed."""
+    """A link to a parent folder cannot be used to leave the channel unless links are followed."""
     touch(root, "channel/cat/a.jpg", "secret/s.jpg")
     os.symlink(root, root / "channel/cat/up")
     files = ChannelFiles(root / "channel")

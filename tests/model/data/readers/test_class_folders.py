@@ -24,35 +24,35 @@ def test_class_folders(root: Path, caplog: pytest.LogCaptureFixture) -> None:
     assert "nothing" in caplog.text
 
 
-def test_class_folders_below_images_or_beside_other_folders(root: Path) -> None:
+def test_class_folders_in_images_or_next_to_other_folders(root: Path) -> None:
     touch(root, "images/dog/a.jpg", "images/cat/a.jpg", "docs/readme.txt")
     assert read(root).scheme.class_names == ["cat", "dog"]
 
 
-def test_numbered_class_folders_are_in_the_order_of_their_numbers(root: Path) -> None:
+def test_numbered_class_folders_are_sorted_by_number(root: Path) -> None:
     touch(root, *(f"{code}/a.jpg" for code in range(12)))
     table = read(root)
     assert table.scheme.class_names == [str(code) for code in range(12)]
     assert table.frame().set_index("path")["label"]["10/a.jpg"] == "10"
 
 
-def test_class_folders_with_given_values(root: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_class_folders_with_listed_values(root: Path, caplog: pytest.LogCaptureFixture) -> None:
     touch(root, "dog/a.jpg", "cat/a.jpg", "dgo/b.jpg")
-    given = {"animal": ["dog", "cat", "bird"]}
-    assert problems_of(root, attributes=given) == {
+    attributes = {"animal": ["dog", "cat", "bird"]}
+    assert problems_of(root, attributes=attributes) == {
         "unknown label": ["dgo: animal = 'dgo', expected dog, cat, bird; nearest: dog"]
     }
     (root / "dgo/b.jpg").unlink()
     with caplog.at_level(logging.WARNING, "rarebird"):
-        table = read(root, attributes=given)
+        table = read(root, attributes=attributes)
     assert table.labels["animal"].tolist() == [1, 0]
-    assert "no image of 1 of 3 classes: bird" in caplog.text
+    assert "1 of 3 classes have no image: bird" in caplog.text
 
 
 GROCERIES = ("Fruit/Apple/Golden", "Fruit/Apple/Pink-Lady", "Fruit/Avocado", "Vegetables/Carrot", "Vegetables/Leek")
 
 
-def test_nested_class_folders_are_classes_by_their_paths(root: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_nested_class_folders_are_named_by_their_paths(root: Path, caplog: pytest.LogCaptureFixture) -> None:
     fill(root, 2, *GROCERIES)
     with caplog.at_level(logging.INFO, "rarebird"):
         table = read(root)
@@ -78,7 +78,7 @@ def test_levels_of_folders_become_attributes(root: Path, caplog: pytest.LogCaptu
         ["Vegetables", "Carrot", "Carrot"],
         ["Vegetables", "Leek", "Leek"],
     ]
-    assert "6 images lie below fewer than 3 folders" in caplog.text
+    assert "6 images are in fewer than 3 nested folders" in caplog.text
     assert read(root, folder_levels=["aisle", "product"]).scheme.attribute("product").values[0] == "Apple"
 
 
@@ -90,12 +90,12 @@ def test_levels_of_folders_become_attributes(root: Path, caplog: pytest.LogCaptu
         (["all"], list(GROCERIES)),
     ],
 )
-def test_each_reading_can_be_set(root: Path, levels: list[str], classes: list[str]) -> None:
+def test_folder_levels_choose_how_folders_are_read(root: Path, levels: list[str], classes: list[str]) -> None:
     fill(root, 2, *GROCERIES)
     assert read(root, folder_levels=levels).scheme.class_names == classes
 
 
-def test_a_level_of_persons_is_a_group_and_no_attribute(root: Path) -> None:
+def test_a_level_of_persons_is_a_group_not_an_attribute(root: Path) -> None:
     fill(root, 2, "live/p1", "live/p2", "spoof/p1", "spoof")
     table = read(root, folder_levels=["label", "person"])
     assert table.scheme.names == ("label",) and table.scheme.class_names == ["live", "spoof"]
@@ -105,15 +105,16 @@ def test_a_level_of_persons_is_a_group_and_no_attribute(root: Path) -> None:
     assert "label scheme" in problems_of(root, folder_levels=["_", "person"])
 
 
-def test_one_folder_in_each_class_folder_changes_no_class(root: Path) -> None:
+def test_a_single_folder_in_each_class_folder_does_not_change_the_classes(root: Path) -> None:
     fill(root, 3, "cat/images", "dog/images")
     assert read(root).scheme.class_names == ["cat", "dog"]
 
 
-def test_images_further_down_belong_to_their_class_and_that_is_logged(
-    root: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_images_in_subfolders_have_the_class_of_the_folder_above(root: Path, caplog: pytest.LogCaptureFixture) -> None:
     fill(root, 2, "cat", "cat/more", "dog/sit", "dog/run")
     with caplog.at_level(logging.INFO, "rarebird"):
         assert read(root).scheme.class_names == ["cat", "dog/run", "dog/sit"]
-    assert "2 images lie in folders inside a class folder and belong to it, such as cat/more/0.jpg" in caplog.text
+    assert (
+        "2 images are in a subfolder of a class folder, which does not change the class, such as cat/more/0.jpg"
+        in caplog.text
+    )

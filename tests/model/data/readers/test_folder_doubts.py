@@ -15,60 +15,68 @@ LETTERS = "fghijklmno"
     [
         (["cat/001", "cat/002", "dog/001"], 9, "are numbered, such as cat/001"),
         (["cat/part 1", "cat/part 2", "dog/part 3", "dog/part 4"], 9, "are numbered"),
-        (["male/Kim", "male/Lee", "female/Park", "female/Choi"], 1, "most of the 4 folders .* hold one image"),
-        ([f"{'ab'[last < 'k']}/{last}{first}" for first in LETTERS for last in LETTERS], 3, "100 folders .* hold 3.0"),
-        (["left/cat", "left/dog", "right/cat", "right/dog"], 9, "left, right hold folders of the same names, cat, dog"),
+        (["male/Kim", "male/Lee", "female/Park", "female/Choi"], 1, "most of the 4 folders .* contain one image"),
+        (
+            [f"{'ab'[last < 'k']}/{last}{first}" for first in LETTERS for last in LETTERS],
+            3,
+            "100 folders .* contain 3.0",
+        ),
+        (
+            ["left/cat", "left/dog", "right/cat", "right/dog"],
+            9,
+            "left, right contain folders of the same names, cat, dog",
+        ),
     ],
 )
-def test_folders_in_class_folders_that_may_be_no_classes_are_an_error(
+def test_nested_folders_that_may_not_be_classes_are_an_error(
     root: Path, folders: list[str], images: int, reason: str
 ) -> None:
     fill(root, images, *folders)
     (kind,), (details,) = problems_of(root).keys(), problems_of(root).values()
     assert kind == "folders that may not be the classes"
     assert re.search(reason, details[0])
-    assert all(f"--folder_levels {words}: " in details[0] for words in ("label", "_ label", "all"))
+    assert all(f"--folder_levels {levels};" in details[0] for levels in ("label", "_ label", "all"))
     tops = sorted({folder.partition("/")[0] for folder in folders})
     assert read(root, folder_levels=["label"]).scheme.class_names == tops
     assert read(root, attributes={"label": tops}).scheme.class_names == tops
     assert len(read(root, folder_levels=["all"]).scheme.class_names) == len(folders)
 
 
-def test_one_folder_too_high_names_the_deeper_one(root: Path) -> None:
+def test_the_error_for_a_folder_that_is_too_high_names_the_deeper_one(root: Path) -> None:
     fill(root, 3, "animals/pets/cat", "animals/pets/dog")
     assert problems_of(root) == {
         "folders that may not be the classes": [
-            f"animals is the only folder with images; one folder too high for --train_dir {root}/animals/pets, "
-            "with cat, dog"
+            "animals is the only folder with images, so --train_dir is one level too high: "
+            f"set --train_dir {root}/animals/pets, which contains cat, dog"
         ]
     }
     assert read(root / "animals/pets").scheme.class_names == ["cat", "dog"]
 
 
-def test_images_beside_annotations_are_no_classes(root: Path) -> None:
+def test_folders_of_images_and_annotations_are_not_classes(root: Path) -> None:
     fill(root, 3, "images/cat", "images/dog")
     touch(root, "masks/cat/0.png", "labels/0.png")
     (details,) = problems_of(root).values()
     assert details == [
-        "images, labels, masks lie beside each other and are no classes: "
-        f"--train_dir {root}/images takes the folders in images as classes"
+        "the folders images, labels, masks do not look like classes: "
+        f"to use the folders in images as classes, set --train_dir {root}/images"
     ]
     fill(root / "flat", 3, "JPEGImages", "annotations")
-    assert "from a table beside it" in problems_of(root / "flat")["folders that may not be the classes"][0]
+    assert "in a table next to it" in problems_of(root / "flat")["folders that may not be the classes"][0]
     fill(root / "media", 3, "images", "videos")
     assert read(root / "media").scheme.class_names == ["images", "videos"]
 
 
-def test_folders_of_a_repository_are_no_classes(root: Path) -> None:
+def test_folders_of_a_repository_are_not_classes(root: Path) -> None:
     fill(root, 3, "doc/images", "src/data/cells")
     fill(root, 1, "src/data/more")
     assert read(root).scheme.class_names == ["doc/images", "src/data/cells", "src/data/more"]  # no repository
     touch(root, "README.md", "src/data/labels.csv")
     assert problems_of(root) == {
         "folders that may not be the classes": [
-            "doc, src beside README.md look like folders of a repository; most images lie in src/data. Name the "
-            "folder above the class folders by --train_dir, or a table by --table: src/data/labels.csv; "
-            "--folder_levels label: the classes are doc, src"
+            "doc, src next to README.md look like folders of a code repository; most images are in src/data. Set "
+            "--train_dir to the folder that contains the class folders, or --table to one of src/data/labels.csv. "
+            "If the classes are doc, src, set --folder_levels label"
         ]
     }
     assert read(root, folder_levels=["label"]).scheme.class_names == ["doc", "src"]

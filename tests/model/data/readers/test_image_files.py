@@ -27,18 +27,18 @@ def test_a_folder_of_images_is_recognised(root: Path, folder: str) -> None:
     assert read(root, attributes=KIND).labels["kind"].tolist() == [0, 1]
 
 
-def test_class_folders_win_over_images_beside_them(root: Path) -> None:
+def test_class_folders_are_preferred_to_images_next_to_them(root: Path) -> None:
     touch(root, "dog/a.jpg", "cat/a.jpg", "b.jpg")
     assert read(root).source == "class folders"
 
 
-def test_a_table_beside_the_images_is_read_although_its_columns_are_unknown(root: Path) -> None:
+def test_a_table_next_to_images_is_read_even_if_its_columns_are_unknown(root: Path) -> None:
     touch(root, "a.jpg", "b.jpg")
     write_csv(root, "file,label\na.jpg,0\nb.jpg,1\n")
     assert list(problems_of(root)) == ["missing image column"]
 
 
-def test_without_patterns_the_error_says_what_is_missing(root: Path) -> None:
+def test_without_patterns_labels_are_reported_as_missing(root: Path) -> None:
     touch(root, "a.jpg", "b.jpg")
     (message,) = problems_of(root)["channel without labels"]
-    assert message.startswith("2 images without a table; expected a table, a folder per class, or `attributes`")
+    assert message.startswith("2 images without a table; expected a table, one folder per class, or `attributes`")

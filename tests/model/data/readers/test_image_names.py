@@ -49,7 +49,7 @@ def test_every_suffix_is_read_in_training_and_inference(root: Path, suffix: str)
     assert means[0] < 40 and means[1] > 200
 
 
-def test_every_format_of_a_suffix_is_one_that_pillow_opens() -> None:
+def test_pillow_opens_the_format_of_every_suffix() -> None:
     Image.init()
     opens = {suffix for suffix, name in Image.registered_extensions().items() if name in Image.OPEN}
     assert set(IMAGE_SUFFIXES) - opens <= {".mpo", ".avif"}  # .mpo: opened as a JPEG
@@ -60,5 +60,5 @@ def test_skipped_files_are_counted_by_their_extensions(root: Path, caplog: pytes
     with caplog.at_level(logging.WARNING, "rarebird"):
         read(root)
     (message,) = caplog.messages
-    assert message.startswith("5 files are no images by their name: .txt 2, ")
+    assert message.startswith("skipped 5 files without an image extension: .txt 2, ")
     assert all(text in message for text in (".md 1", ".xyz 1", "no extension 1", "cat/a.txt"))

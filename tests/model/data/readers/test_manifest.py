@@ -14,7 +14,7 @@ def manifest(root: Path, *records: object) -> None:
 
 
 def test_sagemakers_augmented_manifest(root: Path) -> None:
-    """Form: Ground Truth's output for image classification."""
+    """Format of Ground Truth's output for image classification."""
     touch(root, "images/deep/a.jpg", "images/deep/b.jpg", "images/c.jpg")
     metadata = {"confidence": 0.95, "type": "groundtruth/image-classification", "human-annotated": "yes"}
     manifest(
@@ -39,7 +39,7 @@ def test_sagemakers_augmented_manifest(root: Path) -> None:
     assert read(root, attributes={"animals": ["dog", "cat"]}).labels["animals"].tolist() == [0, 1, 0]
 
 
-def test_a_manifests_common_prefix_may_lie_inside_the_channel(root: Path) -> None:
+def test_the_common_prefix_of_a_manifest_may_end_inside_the_channel(root: Path) -> None:
     touch(root, "a/b/x.jpg", "a/b/y.jpg")
     manifest(
         root,
@@ -49,7 +49,7 @@ def test_a_manifests_common_prefix_may_lie_inside_the_channel(root: Path) -> Non
     assert read(root).locations.paths == ["a/b/x.jpg", "a/b/y.jpg"]
 
 
-def test_faults_of_a_manifest(root: Path) -> None:
+def test_invalid_rows_of_a_manifest_are_reported(root: Path) -> None:
     touch(root, "a.jpg", "b.jpg", "c.jpg")
     lines = [
         '{"source-ref": "a.jpg", "class": "0"}',
@@ -61,33 +61,35 @@ def test_faults_of_a_manifest(root: Path) -> None:
     ]
     (root / "x.jsonl").write_text("\n".join(lines))
     problems = problems_of(root)
-    assert problems["several labels in one attribute"] == [
-        "x.jsonl row 3: class = [1, 0], expected one label; make an attribute of each"
+    assert problems["more than one label in an attribute"] == [
+        "x.jsonl row 3: class = [1, 0], expected one label; use one attribute per label"
     ]
-    assert [place.partition(":")[0] for place in problems["row that is no manifest's"]] == [
+    assert [location.partition(":")[0] for location in problems["invalid manifest row"]] == [
         "x.jsonl row 4",
         "x.jsonl row 5",
     ]
-    assert problems["path out of the channel"] == ["x.jsonl row 6: '../c.jpg', expected a path below the channel"]
+    assert problems["path outside the channel"] == [
+        "x.jsonl row 6: '../c.jpg', expected a path relative to the channel"
+    ]
     assert len(problems) == 3
 
 
-def test_a_number_among_names_is_no_class(root: Path) -> None:
+def test_a_label_without_a_class_name_is_reported(root: Path) -> None:
     touch(root, "a.jpg", "b.jpg", "c.jpg")
     rows = [
         {"source-ref": f"{name}.jpg", "kind": code, "kind-metadata": metadata}
         for name, code, metadata in (("a", 0, {"class-name": "cat"}), ("b", 1, {"class-name": "dog"}), ("c", 1, {}))
     ]
     manifest(root, *rows)
-    expected = "train.manifest row 3: kind = 1, expected a class-name in its metadata as in other rows"
+    expected = "train.manifest row 3: kind = 1, expected a class-name in its metadata, as in other rows"
     assert problems_of(root) == {"label without a class-name": [expected]}
     manifest(root, *(row | {"kind-metadata": {}} for row in rows))
     assert read(root).scheme.class_names == ["0", "1"]
 
 
-def test_rows_without_an_image_that_are_left_out_are_logged(root: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_skipped_rows_without_an_image_are_logged(root: Path, caplog: pytest.LogCaptureFixture) -> None:
     touch(root, "a.jpg", "b.jpg")
     manifest(root, *({"source-ref": f"s3://bucket/{name}.jpg", "kind": name} for name in ("a", "b", "none")))
     with caplog.at_level(logging.INFO, "rarebird"):
         assert read(root, missing="skip").locations.paths == ["a.jpg", "b.jpg"]
-    assert "train.manifest: 1 row without an image left out: train.manifest row 3: none.jpg" in caplog.messages
+    assert "train.manifest: skipped 1 row without an image: train.manifest row 3: none.jpg" in caplog.messages

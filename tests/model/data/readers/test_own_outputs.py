@@ -8,7 +8,7 @@ from model.data.checked_tables import UNREADABLE_CSV
 from model.data.readers.own_outputs import BESIDE_ANSWERS, OWN_OUTPUTS, TRUTH, input_tables
 
 
-def test_the_names_are_those_of_the_files_of_answers():
+def test_the_names_match_the_files_of_predictions():
     assert {OUTPUT, PROBABILITIES, ERRORS, LEARNT_FROM_CSV, UNREADABLE_CSV} < set(OWN_OUTPUTS) and TRUTH == TRUTH_FILE
     assert {f".{PROBABILITIES}", f".{ERRORS}"} < set(BESIDE_ANSWERS)
 
@@ -24,7 +24,7 @@ def test_the_names_are_those_of_the_files_of_answers():
         (["gt.csv", "my.tsv", "output.csv"], ["my.tsv"]),
     ],
 )
-def test_what_rarebird_wrote_is_no_input(tables: list[str], left: list[str], caplog: pytest.LogCaptureFixture):
+def test_files_that_rarebird_wrote_are_not_input(tables: list[str], left: list[str], caplog: pytest.LogCaptureFixture):
     with caplog.at_level(logging.INFO, "rarebird"):
         assert input_tables(tables) == left
     assert len(caplog.messages) == (len(tables) > len(left))

@@ -30,7 +30,7 @@ def test_a_list_of_paths_and_labels_is_read(root: Path, text: str, labels: list[
         assert [table.labels[name].tolist() for name in names] == [[0, 1]] * len(labels)
 
 
-def test_a_comma_in_a_path_separates_nothing(root: Path):
+def test_a_comma_in_a_path_is_not_a_delimiter(root: Path):
     touch(root, "Smith, A 1.jpg", "Smith, B 2.jpg")
     write_csv(root, "Smith, A 1.jpg x\nSmith, B 2.jpg y\n", "train.txt")
     table = read(root, table="train.txt")
@@ -48,8 +48,8 @@ def test_a_csv_without_a_header_is_a_list_too(root: Path):
         table = read(root, **options)
         assert table.scheme.class_names == ["cat", "dog"] and table.source == "list train.csv"
     expected = (
-        "train.csv has none of ImageID, image_name, path, filename and 6 more; there are a.jpg, cat; "
-        "its first row names an image"
+        "train.csv has none of the columns ImageID, image_name, path, filename and 6 more; its columns are a.jpg, cat; "
+        "its first row contains an image name"
     )
     assert problems_of(root, layout="csv")["missing image column"][0].startswith(expected)
 
@@ -60,13 +60,13 @@ def test_a_csv_of_paths_and_labels_between_spaces_is_a_list(root: Path, caplog: 
     with caplog.at_level(logging.INFO, "rarebird"):
         table = read(root, attributes={"defect": {"column": "label"}, "kind": {"column": "label_2"}})
     assert [table.labels[name].tolist() for name in ("defect", "kind")] == [[1, 0], [0, 1]]
-    assert "labels.csv: its first row names an image, so it is read as a list without a header" in caplog.text
-    (details,) = problems_of(root)["several label columns"]
-    assert details.endswith("name in the config those to learn, attributes: {label: {}, label_2: {}}")
+    assert "labels.csv: the first row contains an image name, so it is read as a list without a header" in caplog.text
+    (details,) = problems_of(root)["more than one label column"]
+    assert details.endswith("list those to learn in an experiment file, as in attributes: {label: {}, label_2: {}}")
     assert "missing image column" in problems_of(root, picture_column="image")
 
 
-def test_what_is_wrong_with_a_list_is_reported_with_its_line(root: Path):
+def test_problems_of_a_list_are_reported_with_their_lines(root: Path):
     touch(root, "a.jpg", "b.jpg")
     write_csv(root, "a.jpg, 1\n\nb.jpg, 2, 3\nc.jpg, 1\nb.jpg, 2\n", "train.txt")
     assert problems_of(root, table="train.txt") == {

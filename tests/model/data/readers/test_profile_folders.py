@@ -35,7 +35,7 @@ def test_profile_folders_are_the_mask_scheme(root: Path, base: str) -> None:
     }  # fmt: skip
 
 
-def test_profile_folders_with_a_scheme_of_ones_own(root: Path) -> None:
+def test_profile_folders_with_a_scheme_from_the_settings(root: Path) -> None:
     profile(root, "000001_female_Asian_45")
     profile(root, "000002_male_Asian_58")
     table = read(root, attributes={"age": {"cuts": [30, 58]}})
@@ -46,7 +46,7 @@ def test_profile_folders_with_a_scheme_of_ones_own(root: Path) -> None:
     assert read(root, age_cuts=[30, 58]).scheme.attribute("age").cuts == (30.0, 58.0)
 
 
-def test_other_files_of_profiles_are_left_out_and_logged_in_one_line(
+def test_other_files_of_profiles_are_skipped_and_logged_in_one_line(
     root: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     profile(root, "images/000001_female_Asian_45")
@@ -56,26 +56,26 @@ def test_other_files_of_profiles_are_left_out_and_logged_in_one_line(
     with caplog.at_level(logging.WARNING, "rarebird"):
         table = read(root)
     assert len(table) == 7
-    warnings = [message for message in caplog.messages if "left out" in message]
+    warnings = [message for message in caplog.messages if "skipped" in message]
     assert len(warnings) == 1
-    assert warnings[0].startswith("2 files left out")
+    assert warnings[0].startswith("skipped 2 files")
     assert "mask6.jpg" in warnings[0] and "stray.png" in warnings[0] and "Thumbs.db" not in warnings[0]
     assert "DS_Store" not in caplog.text
 
 
-def test_faults_of_profile_folders(root: Path) -> None:
+def test_problems_of_profile_folders_are_reported(root: Path) -> None:
     for name in ("000001_female_Asian_45", "000002_femal_Asian_45", "000003_male_Asian_4O", "000004_male_45"):
         profile(root, f"images/{name}")
     (root / "images/000005_male_Asian_45").mkdir()
     problems = Problems("channel")
     table = read_channel(root, problems)
     assert problems.kinds == {
-        "folder that is no profile": ["images/000004_male_45: expected <id>_<gender>_<race>_<age>"],
+        "not a profile folder": ["images/000004_male_45: expected a name such as <id>_<gender>_<race>_<age>"],
         "profile folder without images": [
-            "images/000005_male_Asian_45: expected incorrect_mask, normal, mask1, mask2, mask3, mask4, mask5"
+            "images/000005_male_Asian_45: expected images incorrect_mask, normal, mask1, mask2, mask3, mask4, mask5"
         ],
         "unknown label": ["images/000002_femal_Asian_45: gender = 'femal', expected male, female; nearest: female"],
-        "unparsable number": [
+        "invalid number": [
             "images/000003_male_Asian_4O: age = '4O', expected a number or one of under 30, 30 to 59, 60 and over"
         ],
     }
@@ -98,14 +98,14 @@ def test_links_out_of_a_profile_channel_are_reported(root: Path) -> None:
     )
 
 
-def test_profile_folders_of_which_none_has_a_good_name(root: Path) -> None:
+def test_profile_folders_with_only_invalid_names_are_reported(root: Path) -> None:
     profile(root, "images/one")
     assert problems_of(root, layout="profiles") == {
-        "folder that is no profile": ["images/one: expected <id>_<gender>_<race>_<age>"]
+        "not a profile folder": ["images/one: expected a name such as <id>_<gender>_<race>_<age>"]
     }
 
 
-def test_the_competitions_csv_names_profile_folders(root: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_competitions_csv_lists_profile_folders(root: Path, caplog: pytest.LogCaptureFixture) -> None:
     for name in ("000001_female_Asian_45", "000002_male_Asian_52"):
         profile(root, f"images/{name}")
     profile(root, "images/000009_male_Asian_20")  # not in the table
@@ -124,11 +124,11 @@ def test_the_competitions_csv_names_profile_folders(root: Path, caplog: pytest.L
     assert set(second["gender"]) == {"female"}
     assert set(second["age_number"]) == {61.0}
     assert second["mask"].value_counts().to_dict() == {"worn": 5, "incorrect": 1, "none": 1}
-    assert "2 places and wins: train.csv row 3 (gender female, folder male)" in caplog.text
-    assert "1 file left out" in caplog.text
+    assert "2 values; the values of the table are used: train.csv row 3 (gender female, folder male)" in caplog.text
+    assert "skipped 1 file" in caplog.text
 
 
-def test_faults_of_the_competitions_csv(root: Path) -> None:
+def test_problems_of_the_competitions_csv_are_reported(root: Path) -> None:
     profile(root, "images/000001_female_Asian_45")
     profile(root, "images/000002_male_Asian_52")
     (root / "images/000003_male_Asian_30").mkdir()
@@ -144,13 +144,13 @@ def test_faults_of_the_competitions_csv(root: Path) -> None:
         "000005,male,Asian,30,x.jpg\n",
     )
     problems = problems_of(root)
-    assert {kind: [place.partition(":")[0] for place in places] for kind, places in problems.items()} == {
+    assert {kind: [location.partition(":")[0] for location in locations] for kind, locations in problems.items()} == {
         "missing file": ["train.csv row 5"],
         "duplicate image": ["train.csv row 6"],
         "profile folder without images": ["train.csv row 4"],
         "image among profile folders": ["train.csv row 7"],
         "unknown label": ["train.csv row 3"],
-        "unparsable number": ["train.csv row 3"],
+        "invalid number": ["train.csv row 3"],
     }
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from model.data.readers.channel_files import ChannelFiles
-from model.data.readers.rows import ImageFinder, Rows, warn_left_out
+from model.data.readers.rows import ImageFinder, Rows, warn_unused_files
 from model.errors import Problems
 from tests.model.data.conftest import touch
 
@@ -26,7 +26,7 @@ def test_rows_are_taken_in_order():
     assert (taken.source, taken.label_columns) == ("test", ("age",))
 
 
-def test_a_finder_reports_what_is_no_image_and_folders_named_again(root: Path):
+def test_a_finder_reports_unusable_names_and_duplicate_folders(root: Path):
     touch(root, "images/a.jpg", "folder/b.jpg")
     problems = Problems("x")
     finder = ImageFinder(ChannelFiles(root), problems)
@@ -36,40 +36,40 @@ def test_a_finder_reports_what_is_no_image_and_folders_named_again(root: Path):
     for row, name in enumerate(("", "none.jpg", "../a.jpg", "folder"), 4):
         assert finder.find(name, f"row {row}") is None
     assert problems.kinds == {
-        "duplicate image": ["row 7: folder is named in row 2 already"],
-        "empty image name": ["row 4: expected a path below the channel"],
+        "duplicate image": ["row 7: folder is already in row 2"],
+        "empty image name": ["row 4: expected a path relative to the channel"],
         "missing file": ["row 5: images/none.jpg"],
-        "path out of the channel": ["row 6: '../a.jpg', expected a path below the channel"],
+        "path outside the channel": ["row 6: '../a.jpg', expected a path relative to the channel"],
     }
 
 
-def test_a_folder_is_no_image_file(root: Path):
+def test_find_file_reports_folders(root: Path):
     touch(root, "a.jpg", "folder/b.jpg")
     problems = Problems("x")
     finder = ImageFinder(ChannelFiles(root), problems)
     assert finder.find_file("a.jpg", "row 1") == "a.jpg"
     assert finder.find_file("folder", "row 2") is None and finder.find_file("none.jpg", "row 3") is None
-    assert problems.kinds == {"folder in place of an image": ["row 2: folder"], "missing file": ["row 3: none.jpg"]}
+    assert problems.kinds == {"folder instead of an image": ["row 2: folder"], "missing file": ["row 3: none.jpg"]}
 
 
-def test_files_left_out_are_one_line(caplog: pytest.LogCaptureFixture):
+def test_skipped_files_are_logged_in_one_line(caplog: pytest.LogCaptureFixture):
     with caplog.at_level(logging.WARNING, "rarebird"):
-        warn_left_out([], "no reason")
-        warn_left_out(["a"], "hidden")
-        warn_left_out([str(number) for number in range(1200)], "hidden")
+        warn_unused_files([], "no reason")
+        warn_unused_files(["a"], "hidden")
+        warn_unused_files([str(number) for number in range(1200)], "hidden")
     assert caplog.messages == [
-        "1 file left out, hidden: a",
-        "1,200 files left out, hidden: 0, 1, 2, 3, 4 and 1,195 more",
+        "skipped 1 file (hidden): a",
+        "skipped 1,200 files (hidden): 0, 1, 2, 3, 4 and 1,195 more",
     ]
 
 
-def test_a_finder_takes_other_spellings_and_counts_them(root: Path, caplog: pytest.LogCaptureFixture):
+def test_a_finder_accepts_other_spellings_and_counts_them(root: Path, caplog: pytest.LogCaptureFixture):
     touch(root, "images/a.jpg", "images/b.JPG", "images/c.png", "images/c.jpg", "d.jpg", "images/d.jpg")
     problems = Problems("x")
     finder = ImageFinder(ChannelFiles(root), problems, "t.csv")
     names = ("a", "images\\b.jpg", "d", "./a.jpg", "c")
-    found = [finder.find(name, f"t.csv row {row}") for row, name in enumerate(names, 2)]
-    assert found == [
+    results = [finder.find(name, f"t.csv row {row}") for row, name in enumerate(names, 2)]
+    assert results == [
         ("file", "images/a.jpg"),
         ("file", "images/b.JPG"),
         ("file", "d.jpg"),
@@ -77,11 +77,11 @@ def test_a_finder_takes_other_spellings_and_counts_them(root: Path, caplog: pyte
         None,
     ]
     assert problems.kinds == {
-        "ambiguous image name": ["t.csv row 6: 'c' fits images/c.jpg, images/c.png; write the name as it is on disk"],
+        "ambiguous image name": ["t.csv row 6: 'c' matches images/c.jpg, images/c.png; write the exact file name"],
     }
     with caplog.at_level(logging.INFO, "rarebird"):
         finder.finish()
     assert caplog.messages == [
-        "t.csv: 3 image names spelled in another way than the files, such as t.csv row 2: 'a' is images/a.jpg",
-        "t.csv: 3 images beside its own without a row: images/c.jpg, images/c.png, images/d.jpg",
+        "t.csv: 3 image names are spelled differently from the files, such as t.csv row 2: 'a' is images/a.jpg",
+        "t.csv: 3 images in the same folders without a row: images/c.jpg, images/c.png, images/d.jpg",
     ]

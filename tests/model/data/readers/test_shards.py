@@ -1,4 +1,4 @@
-"""Channels whose images are in tar files are read as those of loose files."""
+"""Channels with images in tar files are read like channels of separate files."""
 
 import io
 import shutil
@@ -28,7 +28,7 @@ from tests.model.data.conftest import pack_with_one_index
 
 @pytest.fixture
 def loose(tmp_path: Path) -> Path:
-    """Class folders with a CSV of something else beside them, a name in Korean and a long one."""
+    """Class folders with an unrelated CSV next to them, a Korean name and a long name."""
     folder = tmp_path / "loose"
     names = ["a/1.png", "a/2.png", "착용/3.png", f"b/{'x' * 120}.png", "b/deep/4.png"]
     for number, name in enumerate(names):
@@ -51,7 +51,7 @@ def packed_with_one_index(loose: Path) -> Path:
 
 
 @pytest.mark.parametrize("pack", [packed, packed_with_one_index])
-def test_the_table_is_that_of_the_loose_files(loose, pack):
+def test_the_table_is_the_same_as_for_separate_files(loose, pack):
     target = pack(loose)
     problems = Problems("channel")
     tables = [read_channel(folder, problems) for folder in (loose, target)]
@@ -68,7 +68,7 @@ def test_the_table_is_that_of_the_loose_files(loose, pack):
 
 
 @pytest.mark.parametrize("workers", [0, 1])
-def test_ranks_read_every_image_once_an_epoch_shuffled_by_seed(tmp_path, workers):
+def test_ranks_read_every_image_once_per_epoch_shuffled_by_seed(tmp_path, workers):
     folder, number = tmp_path / "many", 24
     for row in range(number):
         (folder / f"{row % 3}").mkdir(parents=True, exist_ok=True)
@@ -78,7 +78,7 @@ def test_ranks_read_every_image_once_an_epoch_shuffled_by_seed(tmp_path, workers
     pictures = ImageDataset(table.root, table.locations, Views(InputPipeline(Preprocessing(4, 4))))
 
     def read(seed: int, epoch: int, rank: int) -> list[int]:
-        """The images' own numbers, in the order in which a rank gets them."""
+        """The numbers of the images, in the order in which a rank gets them."""
         sampler = EpochSampler(ClassSampler(table.labels.iloc[:, 0].to_numpy(), 0.0, seed), 8, rank, world=2)
         got = batches(pictures, sampler.batches(epoch), workers)
         return [int(pixels[0, 0, 0, 0]) // 10 for batch in got for pixels in batch.inputs.arrays["pixels"]]
@@ -131,17 +131,17 @@ def test_a_broken_image_in_a_shard_is_reported_by_its_name(loose):
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        ("../evil.png,shard-00000.tar,512,10", "path out of the channel"),
-        ("/evil.png,shard-00000.tar,512,10", "path out of the channel"),
-        ("evil.png,../shard.tar,512,10", "shard out of the channel"),
+        ("../evil.png,shard-00000.tar,512,10", "path outside the channel"),
+        ("/evil.png,shard-00000.tar,512,10", "path outside the channel"),
+        ("evil.png,../shard.tar,512,10", "shard outside the channel"),
         ("evil.png,other.tar,512,10", "missing shard"),
-        ("evil.png,shard-00000.tar,512,99999999", "place beyond the shard's end"),
-        ("evil.png,shard-00000.tar,-1,10", "place beyond the shard's end"),
-        ("evil.png,shard-00000.tar,many,10", "row that tells no place"),
-        ("a/1.png,shard-00000.tar,512,10", "image twice"),
+        ("evil.png,shard-00000.tar,512,99999999", "byte range beyond the end of the shard"),
+        ("evil.png,shard-00000.tar,-1,10", "byte range beyond the end of the shard"),
+        ("evil.png,shard-00000.tar,many,10", "row without a valid byte range"),
+        ("a/1.png,shard-00000.tar,512,10", "duplicate image"),
     ],
 )
-def test_a_wrong_row_of_the_index_is_reported(loose, row, message):
+def test_an_invalid_row_of_the_index_is_reported(loose, row, message):
     target = packed_with_one_index(loose)
     with (target / INDEX).open("a") as file:
         file.write(f"{row}\n")
@@ -149,7 +149,7 @@ def test_a_wrong_row_of_the_index_is_reported(loose, row, message):
         ChannelFiles(target)
 
 
-def test_an_index_of_other_columns_is_reported(loose):
+def test_an_index_with_other_columns_is_reported(loose):
     target = packed_with_one_index(loose)
     (target / INDEX).write_text("name,file\n")
     with pytest.raises(InputError, match="expected the columns path, shard, offset, size, not name, file"):
@@ -161,7 +161,7 @@ def test_a_folder_without_an_index_has_no_shards(loose):
 
 
 def test_each_shard_alone_is_a_channel_of_its_own_images(loose, tmp_path):
-    """What a host gets of shards that SageMaker divides by key (ShardedByS3Key)."""
+    """The shards that a host gets if SageMaker divides them by key (ShardedByS3Key)."""
     target = packed(loose)
     paths = []
     for shard in sorted(target.glob("*.tar")):
@@ -175,7 +175,7 @@ def test_each_shard_alone_is_a_channel_of_its_own_images(loose, tmp_path):
     assert sorted(paths) == sorted(path.relative_to(loose).as_posix() for path in loose.rglob("*.png"))
 
 
-def test_earlier_and_new_shards_may_lie_in_one_folder(loose, tmp_path):
+def test_earlier_and_new_shards_may_be_in_one_folder(loose, tmp_path):
     target = packed_with_one_index(loose)
     (tmp_path / "more").mkdir()
     Image.new("RGB", (5, 5)).save(tmp_path / "more" / "new.png")
@@ -183,12 +183,12 @@ def test_earlier_and_new_shards_may_lie_in_one_folder(loose, tmp_path):
     shutil.copy(tmp_path / "more-shards" / "shard-00000.tar", target / "more.tar")
     assert len(read_info(target)) == 6
     shutil.copy(target / "more.tar", target / "again.tar")
-    with pytest.raises(InputError, match=r"image twice \(1\):\n *more.tar: row 2 of its index: new.png"):
+    with pytest.raises(InputError, match=r"duplicate image \(1\):\n *more.tar: row 2 of its index: new.png"):
         ChannelFiles(target)
 
 
 def shard_of(folder: Path, index: str, images: bytes = b"") -> Path:
-    """A tar file whose first member is such an index."""
+    """A tar file whose first member is this index."""
     folder.mkdir()
     with tarfile.open(folder / "a.tar", "w") as tar:
         for name, content in ((INNER_INDEX, index.encode()), ("a.png", images)):
@@ -201,21 +201,21 @@ def shard_of(folder: Path, index: str, images: bytes = b"") -> Path:
 @pytest.mark.parametrize(
     ("index", "message"),
     [
-        ("path,offset,size\n../evil.png,512,3\n", "path out of the channel"),
-        ("path,offset,size\na.png,512,99999\n", "place beyond the shard's end"),
-        ("path,offset,size\na.png,-9999,3\n", "place beyond the shard's end"),
-        ("path,offset,size\na.png,512,3\na.png,512,3\n", "image twice"),
+        ("path,offset,size\n../evil.png,512,3\n", "path outside the channel"),
+        ("path,offset,size\na.png,512,99999\n", "byte range beyond the end of the shard"),
+        ("path,offset,size\na.png,-9999,3\n", "byte range beyond the end of the shard"),
+        ("path,offset,size\na.png,512,3\na.png,512,3\n", "duplicate image"),
         ("path,offset,size\na.png,many,3\n", r"a.tar: its index cannot be read: invalid literal .*'many'"),
         ("path,offset\n", "its index cannot be read: expected the columns path, offset, size, not path, offset"),
         ("path,offset,size\na.png,512\n", "its index cannot be read: not enough values"),
     ],
 )
-def test_a_wrong_index_in_a_shard_is_reported(tmp_path, index, message):
+def test_an_invalid_index_in_a_shard_is_reported(tmp_path, index, message):
     with pytest.raises(InputError, match=message):
         read_shards(shard_of(tmp_path / "shards", index, b"abc").parent)
 
 
-def test_a_tar_file_without_an_index_is_no_shard(tmp_path):
+def test_a_tar_file_without_an_index_is_not_a_shard(tmp_path):
     (tmp_path / "text.tar").write_text("no tar file")
     with tarfile.open(tmp_path / "other.tar", "w") as tar:
         tar.add(tmp_path / "text.tar", "text.tar")

@@ -12,5 +12,5 @@ def test_sides_are_read_in_any_letter_case(text: str, side: str):
 
 
 @pytest.mark.parametrize("text", ["", "trian", "0", "fold1"])
-def test_other_texts_are_no_split(text: str):
+def test_other_texts_are_not_splits(text: str):
     assert side_of(text) is None

@@ -5,7 +5,7 @@ import pytest
 from model.data.readers.text_files import read_beginning, read_lines, read_text
 from model.errors import Problems
 
-ADVICE = "save it as UTF-8, or name its encoding by the setting encoding (cp1252, cp949, ...)"
+ADVICE = "save it as UTF-8, or set --encoding to its encoding (cp1252, cp949, ...)"
 
 
 def test_lines_keep_their_numbers_without_blank_ones_and_byte_order_mark(tmp_path: Path):
@@ -32,10 +32,10 @@ def test_lone_carriage_returns_end_lines_and_encodings_are_read(tmp_path: Path):
         ("a\nb\n착".encode("cp949"), {"table that is not UTF-8": [f"a.lst row 3: byte 0xc2; {ADVICE}"]}),
         ("a\rb\r착".encode("cp949"), {"table that is not UTF-8": [f"a.lst row 3: byte 0xc2; {ADVICE}"]}),
         (b"\xff\xfea", {"table that is not utf-16": [f"a.lst row 1: byte 0x61; {ADVICE}"]}),
-        (None, {"table that cannot be read": ["a.lst: No such file or directory"]}),
+        (None, {"unreadable table": ["a.lst: No such file or directory"]}),
     ],
 )
-def test_what_cannot_be_read_is_a_problem(tmp_path: Path, content: bytes | None, expected: dict[str, list[str]]):
+def test_unreadable_text_is_a_problem(tmp_path: Path, content: bytes | None, expected: dict[str, list[str]]):
     if content is not None:
         (tmp_path / "a.lst").write_bytes(content)
     problems = Problems("x")
@@ -45,7 +45,7 @@ def test_what_cannot_be_read_is_a_problem(tmp_path: Path, content: bytes | None,
         assert read_text(tmp_path / "a.lst", Problems("x")) is None
 
 
-def test_the_beginning_is_read_whatever_the_encoding(tmp_path: Path):
+def test_the_beginning_is_read_in_any_encoding(tmp_path: Path):
     (tmp_path / "a.csv").write_bytes(b"path,\xc2\n" + b"x" * 2**21)
     text = read_beginning(tmp_path / "a.csv")
     assert text.startswith("path,\ufffd\nxxx") and len(text) < 2**20 + 10

@@ -40,12 +40,12 @@ def test_the_delimiter_is_recognised_by_the_header(header: str, delimiter: str):
     assert delimiter_of(header) == delimiter
 
 
-def test_a_column_that_is_set_decides_too():
+def test_a_set_column_decides_the_delimiter_too():
     assert delimiter_of("file,a;b;c") == ";" and delimiter_of("file,a;b;c", ("file",)) == ","
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
-def test_every_delimiter_gives_the_same_table(path: Path, delimiter: str):
+def test_every_delimiter_results_in_the_same_table(path: Path, delimiter: str):
     text = '\ufeffpath,label,note\na.jpg,cat,"x,y"\n\nb.jpg,dog,"two\nlines"\n,,\nc.jpg,,z\n'
     if delimiter != ",":
         text = text.replace("x,y", "x|y").replace(",", delimiter).replace("x|y", f"x{delimiter}y")
@@ -59,7 +59,7 @@ def test_every_delimiter_gives_the_same_table(path: Path, delimiter: str):
     assert table.lines == [2, 4, 7] and table.origin(2) == "a.csv row 7"
 
 
-def test_the_line_in_which_excel_names_the_delimiter_is_no_header(path: Path):
+def test_excels_separator_line_is_not_the_header(path: Path):
     table = read(path, "sep=;\npath;a,b,c\nx.jpg;1\n")
     assert (table.header, table.rows, table.lines) == (["path", "a,b,c"], [["x.jpg", "1"]], [3])
     assert read(path, "sep=,x\n1,2\n").header == ["sep=", "x"]
@@ -79,17 +79,17 @@ def test_encodings(path: Path, encoding: str):
     assert table_header(path, named) == ["path", "label"]
 
 
-def test_a_byte_order_mark_goes_before_the_setting(path: Path):
+def test_a_byte_order_mark_is_preferred_to_the_setting(path: Path):
     assert read(path, "path\nä.jpg\n".encode("utf-8-sig"), encoding="cp1252").rows == [["ä.jpg"]]
     assert read(path, "path\nä.jpg\n".encode("cp1252"), encoding="cp1252").rows == [["ä.jpg"]]
 
 
-def test_a_cell_may_be_longer_than_the_csv_modules_limit(path: Path):
+def test_a_value_may_be_longer_than_the_limit_of_the_csv_module(path: Path):
     long = "1 2 " * 500_000
     assert read(path, f"path,rle\na.jpg,{long}\n").rows == [["a.jpg", long]]
 
 
-def test_empty_cells_of_spreadsheets_are_no_problem_and_others_are(path: Path):
+def test_only_empty_values_may_exceed_the_header(path: Path):
     table = read(path, "path,label,,\na.jpg,1\nb.jpg,2,,,,\nc.jpg,3,,\n")
     assert table.rows == [["a.jpg", "1", "", ""], ["b.jpg", "2", "", ""], ["c.jpg", "3", "", ""]]
     path.write_text("path,label,\na.jpg,1,,x\nb.jpg\n")
@@ -97,9 +97,9 @@ def test_empty_cells_of_spreadsheets_are_no_problem_and_others_are(path: Path):
     table = read_table(path, problems)
     assert table is not None and table.rows == []
     assert problems.kinds == {
-        "row with too few or too many cells": [
-            "a.csv row 2: 4 cells, the header has 3",
-            "a.csv row 3: 1 cells, the header has 3",
+        "row with too few or too many values": [
+            "a.csv row 2: 4 values, the header has 3",
+            "a.csv row 3: 1 values, the header has 3",
         ]
     }
 
@@ -107,9 +107,13 @@ def test_empty_cells_of_spreadsheets_are_no_problem_and_others_are(path: Path):
 @pytest.mark.parametrize(
     ("content", "kind", "detail"),
     [
-        (b'path,label\na,1\n"b,1\n', "table that is no CSV", "deep/a.csv row 3: unexpected end of data"),
+        (b'path,label\na,1\n"b,1\n', "invalid CSV", "deep/a.csv row 3: unexpected end of data"),
         (b" \n,,\n", "empty table", "deep/a.csv"),
-        ("path,label\na,1\n".encode("utf-16-le"), "table with NUL characters", "a.csv: no text in utf-8; UTF-16 with"),
+        (
+            "path,label\na,1\n".encode("utf-16-le"),
+            "table with NUL characters",
+            "a.csv: not a text in utf-8; for UTF-16 with",
+        ),
         (
             "path,label\ncafé,1\n".encode("cp1252"),
             "table that is not UTF-8",
@@ -117,18 +121,18 @@ def test_empty_cells_of_spreadsheets_are_no_problem_and_others_are(path: Path):
         ),
     ],
 )
-def test_what_is_no_table_is_a_problem(path: Path, content: bytes, kind: str, detail: str):
+def test_invalid_tables_are_a_problem(path: Path, content: bytes, kind: str, detail: str):
     path.write_bytes(content)
     problems = Problems("x")
     read_table(path, problems, name="deep/a.csv")
     assert list(problems.kinds) == [kind] and detail in problems.kinds[kind][0]
 
 
-def test_the_header_of_a_file_in_another_encoding_can_be_seen(path: Path):
+def test_the_header_of_a_file_in_another_encoding_is_read(path: Path):
     path.write_bytes("path,Größe\n".encode("cp1252"))
     assert table_header(path)[0] == "path"
     assert table_header(path.with_name("none.csv")) == []
 
 
-def test_the_writers_limit_is_raised_for_all_readers():
+def test_the_field_limit_is_raised_for_all_readers():
     assert csv.field_size_limit() > 10**9

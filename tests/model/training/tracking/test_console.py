@@ -22,8 +22,10 @@ class Terminal(io.StringIO):
 
 
 @pytest.fixture(autouse=True)
-def every_line(caplog):
+def wide_terminal(caplog, monkeypatch):
+    """All log lines are kept."""
     caplog.set_level("INFO", "rarebird")
+    monkeypatch.setenv("COLUMNS", "160")
 
 
 def result(better: bool = False, **changes: float) -> EpochResult:
@@ -93,6 +95,26 @@ def test_the_table_has_one_header_aligned_rows_and_marks_the_best(caplog):
     assert rows[0].split()[:5] == ["9/100", "0.2500", "0.5000", "0.8123", "0.9000"]
     for name, value in (("macro F1", "1.0000"), ("accuracy", "0.9000"), ("images/s", "12.0")):
         assert header.index(name) + len(name) == rows[1].index(value) + len(value)
+
+
+@pytest.mark.parametrize(
+    ("columns", "shown"),
+    [
+        (132, "epoch train loss val loss macro F1 accuracy gmean F1 lr images/s F1 mask F1 age time left"),
+        (112, "epoch train loss val loss macro F1 accuracy gmean F1 F1 mask F1 age time left"),
+        (90, "epoch train loss val loss macro F1 accuracy gmean F1 time left"),
+        (20, "epoch train loss val loss macro F1 accuracy gmean F1 time left"),
+    ],
+)
+def test_a_narrow_terminal_has_fewer_columns(columns, shown, caplog, monkeypatch):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    table = EpochTable(100)
+    validation = cast(Validation, SimpleNamespace(by_attribute={name: {"f1": 0.5} for name in ("mask", "age")}))
+    table.epoch(EpochResult(12, ENTRY, validation, True))
+    header, row = caplog.messages
+    assert " ".join(header.split()) == shown
+    assert max(len(header), len(row)) <= columns or columns == 20
+    assert len(row.split("  best so far")[0]) == len(header)
 
 
 def test_a_table_is_for_a_terminal_and_lines_for_everything_else(monkeypatch):

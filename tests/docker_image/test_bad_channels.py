@@ -1,4 +1,4 @@
-"""Channels with every fault that data can have: told at once, exit 2, and in words in the failure file."""
+"""Channels with every kind of bad data: all problems are reported at once, in the failure file too; exit code 2."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ pytestmark = pytest.mark.image
 
 
 def break_profiles(channel: Path) -> dict[str, str]:
-    """Every fault of a channel of profile folders; where each is told."""
+    """Every problem of a channel of profile folders; where each is reported."""
     first, second, third, *_ = sorted(path for path in (channel / "images").iterdir())
     pictures = sorted(first.iterdir())
     whole = pictures[0].read_bytes()
@@ -24,10 +24,10 @@ def break_profiles(channel: Path) -> dict[str, str]:
     (channel / "images" / "900003_male_Asian_30").mkdir()
     shutil.copytree(first, channel / "images" / "nobody")
     return {
-        "unparsable number": "900001_male_Asian_fifty",
+        "invalid number": "900001_male_Asian_fifty",
         "unknown label": "900002_woman_Asian_20",
         "profile folder without images": "900003_male_Asian_30",
-        "folder that is no profile": "nobody",
+        "not a profile folder": "nobody",
         "unreadable image, truncated": pictures[0].name,
         "unreadable image, empty file": pictures[1].name,
         "unreadable image, cannot be identified as an image": pictures[2].name,
@@ -35,7 +35,7 @@ def break_profiles(channel: Path) -> dict[str, str]:
 
 
 def break_csv(channel: Path) -> dict[str, str]:
-    """Every fault of a channel with a table; where each is told."""
+    """Every problem of a channel with a table; where each is reported."""
     picture = next((channel / "images").rglob("*.jpg")).read_bytes()
     shutil.rmtree(channel / "images")
     (channel / "images").mkdir()
@@ -47,12 +47,12 @@ def break_csv(channel: Path) -> dict[str, str]:
     (channel / "train.csv").write_text("\n".join(["image_name,category_1,sender,kind,years", *rows, ""]))
     return {
         "missing file": "images/absent.jpg",
-        "duplicate image": "images/0.jpg is named in train.csv row 2 already",
-        "path out of the channel": "'../4.jpg'",
+        "duplicate image": "images/0.jpg is already in train.csv row 2",
+        "path outside the channel": "'../4.jpg'",
         "missing metadata column": "nearest: category_1",
         "unknown label": "'topp'",
         "empty label": "train.csv row 6",
-        "unparsable number": "'old'",
+        "invalid number": "'old'",
         "unreadable image, empty file": "images/3.jpg",
     }
 
@@ -69,7 +69,7 @@ CHANNELS = {
 
 
 @pytest.mark.parametrize("kind", CHANNELS)
-def test_every_fault_of_a_channel_is_told_with_exit_2(engine, make_tree, settings, channels, people, tmp_path, kind):
+def test_every_problem_of_a_channel_is_reported(engine, make_tree, settings, channels, people, tmp_path, kind):
     break_it, more = CHANNELS[kind]
     shutil.copytree(people / "train", tmp_path / "train")
     faults = break_it(tmp_path / "train")
