@@ -125,7 +125,9 @@ def score(
     content = {"multiclass_classification_metrics": model_monitor(evaluated), "rarebird": evaluated.to_dict()}
     write_json(folder / EVALUATION_JSON, content)
     write_lists(folder, matched)
-    write_text(folder / REPORT_HTML, render_report(evaluated, matched, pictures, compared, datetime.date.today()))
+    today = datetime.date.today()
+    page = render_report(evaluated, matched, pictures, compared, today, settings.thumbnails)
+    write_text(folder / REPORT_HTML, page)
     return evaluated
 
 

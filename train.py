@@ -264,7 +264,7 @@ def write_report(training: TrainingJob, outcome: Outcome | None) -> Path | None:
             if validation is None:
                 return None
             root = validation.root
-        settings = EvaluationSettings(pictures=str(root))
+        settings = EvaluationSettings(pictures=str(root), thumbnails=training.settings.thumbnails_or("full"))
         evaluation.score(settings, folder / TRUTH, folder / OUTPUT, folder)
     except (InputError, OSError) as error:
         log.warning("the report on the held-out images could not be written: %s", error)
