@@ -73,9 +73,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     output = locations.answers_dir(settings.output_data_dir)
     answers = in_output(output, settings.answers or OUTPUT)
     folder = locations.evaluation_dir(settings.output, settings.output_data_dir) or answers.parent
-    other = answers_file(in_output(output, settings.compare)) if settings.compare else None
-    evaluated = score(settings, truth, answers, folder, other)
-    # the files first: a reader of the text may go away
+    evaluated = score(settings, truth, answers, folder, compared_answers(settings, output))
+    # after the files are written: the reader of the text may close the pipe
     print(f"{answers} against {truth}\n{summary(evaluated)}", file=sys.stderr)
     print(f"\nwrote {folder / EVALUATION_JSON} and {folder / REPORT_HTML}", file=sys.stderr)
     scores = evaluated.joint.scores
@@ -86,14 +85,20 @@ def main(argv: Sequence[str] | None = None) -> int:
 def score(
     settings: EvaluationSettings, truth: Path, answers: Path, folder: Path, other: Path | None = None
 ) -> Evaluation:
-    """Scores answers and writes evaluation.json and report.html.
+    """Scores predictions and writes evaluation.json, report.html and lists of images.
 
     Args:
-        settings: What is compared and how scores are computed.
-        truth: The truth, as truth_location returns it.
-        answers: The answers.
-        folder: The folder to write into.
-        other: Answers to compare with.
+        settings: Settings of the job.
+        truth: Table or folder with the true labels, as truth_location returns it.
+        answers: Path of output.csv.
+        folder: Folder to write into.
+        other: Path of the output.csv to compare with; None for no comparison.
+
+    Returns:
+        All scores.
+
+    Raises:
+        InputError: The predictions or the true labels are invalid, or do not fit each other.
     """
     matched = match_answers(
         truth,
@@ -107,7 +112,7 @@ def score(
     )
     pictures = picture_folder(Path(settings.pictures), matched.names) if settings.pictures else None
     if pictures is None and truth.is_dir():
-        with suppress(InputError):  # the images of a labelled folder, if they have the answers' names
+        with suppress(InputError):  # images of a labelled folder whose names are not those of the predictions
             pictures = picture_folder(truth, matched.names)
     evaluated = evaluate(
         matched,
@@ -121,34 +126,41 @@ def score(
     content = {"multiclass_classification_metrics": model_monitor(evaluated), "rarebird": evaluated.to_dict()}
     write_json(folder / EVALUATION_JSON, content)
     write_lists(folder, matched)
-    write_text(folder / REPORT_HTML, render_report(evaluated, matched, pictures, compared, datetime.date.today()))
+    today = datetime.date.today()
+    page = render_report(evaluated, matched, pictures, compared, today, settings.thumbnails)
+    write_text(folder / REPORT_HTML, page)
     return evaluated
 
 
+def compared_answers(settings: EvaluationSettings, output: Path) -> Path | None:
+    """File of the predictions that the setting `compare` names; None without it. output: folder of a bare file name."""
+    return answers_file(in_output(output, settings.compare)) if settings.compare else None
+
+
 def in_output(output: Path, answers: str) -> Path:
-    """Path of answers, a file or a folder; the bare name of a file lies in the output directory, where inference writes
-    it."""
+    """Path of predictions, a file or a folder. A file name without a folder is in the output directory, where inference
+    writes it."""
     is_bare_file = Path(answers).parent == Path() and answers.lower().endswith(".csv")
     return output / answers if is_bare_file else Path(answers)
 
 
 def model_monitor(evaluation: Evaluation) -> dict[str, Any]:
-    """The scores in the form that SageMaker's model registry and pipelines read.
+    """The scores in the format that SageMaker's model registry and pipelines read.
 
-    Developer Guide, "Model quality metrics and Amazon CloudWatch monitoring". The best constant classifier answers the
-    commonest class of the truth. With more than MAX_COMBINATIONS joint classes, or combinations of attributes, the
-    confusion matrix has only the cells that are not 0.
+    Format: Developer Guide, "Model quality metrics and Amazon CloudWatch monitoring". The best constant classifier
+    always predicts the most frequent class. With more than MAX_COMBINATIONS joint classes, or combinations of
+    attributes, the confusion matrix contains only counts above 0.
     """
     scores = evaluation.joint
     names = scores.class_names
     matrix: dict[str, dict[str, int]] = {}
-    if len(names) > MAX_COMBINATIONS or evaluation.is_large:  # too many cells to list those that are 0
-        cells = scores.confusion.tocoo()
-        for row, column, count in zip(cells.row.tolist(), cells.col.tolist(), cells.data.tolist(), strict=True):
+    if len(names) > MAX_COMBINATIONS or evaluation.is_large:  # too many zeros to list
+        counts = scores.confusion.tocoo()
+        for row, column, count in zip(counts.row.tolist(), counts.col.tolist(), counts.data.tolist(), strict=True):
             matrix.setdefault(names[row], {})[names[column]] = count
     else:
-        for actual, counts in zip(names, scores.confusion.toarray().tolist(), strict=True):
-            matrix[actual] = dict(zip(names, counts, strict=True))
+        for actual, row_counts in zip(names, scores.confusion.toarray().tolist(), strict=True):
+            matrix[actual] = dict(zip(names, row_counts, strict=True))
     metrics: dict[str, Any] = {"confusion_matrix": matrix}
     for name, score in scores.weighted.items():
         metrics[name] = _with_deviation(score)
@@ -157,7 +169,7 @@ def model_monitor(evaluation: Evaluation) -> dict[str, Any]:
 
 
 def _with_deviation(score: Interval) -> dict[str, Any]:
-    deviation = "NaN" if score.deviation is None else score.deviation  # the schema's own word where there is none
+    deviation = "NaN" if score.deviation is None else score.deviation  # the format has "NaN" for a missing deviation
     return {"value": score.value, "standard_deviation": deviation}
 
 

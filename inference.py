@@ -83,11 +83,11 @@ from model.paths import parse_weighted
 from model.prediction.api import make_predictor
 from model.prediction.parts import ChannelPrediction
 from model.prediction.predictor import EnsemblePredictor
-from model.runtime.terminal import text_table
+from model.runtime.terminal import counted, text_table
 from model.runtime.workers import worker_count
 from model.settings.inference import InferenceSettings
 
-TAKEN_OVER = "taken-over"  # extension of a process's note of how many parts it has taken over
+TAKEN_OVER = "taken-over"  # extension of the file in which a process writes how many finished parts it reused
 
 log = logging.getLogger("rarebird")
 
@@ -98,9 +98,9 @@ def main(
     """Runs the job.
 
     Args:
-        argv: Command line, without the name of the script; by default the process's.
+        argv: Command line without the name of the script; None for that of the process.
         usage: Text of --help.
-        job_type: inference or inference_TTA, which differ in defaults.
+        job_type: inference or inference_TTA, which have different defaults.
 
     Returns:
         The exit code.
@@ -114,12 +114,12 @@ def main(
     if env.world > 1:
         if env.ranks_dir is None:
             raise InputError(
-                f"torchrun has started this process itself; several are started by "
+                "this process was started by torchrun directly; to start several processes, use "
                 f"python -m container.entrypoint {job_type.name}"
             )
         os.environ |= own_gpu(env.local_rank, divided_gpus(settings.device, env.variables))
 
-    # the model and the images to predict
+    # load the model and list the images
     single = single_files(settings.pictures) if settings.pictures else None
     with chosen_model(settings, locations) as saved:
         models = saved_models(saved)
@@ -141,12 +141,12 @@ def main(
             return print_predictions(saved, predictor, channel[1], settings)
         prediction = channel_prediction(settings, locations, saved, predictor, *channel, files[0])
 
-    # predict and write, batch by batch
+    # predict and write batch by batch
     number = len(prediction.inputs)
     count = f"{len(models)} models, " if len(models) > 1 else ""
     where = f" in {prediction.root}" if single is None else ""
     log.info(
-        f"{number:,} images{where}; model {saved.folder}: {count}{saved.scheme.num_classes} classes; "
+        f"{counted(number, 'image')}{where}; model {saved.folder}: {count}{saved.scheme.num_classes} classes; "
         f"{settings.num_tta} view{'s' if settings.num_tta > 1 else ''}; {predictor.backends[0]}"
     )
     started = time.monotonic()
@@ -159,18 +159,21 @@ def main(
         prediction.warn_of_parts()
         unreadable = prediction.write(*files, settings.batch_size, workers)
     seconds = time.monotonic() - started
-    log.info(f"{number:,} images in {seconds:.1f} s, {number / max(seconds, 1e-9):,.1f} images/s")
-    log.info(f"answers: {files[0]}")
-    log.info(f"the same by name, for people: {beside_answers(files[0], PREDICTIONS)}")
+    log.info(f"{counted(number, 'image')} in {seconds:.1f} s, {number / max(seconds, 1e-9):,.1f} images/s")
+    log.info(f"predictions: {files[0]}")
+    log.info(f"predictions with class names and probabilities: {beside_answers(files[0], PREDICTIONS)}")
     if single is None and not env.uses_opt_ml:
         log.info("next: %s", evaluation_command(files[0], OUTPUT, prediction.root))
-    return end(unreadable, number, f"{beside_answers(files[0], ERRORS)} tells why", settings)
+    return end(unreadable, number, f"see {beside_answers(files[0], ERRORS)} for the reasons", settings)
 
 
 @contextmanager
 def chosen_model(settings: InferenceSettings, locations: Locations) -> Iterator[SavedModel | Ensemble]:
-    """Loads the models that the settings combine, else the model that they or the job name, else the newest run's.
-    Its files are there for as long as the block lasts."""
+    """Context manager that loads the model; a model.tar.gz is unpacked until the block ends.
+
+    The first of these that is set: the setting models (several, combined), the setting model_dir, SM_CHANNEL_MODEL.
+    Default: the newest finished run.
+    """
     if settings.models:
         with ExitStack() as archives:
             yield load_combined([opened_member(text, archives) for text in settings.models])
@@ -181,8 +184,7 @@ def chosen_model(settings: InferenceSettings, locations: Locations) -> Iterator[
 
 
 def opened_member(text: str, archives: ExitStack) -> str:
-    """PATH[:WEIGHT] of a member; of one in a model.tar.gz with the folder that it is unpacked to until archives is
-    closed."""
+    """PATH[:WEIGHT] of a member. A model.tar.gz is unpacked until `archives` is closed, and PATH is its folder."""
     ((path, weight),) = parse_weighted([text])
     folder = archives.enter_context(opened_model(path))
     return text if folder.is_relative_to(path) else f"{folder}:{weight}"
@@ -191,19 +193,27 @@ def opened_member(text: str, archives: ExitStack) -> str:
 def read_channel_inputs(
     settings: InferenceSettings, locations: Locations, models: Sequence[SavedModel]
 ) -> tuple[Path, PredictionInput] | None:
-    """Reads the channel; returns its folder and its rows. A table may name images in the column that one of the models
-    was trained with. None where SageMaker has split the channel between hosts and nothing is left for this one."""
+    """Reads the channel `eval`.
+
+    Args:
+        settings: Settings of the job.
+        locations: Locations of the job.
+        models: The models. Their training's column of image names is used if the table has it.
+
+    Returns:
+        The folder and its rows; None if SageMaker has split the channel between hosts and this host has no image.
+    """
     earlier_dir = next((model.settings.eval_dir for model in models if model.settings.eval_dir), None)
     eval_dir = locations.required_channel("eval", settings.eval_dir, "inference.py", earlier_dir)
     trained_column = next((model.settings.picture_column for model in models if model.settings.picture_column), None)
     options = TableOptions(settings.table, settings.picture_column, settings.encoding, remembered_column=trained_column)
     if settings.table or any(path.suffix.lower() in CSV_SUFFIXES for path in eval_dir.glob("*")):
         is_index = (eval_dir / INDEX).is_file()
-        names = "a table names images that other hosts have; they divide its rows themselves"
-        old = f"{INDEX} has the index of all shards, those of other hosts too; python -m jobs shards gives each its own"
-        locations.refuse_parts(eval_dir, old if is_index else names)
+        by_table = "its table lists images that are on other hosts; the hosts divide the rows among themselves"
+        by_index = f"{INDEX} also lists shards on other hosts; python -m jobs shards writes an index for each shard"
+        locations.refuse_parts(eval_dir, by_index if is_index else by_table)
     if locations.is_split(eval_dir) and not has_images(eval_dir):
-        log.info("%s: no image in it for this host", eval_dir)
+        log.info("%s contains no image for this host", eval_dir)
         return None
     return eval_dir, read_info(eval_dir, options, settings.follow_links)
 
@@ -217,7 +227,7 @@ def channel_prediction(
     inputs: PredictionInput,
     answers: Path,
 ) -> ChannelPrediction:
-    """What this host predicts, and the parts in which it does. answers: path of output.csv."""
+    """The rows and parts that this host predicts. answers: path of output.csv."""
     models = saved_models(saved)
     rows, parts = (
         (np.arange(len(inputs)), [])
@@ -245,27 +255,26 @@ def host_rows(
     inputs: PredictionInput,
     predictor: EnsemblePredictor,
 ) -> tuple[NDArray[np.int64], list[InputPart]]:
-    """The numbers of the rows that this host answers, and their parts, none where they are answered in one go."""
+    """Row numbers of this host and their parts; the list of parts is empty if all rows are predicted in one go."""
     index, count = locations.host_part(eval_dir)
     batch = predictor.images_per_batch(settings.batch_size)
     parts = divide(inputs.locations, settings.part_size, batch, count, locations.env.world)
     if parts:
         own, rows = share_of(parts, index, count)
         if count > 1:
-            log.info("%d of %d parts are this host's", len(own), len(parts))
+            log.info("this host predicts %d of %d parts", len(own), len(parts))
         return rows, own
     if count > 1:
-        log.info("part %d of %d is this host's", index + 1, count)
+        log.info("this host predicts part %d of %d", index + 1, count)
     if locations.earlier_parts(settings.resume_from) is not None:
         raise InputError(
-            f"resume_from takes over parts of shards, or of part_size rows; there is no shard in {eval_dir}: set "
-            "part_size to what it was"
+            f"resume_from: {eval_dir} contains no shards, so part_size must be set, to its value in the stopped run"
         )
     return np.arange(index, len(inputs), count), []
 
 
 def answer_settings(settings: InferenceSettings, max_pixels: int, predictor: EnsemblePredictor) -> dict[str, str | int]:
-    """The settings that change answers, by which a finished part is recognised."""
+    """The settings that change predictions; a finished part with other values is not reused."""
     chosen: dict[str, str | int] = {"num_tta": settings.num_tta, "max_pixels": max_pixels}
     if settings.num_tta > 1:
         chosen["tta_mode"] = settings.tta_mode
@@ -275,7 +284,7 @@ def answer_settings(settings: InferenceSettings, max_pixels: int, predictor: Ens
 
 
 def largest_picture(settings: InferenceSettings, models: Sequence[SavedModel]) -> int:
-    """The setting max_pixels, else the largest that the models were trained with."""
+    """The setting max_pixels; if it is 0, the largest max_pixels that a model was trained with."""
     return settings.max_pixels or max(model.settings.max_pixels for model in models)
 
 
@@ -286,18 +295,24 @@ def predict_parts(
     files: tuple[Path, Path],
     workers: int,
 ) -> int | None:
-    """Predicts the parts of this process; the first process of the host joins those of all into the files of the
-    answers.
+    """Predicts the parts of this process. The first process of the host then joins the parts of all its processes.
+
+    Args:
+        prediction: Rows and parts of the host.
+        settings: Settings of the job.
+        locations: Locations of the job.
+        files: Paths of output.csv and probabilities.csv.
+        workers: Number of processes that read images.
 
     Returns:
-        Number of images without an answer; None in the other processes.
+        Number of images without a prediction; None in the other processes.
     """
     env = locations.env
     earlier = locations.earlier_parts(settings.resume_from)
     own = prediction.parts[env.rank :: env.world]
     taken_over = prediction.predict_parts(own, [earlier] if earlier else [], settings.batch_size, workers)
     if env.world > 1:
-        # of the processes of a host, the first alone logs
+        # only the first process of a host logs: the others write their number of reused parts to a file
         assert env.ranks_dir is not None
         (env.ranks_dir / f"{env.rank}.{TAKEN_OVER}").write_text(str(taken_over))
         if env.rank > 0:
@@ -305,16 +320,15 @@ def predict_parts(
         wait_for_others(env.ranks_dir, env.rank, env.world)
         taken_over = sum(int(note.read_text()) for note in env.ranks_dir.glob(f"*.{TAKEN_OVER}"))
     if taken_over:
-        log.info("%d of %d parts were finished by an earlier run", taken_over, len(prediction.parts))
+        log.info("%d of %d parts were finished by an earlier run and are reused", taken_over, len(prediction.parts))
     unreadable = prediction.join(*files)
-    if not locations.has_several_hosts:  # of several, one that fails would lose the parts of the others
+    if not locations.has_several_hosts:  # if another host fails, the parts of this one can be reused
         remove_finished_parts(prediction.folder)
     return unreadable
 
 
 def output_files(settings: InferenceSettings, locations: Locations) -> tuple[Path, Path] | None:
-    """The files of the answers and of their probabilities; None where single images are answered and nothing names an
-    output."""
+    """Paths of output.csv and probabilities.csv; None if single images are predicted and no output is set."""
     if settings.pictures and locations.output_dir(settings.output_data_dir) is None:
         return answer_files(Path(), settings.output) if settings.output else None
     output = locations.output_data_dir(settings.output_data_dir, settings.model_dir)
@@ -339,21 +353,23 @@ def print_predictions(
         rows += [batch[row] for row in sorted(batch)]
         unreadable += len(answers.unreadable)
     print(text_table(header, rows, right=[2]))
-    return end(unreadable, len(names), "the table tells why", settings)
+    return end(unreadable, len(names), "see the table for the reasons", settings)
 
 
 def end(unreadable: int, pictures: int, reasons: str, settings: InferenceSettings) -> int:
-    """The exit code. A warning, or a Failure, where images could not be read.
+    """Returns the exit code, after a warning if images are unreadable.
 
     Args:
-        unreadable: Number of images without an answer.
-        images: Number of all images.
-        reasons: Where the reasons are.
-        settings: With `strict`, one image without an answer is a Failure; so is it for single images if none has
-            an answer.
+        unreadable: Number of images without a prediction.
+        pictures: Number of all images.
+        reasons: Sentence that says where the reasons are.
+        settings: Settings of the job.
+
+    Raises:
+        Failure: An image is unreadable and `strict` is set, or none of the single images could be read.
     """
     if unreadable:
-        message = f"{unreadable:,} of {pictures:,} images could not be read and have no answer: {reasons}"
+        message = f"{unreadable:,} of {pictures:,} images are unreadable and have no prediction; {reasons}"
         if settings.strict or (settings.pictures and unreadable == pictures):
             raise Failure(message)
         log.warning(message)

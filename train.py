@@ -54,6 +54,7 @@ import torchvision
 
 import evaluation
 from container import settings_layers
+from container.environment import Environment
 from container.gpu_check import check_gpus
 from container.locations import Locations
 from container.next_commands import inference_command
@@ -118,9 +119,28 @@ class TrainingJob:
     live_curves: Path | None = None
 
 
+@dataclass(frozen=True)
+class TrainingEnd:
+    """How a training job ended.
+
+    Attributes:
+        exit_code: Exit code of the job.
+        model: Folder of the saved model; None if none was trained.
+        report: report.html on the held-out images; None if there is none.
+    """
+
+    exit_code: int
+    model: Path | None = None
+    report: Path | None = None
+
+
 def main(argv: Sequence[str] | None = None) -> int:
-    # settings and folders
-    settings, env = settings_layers.read(TRAIN, argv, __doc__ or "")
+    return run_training(*settings_layers.read(TRAIN, argv, __doc__ or "")).exit_code
+
+
+def run_training(settings: TrainSettings, env: Environment) -> TrainingEnd:
+    """Runs the job with these settings in this environment."""
+    # folders
     locations = Locations(env)
     locations.refuse_links(settings.follow_links)
     train_dir = locations.train_dir(settings.train_dir)
@@ -144,7 +164,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     plan = make_plan(settings, *tables)
     if settings.check_only:
         log.info("%s\nno problems found; the same command without check_only trains", plan.text())
-        return ExitCode.DONE
+        return TrainingEnd(ExitCode.DONE)
 
     # the name to train under: new, or that of an unfinished run, which is resumed
     identity = {**as_dict(settings, only_result=True), **plan.identity()}
@@ -161,7 +181,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     if stopped_by == signal.SIGINT:
         log.info("stopped by Ctrl-C after a checkpoint; the same command resumes from it")
-        return ExitCode.INTERRUPTED
+        return TrainingEnd(ExitCode.INTERRUPTED)
     if stopped_by is not None:
         log.info("stopped by SIGTERM; the same command resumes from the checkpoint")
     log.info("saved model: %s", claimed.run_dir)
@@ -169,7 +189,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         log.info("report on the %s: %s", "out-of-fold predictions" if settings.folds else "validation images", page)
     if not location.is_packed:
         log.info("next: %s", inference_command(claimed.run_dir, train_dir, settings.eval_dir))
-    return ExitCode.DONE
+    return TrainingEnd(ExitCode.DONE, claimed.run_dir, page)
 
 
 def start_from_earlier_model(settings: TrainSettings, earlier: Path | None) -> TrainSettings:
@@ -245,7 +265,7 @@ def write_report(training: TrainingJob, outcome: Outcome | None) -> Path | None:
             if validation is None:
                 return None
             root = validation.root
-        settings = EvaluationSettings(pictures=str(root))
+        settings = EvaluationSettings(pictures=str(root), thumbnails=training.settings.thumbnails_or("full"))
         evaluation.score(settings, folder / TRUTH, folder / OUTPUT, folder)
     except (InputError, OSError) as error:
         log.warning("the report on the held-out images could not be written: %s", error)

@@ -40,12 +40,12 @@ Exit codes: 0 done, 1 failure, 2 invalid input or settings, 130 Ctrl-C,
 137 killed (out of memory), 143 stopped by SIGTERM with nothing saved."""
 
 
-def read(job_type: JobType[S], argv: Sequence[str] | None, usage: str) -> tuple[S, Environment]:
+def read(job_type: JobType[S], argv: Sequence[str] | Mapping[str, Any] | None, usage: str) -> tuple[S, Environment]:
     """Reads a job's settings and its environment. --help, --help-all and --version print and end the process.
 
     Args:
         job_type: The job, with its settings class and the defaults of its script.
-        argv: Its flags; those of the process if None.
+        argv: Its flags, or values by name from Python; the flags of the process if None.
         usage: What the job does: a summary, examples, and for --help-all the details, separated by empty lines.
 
     Returns:
@@ -55,8 +55,12 @@ def read(job_type: JobType[S], argv: Sequence[str] | None, usage: str) -> tuple[
         InputError: Lists the problems of all layers.
     """
     defaults = dict(job_type.defaults)
+    flags: Mapping[str, Any]
     try:
-        flags = parse_flags(job_type.settings, sys.argv[1:] if argv is None else argv)
+        if isinstance(argv, Mapping):
+            flags = argv
+        else:
+            flags = parse_flags(job_type.settings, sys.argv[1:] if argv is None else argv)
     except TextRequested as requested:
         print(text_of(job_type, requested.text, usage))
         raise SystemExit(0) from None
@@ -68,7 +72,7 @@ def read(job_type: JobType[S], argv: Sequence[str] | None, usage: str) -> tuple[
     else:
         layers.append(Layer("variable SM_HP_{}", _of_this_job(job_type, env.hyperparameter_variables())))
         layers.append(Layer("hyperparameter {}", env.hyperparameters()))
-    layers.append(Layer("--{}", flags))
+    layers.append(Layer("{}" if flags is argv else "--{}", flags))
     experiment = None if job_type is SERVE else _experiment_file(job_type, layers, env)
     if experiment is not None:
         if hasattr(job_type.settings, "config"):

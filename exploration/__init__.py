@@ -1,7 +1,7 @@
-"""Looking at data, runs and scores: `python -m exploration SUBCOMMAND`, a module per subcommand.
+"""Tools for data, runs and scores: `python -m exploration SUBCOMMAND`, one module per subcommand.
 
-demo draws a data set (a face by portrait); runs lists trainings, which run_records reads and runs_table shows;
-scores prints an evaluation.
+demo: draws a data set; portrait draws one face. runs: lists trainings; run_records reads them, runs_table formats them.
+scores: prints an evaluation.
 
 Tested by files of other names:
     __main__: tests/exploration/test_main.py

@@ -1,4 +1,4 @@
-"""`python -m exploration SUBCOMMAND ...`: looking at data, runs and scores."""
+"""`python -m exploration SUBCOMMAND ...`: tools for data, runs and scores."""
 
 from __future__ import annotations
 
@@ -8,12 +8,9 @@ from collections.abc import Sequence
 from model.subcommands import run_subcommand
 
 SUBCOMMANDS = {
-    "demo": ("exploration.demo", "draws images of invented faces, for trying out the jobs"),
-    "runs": (
-        "exploration.runs",
-        "lists the runs: settings that differ between them, scores and confidence intervals",
-    ),
-    "scores": ("exploration.scores", "prints the scores in an evaluation.json as a small table"),
+    "demo": ("exploration.demo", "Draw images of invented faces to try the jobs with."),
+    "runs": ("exploration.runs", "List the trained models, the settings that differ between them, and their scores."),
+    "scores": ("exploration.scores", "Print the scores in an evaluation.json as a small table."),
 }
 
 

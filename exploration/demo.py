@@ -45,7 +45,7 @@ EXTENSION_SHARES = (0.87, 0.11, 0.02)  # of the competition's training images
 
 @dataclass(frozen=True)
 class DemoSettings:
-    output: str = setting("demo/data", "output folder; one from an earlier call is replaced", section="What is drawn")
+    output: str = setting("demo/data", "output folder; one from an earlier call is replaced", section="Data set")
     layout: str = setting(
         "competition", "competition: profile folders, info.csv and gt.csv; folders: train, val and test with class "
         "folders; table: a CSV with several attributes", choices=LAYOUTS,
@@ -53,7 +53,7 @@ class DemoSettings:
     persons: int = setting(300, "persons to learn from, seven images each", low=12)
     eval_persons: int = setting(160, "other persons to test on, seven images each", low=12)
     size: list[int] = setting([96, 128], "width and height of an image", unit="pixels", low=16, high=2048)
-    seed: int = setting(0, "of everything random", low=0)
+    seed: int = setting(0, "seed of the random numbers", low=0)
 
     def contradictions(self) -> Iterator[str]:
         """Sentences about settings that contradict each other."""
@@ -77,7 +77,7 @@ class Person:
 
 
 def make_persons(count: int, first: int, rng: np.random.Generator) -> list[Person]:
-    """Invents persons, in random order; at least two of each gender are 60 and over.
+    """Invents persons in random order. At least two of each gender are 60 or older.
 
     Args:
         count: Number of persons.
@@ -102,15 +102,15 @@ def draw_demo(settings: DemoSettings) -> dict[str, Sequence[Person]]:
         The persons of each part: train and eval, or those of the layout.
 
     Raises:
-        InputError: settings.output is not empty and not from an earlier call, or it cannot be written.
+        InputError: settings.output is neither empty nor from an earlier run, or it cannot be written.
     """
     output = Path(settings.output).resolve()
     partial = output.parent / f".{output.name}.partial"
     for folder in (output, partial):
         if folder.is_symlink() or (folder.exists() and not replaceable(folder)):
             raise InputError(
-                f"output {folder}: already exists, and not from `python -m exploration demo`; "
-                "choose another --output, or remove it"
+                f"output {folder}: already exists and was not created by `python -m exploration demo`; "
+                "choose another --output or remove the folder"
             )
     try:
         shutil.rmtree(partial, ignore_errors=True)
@@ -131,7 +131,7 @@ def draw_demo(settings: DemoSettings) -> dict[str, Sequence[Person]]:
 
 
 def replaceable(folder: Path) -> bool:
-    """Whether a folder is empty or from an earlier call of this command."""
+    """Whether a folder is empty or was created by an earlier run of this command."""
     if not folder.is_dir():
         return False
     readme = folder / "README.txt"
@@ -139,7 +139,7 @@ def replaceable(folder: Path) -> bool:
 
 
 def draw_images(person: Person, settings: DemoSettings) -> Iterator[tuple[str, Image.Image, np.random.Generator]]:
-    """Yields kind, image and random generator of each image; they depend only on the seed and the person."""
+    """Yields kind, image and random generator of each image. They depend only on the seed and the person."""
     rng = np.random.default_rng([settings.seed, int(person.id)])
     width, height = settings.size
     portrait = Portrait(person.gender, person.age, (width, height), rng)
@@ -148,7 +148,7 @@ def draw_images(person: Person, settings: DemoSettings) -> Iterator[tuple[str, I
 
 
 def save(picture: Image.Image, path: Path, rng: np.random.Generator) -> None:
-    """Writes a JPEG of a random quality between 55 and 94, or a PNG, by the extension."""
+    """Writes a JPEG with a random quality between 55 and 94, or a PNG, depending on the extension."""
     picture.save(path, quality=int(rng.integers(55, 95)))
 
 
@@ -171,7 +171,7 @@ def write_train(images: Path, persons: Sequence[Person], settings: DemoSettings)
 
 
 def write_eval(folder: Path, persons: Sequence[Person], settings: DemoSettings) -> None:
-    """Draws the images of the channel eval; writes its info.csv, with 0 as every answer, and gt.csv."""
+    """Draws the images of the channel eval and writes info.csv, with 0 in the column ans, and gt.csv."""
     scheme, rows = mask_scheme(), []
     mask, gender, age = scheme.attributes
     (folder / "eval" / "images").mkdir(parents=True)
@@ -229,7 +229,7 @@ WRITERS = dict(zip(LAYOUTS, (write_competition, write_folders, write_table)))
 
 
 def main(argv: Sequence[str]) -> int:
-    """Draws the data set that the flags describe and prints what is in it."""
+    """Draws the data set and prints its size."""
     settings = from_flags(DemoSettings, argv, USAGE)
     for side, persons in draw_demo(settings).items():
         bands = [sum(low <= person.age <= high for person in persons) for low, high, _ in BANDS]

@@ -1,4 +1,4 @@
-"""Portrait: draws an invented person. Mask, gender and age are visible in the drawing, everything else is random."""
+"""Portrait: draws an invented person. Mask, gender and age are visible in the drawing; everything else is random."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def smooth(points: Points, closed: bool = False) -> list[list[float]]:
 
 
 def mirrored(points: Points) -> list[Sequence[float]]:
-    """An outline: the points, which lie right of the middle, then their mirror images in reverse order."""
+    """An outline: the points, which are right of the middle, then their mirror images in reverse order."""
     return [*points, *((-x, y) for x, y in reversed(points) if x)]
 
 
@@ -89,7 +89,7 @@ def logistic(age: float, middle: float, width: float) -> float:
 
 
 class Portrait:
-    """One person, drawn larger than the images and in two layers, so that a mask can be drawn between them.
+    """One person, drawn larger than the images, in two layers with the mask between them.
 
     Args:
         gender: male or female.
@@ -98,7 +98,7 @@ class Portrait:
         rng: Random generator of this person.
     """
 
-    MARGIN = 16  # units around an image, so that it can be turned and moved
+    MARGIN = 16  # units around an image, for rotation and translation
     OVERSAMPLING = 2  # times the size of the images
 
     def __init__(self, gender: str, age: int, size: tuple[int, int], rng: np.random.Generator) -> None:
@@ -106,7 +106,7 @@ class Portrait:
         self.unit = min(size[0] / 96, size[1] / 128)  # pixels of an image
         self.grey = 0.08 * logistic(age, 42, 4) + 0.92 * logistic(age, 60, 1.5)  # share of grey in the hair
         self.creases = 0.75 * logistic(age, 30, 1.3) + 0.25 * logistic(age, 60, 4)  # strength of the wrinkles
-        # Where the hair begins
+        # height of the hairline
         self.forehead = 48 - 7 * logistic(age, 30, 1.5) - 4 * logistic(age, 58, 6) + rng.uniform(-0.7, 0.7)
         self.balding = 3 * logistic(age, 50, 6) + 6 * logistic(age, 61, 2) if gender == "male" else 0.0
         self.eyelids = 3.4 - 1.1 * logistic(age, 30, 2) - 0.5 * logistic(age, 60, 5)  # half an eye's height
@@ -273,19 +273,19 @@ class Portrait:
             mask: worn, incorrect or none.
             number: Number of the image, which chooses the colour of the mask.
         """
-        # The layer behind, the mask, the layer in front
+        # back layer, mask, front layer
         rng, canvas = self.rng, self.behind.copy()
         if mask != "none":
             self.draw_mask(self.pen(canvas), mask, self.masks[number % len(self.masks)])
         canvas.paste(self.front, self.front_box, self.front)
-        # Turn, zoom and move: an affine map from the image to the layers
+        # rotate, zoom and translate: an affine map from the image to the layers
         turn, zoom = math.radians(rng.normal(0, 3)), self.OVERSAMPLING / rng.uniform(1.02, 1.18)
         a, b = zoom * math.cos(turn), zoom * math.sin(turn)
         w, h = self.size
         x, y = np.array(canvas.size) / 2 + rng.normal(0, 3, 2) * self.unit
         affine = (a, -b, x - a * w / 2 + b * h / 2, b, a, y - b * w / 2 - a * h / 2)
         posed = canvas.transform(self.size, Image.Transform.AFFINE, affine, Image.Resampling.BICUBIC)
-        # Light from one side, brightness, colour of the light, and noise
+        # light from one side, brightness, colour of the light, noise
         across = np.linspace(-1, 1, w)[None, :, None] * rng.normal(0, 0.06)
         light = (1 + across) * rng.uniform(0.8, 1.08) * (1 + rng.normal(0, 0.025, 3))
         grain = rng.standard_normal((h, w, 1), dtype=np.float32) * rng.uniform(0, 4)

@@ -18,20 +18,20 @@ from model.settings.fields import setting
 
 USAGE = """python -m exploration runs [DIR] [--FLAG VALUE ...]
 
-Lists the runs below a folder, finished and unfinished: the settings in which they differ, the scores on the validation
-images, and those of the evaluation.json that lies in a run's folder or below it (or above it, where the run is alone
-there), each with its interval. Runs on different data have tables of their own."""
+Lists all runs in a folder, finished or not: the settings that differ, the scores on the validation images, and the
+scores in evaluation.json, with intervals. evaluation.json is searched for in and below the folder of a run, and in the
+folder above if it contains only this run. Runs are grouped by data: scores on different data cannot be compared."""
 
 
 @dataclass(frozen=True)
 class RunsSettings:
-    dir: str = setting("runs", "folder with the runs", section="What is listed", positional=True)
+    dir: str = setting("runs", "folder that contains the runs", section="List", positional=True)
     sort: str = setting(
         "f1",
-        "order: the best macro F1 or accuracy on the validation images first, the newest first, or by name",
+        "order: f1 and accuracy list the best score on the validation images first, date the newest run, name by name",
         choices=("f1", "accuracy", "date", "name"),
     )
-    output: str | None = setting(None, "file to write the list into as well, as CSV with every value in full")
+    output: str | None = setting(None, "CSV file to write the list to, with all values in full")
 
 
 def main(argv: Sequence[str]) -> int:
@@ -42,9 +42,9 @@ def main(argv: Sequence[str]) -> int:
         raise InputError(f"{root}: there is no such folder{did_you_mean(root.name, beside)}")
     runs, errors = find_runs(root)
     for error in errors:
-        print(f"left out: {error}", file=sys.stderr)
+        print(f"skipped: {error}", file=sys.stderr)
     if not runs:
-        raise InputError(f"no run lies in {root}: a run's folder holds {SETTINGS} and {METRICS}, or checkpoints")
+        raise InputError(f"{root}: contains no run; a run has {SETTINGS} and {METRICS}, or checkpoints")
     runs = sorted_runs(runs, settings.sort)
     print(runs_text(runs, root, shutil.get_terminal_size((120, 40)).columns))
     if settings.output:

@@ -1,8 +1,9 @@
-"""Runs side by side, with the settings in which they differ: as a text table for the terminal and as a CSV table."""
+"""Formats runs with the settings that differ: as text tables for the terminal and as a CSV table."""
 
 from __future__ import annotations
 
 import re
+import textwrap
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,18 +13,18 @@ import pandas as pd
 
 from exploration.run_records import SCORES, Run, Score
 from model.metrics.epoch_metrics import CRITERIA
-from model.runtime.terminal import shortened, table_width, text_table, text_width
+from model.runtime.terminal import counted, shortened, table_width, text_table, text_width
 from model.settings.fields import as_dict, value_text
 from model.settings.train import TrainSettings
 
-WIDEST_CELL = 18  # of a setting's value or header, in columns of the terminal
+WIDEST_VALUE = 18  # of a setting's value or header, in columns of the terminal
 NARROWEST_TEXT = 40  # of a run's settings as a text, likewise
-# The scores that a value of the setting `sort` goes by; the second where a run has no validation images.
+# Scores to sort by, for each value of the setting `sort`; the second is used for runs without validation images
 SORTED_BY = {sort: (CRITERIA[name].name, CRITERIA[name].score) for sort, name in (("f1", "f1"), ("accuracy", "acc"))}
 
 
 def sorted_runs(runs: Sequence[Run], sort: str) -> list[Run]:
-    """Runs in the order that the setting `sort` names; those without a score come last."""
+    """Sorts runs by the setting `sort`; runs without a score come last."""
 
     def key(run: Run) -> tuple[Any, ...]:
         scores = [run.scores[name]["value"] for name in SORTED_BY.get(sort, ()) if name in run.scores]
@@ -34,8 +35,8 @@ def sorted_runs(runs: Sequence[Run], sort: str) -> list[Run]:
 
 
 def differing_settings(runs: Sequence[Run]) -> list[str]:
-    """Names of the settings that are not the same in all runs, in the order of --help; without epochs, which each run
-    shows beside those that are done."""
+    """Names of the settings that are not the same in all runs, in the order of --help-all. Without epochs, which have a
+    column of their own."""
     names = dict.fromkeys(name for run in runs for name in run.settings)
     order = list(as_dict(TrainSettings()))
     differing = [name for name in names if name != "epochs" and len({repr(run.settings.get(name)) for run in runs}) > 1]
@@ -43,23 +44,60 @@ def differing_settings(runs: Sequence[Run]) -> list[str]:
 
 
 def runs_text(runs: Sequence[Run], root: Path, width: int) -> str:
-    """Text tables of the runs, at most `width` wide. Scores on different data cannot be compared: each data set has a
-    table of its own, in the order of its first run."""
-    by_data: dict[str, list[Run]] = {}
+    """Text tables of the runs, at most `width` wide.
+
+    Scores on different data cannot be compared: runs with the same channel, classes, images and labels have a table,
+    in the order of their first runs, with a line above that names the data and, if it is the same for all, the split.
+    """
+    by_data: dict[tuple[str, ...], list[Run]] = {}
     for run in runs:
-        by_data.setdefault(run.data, []).append(run)
-    if len(by_data) == 1:
-        return _same_data_text(runs, root, width)
-    return "\n\n".join(
-        f"{data or 'data not recorded'}\n\n{_same_data_text(own, root, width)}" for data, own in by_data.items()
-    )
+        by_data.setdefault(data_key(run), []).append(run)
+    texts, named = [], set()
+    for own in by_data.values():
+        table = _same_data_text(own, root, width)
+        heading = _heading(own)
+        if own[0].data in named:
+            heading += "; other images or labels than above"
+        named.add(own[0].data)
+        has_heading = own[0].data or len(by_data) > 1
+        lines = textwrap.wrap(heading, width)
+        texts.append("\n".join([*lines, "", table]) if has_heading else table)
+    return "\n\n".join(texts)
+
+
+def data_key(run: Run) -> tuple[str, ...]:
+    """Equal for runs on the same data: its name, the number of classes, images and labels."""
+    return (run.data, *(f"{name}={run.ids[name]}" for name in sorted(run.ids)))
+
+
+def _heading(runs: Sequence[Run]) -> str:
+    """The data of runs and, if all share it, the split."""
+    if not runs[0].data:
+        return "data not recorded"
+    split = split_text(runs[0])
+    return f"{runs[0].data}; {split}" if split and has_one_split(runs) else runs[0].data
+
+
+def has_one_split(runs: Sequence[Run]) -> bool:
+    """Whether all runs have the same numbers of images and groups in train and validation."""
+    return all(run.sides == runs[0].sides for run in runs)
+
+
+def split_text(run: Run) -> str:
+    """Images, groups and shares of a run's split: `train 140 images of 20 groups (83.3 %), validation ...`."""
+    total = max(sum(side.pictures for side in run.sides.values()), 1)
+    texts = []
+    for name, side in run.sides.items():
+        groups = f" of {counted(side.groups, 'group')}" if side.groups < side.pictures else ""
+        texts.append(f"{name} {counted(side.pictures, 'image')}{groups} ({100 * side.pictures / total:.1f} %)")
+    return ", ".join(texts)
 
 
 def _same_data_text(runs: Sequence[Run], root: Path, width: int) -> str:
     """Text tables of runs on the same data.
 
-    The settings that differ are columns if these fit; else each run has a text of those settings that are not what
-    most runs have, and a last table shows what these have.
+    The settings that differ are columns if these fit. Otherwise each run lists the settings that are not those of most
+    runs, and the settings of most runs follow below.
     """
     columns = {
         "run": [_name(run, root) + ("" if run.finished else " (unfinished)") for run in runs],
@@ -70,9 +108,11 @@ def _same_data_text(runs: Sequence[Run], root: Path, width: int) -> str:
     for name, header in SCORES.items():
         if any(name in run.scores for run in runs):
             columns[header] = [_score_text(run.scores.get(name)) for run in runs]
+    if not has_one_split(runs):
+        columns["validation"] = [_validation_text(run) for run in runs]
     values = {name: [value_text(run.settings.get(name)) for run in runs] for name in differing_settings(runs)}
     as_columns = columns | {
-        broken_name(name, WIDEST_CELL): [shortened(text, WIDEST_CELL) for text in texts]
+        broken_name(name, WIDEST_VALUE): [shortened(text, WIDEST_VALUE) for text in texts]
         for name, texts in values.items()
     }
     if not values or _width(as_columns) <= width:
@@ -103,7 +143,7 @@ def _width(columns: Mapping[str, Sequence[str]]) -> int:
 
 
 def wrapped(texts: Sequence[str], width: int) -> str:
-    """Texts side by side in lines of at most `width`, each text whole, or shortened where it is wider."""
+    """Texts side by side in lines of at most `width`; a text is never broken, only shortened if it is wider."""
     lines: list[str] = []
     for text in texts:
         text = shortened(text, width)
@@ -115,9 +155,9 @@ def wrapped(texts: Sequence[str], width: int) -> str:
 
 
 def tables_that_fit(columns: Mapping[str, list[str]], width: int) -> list[dict[str, list[str]]]:
-    """The columns as one table or several below each other, none wider than `width`; each begins with the first column.
+    """Splits columns into tables of at most `width`; each starts with the first column.
 
-    A single column beside the first may be wider.
+    A table of only two columns may be wider.
     """
     (first, names), *others = columns.items()
     tables = [{first: names}]
@@ -129,12 +169,20 @@ def tables_that_fit(columns: Mapping[str, list[str]], width: int) -> list[dict[s
 
 
 def broken_name(name: str, width: int) -> str:
-    """A setting's name in lines of at most `width`, broken after underscores and points."""
+    """A setting's name in lines of at most `width`, broken after underscores and dots."""
     return "\n".join(re.findall(rf".{{1,{width}}}$|.{{1,{width}}}(?<=[_.])|[^_.]+[_.]?", name))
 
 
 def _name(run: Run, root: Path) -> str:
     return run.folder.relative_to(root).as_posix() if root in run.folder.parents else run.folder.resolve().name
+
+
+def _validation_text(run: Run) -> str:
+    """Images of validation and their share."""
+    if "validation" not in run.sides:
+        return ""
+    total, own = sum(side.pictures for side in run.sides.values()), run.sides["validation"].pictures
+    return f"{own:,} ({100 * own / total:.1f} %)"
 
 
 def _score_text(score: Score | None) -> str:
@@ -145,12 +193,13 @@ def _score_text(score: Score | None) -> str:
 
 
 def runs_frame(runs: Sequence[Run], root: Path) -> pd.DataFrame:
-    """A row for each run: its scores with low and high, and the settings that differ, in full."""
+    """One row per run: scores with low and high, and the settings that differ, in full."""
     rows = []
     for run in runs:
         row: dict[str, Any] = {
             "run": _name(run, root),
             "data": run.data,
+            "split": split_text(run),
             "finished": run.finished,
             "saved": run.saved.isoformat(timespec="seconds"),
             "epochs": run.done,

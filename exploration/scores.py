@@ -1,4 +1,4 @@
-"""`python -m exploration scores`: accuracy, macro F1 and the weakest classes of an evaluation.json as a small table."""
+"""`python -m exploration scores`: prints accuracy, macro F1 and the weakest classes of an evaluation.json."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ USAGE = "python -m exploration scores --evaluation FILE\n\nPrints accuracy, macr
 
 @dataclass(frozen=True)
 class ScoresSettings:
-    evaluation: str = setting(f"output/{EVALUATION_JSON}", "file that evaluation.py wrote", section="What is shown")
-    weakest: int = setting(3, "classes to show, the lowest F1 first", low=0)
+    evaluation: str = setting(f"output/{EVALUATION_JSON}", "evaluation.json of evaluation.py", section="Table")
+    weakest: int = setting(3, "number of classes to show, lowest F1 first", low=0)
 
 
 def scores_text(evaluation: dict[str, Any], weakest: int) -> str:
@@ -28,19 +28,19 @@ def scores_text(evaluation: dict[str, Any], weakest: int) -> str:
 
     Args:
         evaluation: Content of evaluation.json.
-        weakest: Number of classes with truth to show, the lowest F1 first.
+        weakest: Number of classes to show, lowest F1 first; classes without images are skipped.
     """
     scores = evaluation["rarebird"]
-    rows = [["accuracy", *_cells(scores["accuracy"])], ["macro F1", *_cells(scores["macro_f1"])]]
+    rows = [["accuracy", *_score_texts(scores["accuracy"])], ["macro F1", *_score_texts(scores["macro_f1"])]]
     per_class = {name: values for name, values in scores["per_class"].items() if values["support"]}
     for name in sorted(per_class, key=lambda name: per_class[name]["f1"]["value"])[:weakest]:
-        rows.append([f"F1 of {name} ({per_class[name]['support']} images)", *_cells(per_class[name]["f1"])])
+        rows.append([f"F1 of {name} ({per_class[name]['support']} images)", *_score_texts(per_class[name]["f1"])])
     over = f"resampled over {scores['resampled_over']}" if scores["accuracy"]["low"] is not None else "no intervals"
     return text_table([f"{scores['pictures']:,} images", "score", f"interval, {over}"], rows)
 
 
-def _cells(score: dict[str, Any]) -> list[str]:
-    """Value and interval of a score."""
+def _score_texts(score: dict[str, Any]) -> list[str]:
+    """Value and interval of a score as text."""
     interval = "" if score["low"] is None else f"{score['low']:.4f} to {score['high']:.4f}"
     return [f"{score['value']:.4f}", interval]
 

@@ -70,6 +70,7 @@ def models(faces: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("models")
     small = ["--model", "test_resnet", "--pretrained", "false", "--input_size", "32", "24", "--epochs", "1"]
     small += ["--num_workers", "0", "--device", "cpu", "--precision", "fp32", "--train_dir", str(faces / "train")]
+    small += ["--report", "false", "--tracking", "none"]
     for target in ("joint", "heads"):
         assert train.main([*small, "--model_dir", str(folder), "--target", target, "--name", target]) == 0
     return folder

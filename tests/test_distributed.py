@@ -67,7 +67,7 @@ def test_batch_norm_and_averaged_weights_of_two_processes_are_saved_and_loaded(f
 
 def test_bad_input_ends_both_processes(faces, tmp_path):
     flags = arguments(faces / "train", tmp_path, *ALIKE, "--batch_size", "27")
-    assert two_processes(flags) == ["batch_size 27 does not divide among 2 processes"] * 2
+    assert two_processes(flags) == ["batch_size 27 must be a multiple of the number of processes, 2"] * 2
 
 
 def two_processes(flags: Sequence[str]) -> list[int | str]:

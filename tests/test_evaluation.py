@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -44,7 +45,7 @@ def write_answers(folder: Path, scheme: Scheme, names: list[str], answers: np.nd
 
 
 def made(tmp_path: Path, scheme: Scheme, pictures: int = 90, grouped: bool = True) -> tuple[np.ndarray, np.ndarray]:
-    """gt/ and out/ with classes, of which the last has no truth; returns truth and answers."""
+    """Writes gt/ and out/; the last class has no image in gt. Returns true and predicted classes."""
     generator = np.random.default_rng(1)
     names = [f"{i:03}.jpg" for i in range(pictures)]
     truth = generator.integers(scheme.num_classes - 1, size=(2, pictures)).max(axis=0)  # the first is not the commonest
@@ -62,7 +63,7 @@ def run(*flags: str, resamples: int = 100) -> int:
     )
 
 
-def test_the_files_are_written_when_the_reader_of_the_output_has_gone(tmp_path):
+def test_the_files_are_written_even_if_stdout_is_closed(tmp_path):
     made(tmp_path, mask_scheme())
     reader, writer = os.pipe()
     os.close(reader)
@@ -90,7 +91,7 @@ def test_stdout_is_one_line_and_equals_scikit_learns(tmp_path, capsys):
     expected = {"accuracy": round(reference.accuracy_score(truth, answers), 4), "f1": round(f1, 4)}
     assert out == json.dumps(expected) + "\n"
     assert "the 30 groups of column person" in err
-    assert "classes without truth, whose F1 is 0 in every macro mean: 1 (top)" in err
+    assert "1 class has no image with that true label; F1 counts as 0 in macro means: top" in err
     assert "counted as wrong" in err
 
 
@@ -119,7 +120,7 @@ def test_without_groups_images_are_resampled_and_without_resamples_there_are_no_
     made(tmp_path, KOREAN, grouped=False)
     run()
     assert (written()["rarebird"]["groups"], written()["rarebird"]["resampled_over"]) == (None, "picture")
-    assert "over single images" in capsys.readouterr().err
+    assert "resamples of single images" in capsys.readouterr().err
     run(resamples=0)
     content = written()
     assert content["rarebird"]["macro_f1"]["low"] is content["rarebird"]["macro_f1"]["high"] is None
@@ -128,7 +129,7 @@ def test_without_groups_images_are_resampled_and_without_resamples_there_are_no_
     assert "no intervals" in capsys.readouterr().err
 
 
-def test_attributes_are_scored_each_and_an_unanswered_image_is_wrong_in_all(tmp_path, capsys):
+def test_each_attribute_is_scored_and_an_image_without_prediction_is_wrong_in_all(tmp_path, capsys):
     scheme = mask_scheme()
     truth, answers = made(tmp_path, scheme, pictures=200)
     run()
@@ -157,7 +158,7 @@ def test_compare_reports_the_paired_difference(tmp_path, capsys):
     assert "better" in capsys.readouterr().err
     run("--compare", "out/output.csv")
     assert written()["rarebird"]["compare"]["macro_f1"] == {"value": 0, "low": 0, "high": 0}
-    assert "not told apart" in capsys.readouterr().err
+    assert "no clear difference" in capsys.readouterr().err
 
 
 def test_intervals_follow_confidence_and_seed(tmp_path):
@@ -209,7 +210,7 @@ def test_the_page_is_next_to_the_json_file_and_shows_the_images_that_are_given(t
         Image.new("RGB", (20, 30), "teal").save(tmp_path / "photos" / "images" / name)
     run("--pictures", "photos", "--compare", "out/output.csv")
     page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
-    assert "data:image/jpeg" in page and "not told apart from that of output.csv" in page
+    assert "data:image/jpeg" in page and "is not clearly different from that of output.csv" in page
     assert "report.html" in capsys.readouterr().err
 
 
@@ -218,7 +219,7 @@ def test_a_wrong_folder_of_images_is_reported_before_anything_is_written(tmp_pat
     (tmp_path / "photos").mkdir()
     with pytest.raises(InputError, match="no such folder; nearest: photos"):
         run("--pictures", "photo")
-    with pytest.raises(InputError, match="none of the 90 images lies there"):
+    with pytest.raises(InputError, match="has none of the 90 images"):
         run("--pictures", "photos")
     assert not (tmp_path / "out" / "report.html").exists()
 
@@ -232,7 +233,7 @@ def as_job(monkeypatch, *flags: str) -> int:
     return ended.value.code
 
 
-def test_a_name_twice_ends_with_2_and_writes_nothing(tmp_path, monkeypatch, capsys):
+def test_a_duplicate_name_ends_with_2_and_writes_nothing(tmp_path, monkeypatch, capsys):
     made(tmp_path, KOREAN)
     with (tmp_path / "out" / "output.csv").open("a") as table:
         table.write("004.jpg,1\nextra.jpg,없음\n")
@@ -272,7 +273,7 @@ def test_the_real_faces_are_scored_over_persons(shared, tmp_path, capsys):
 
 @pytest.fixture
 def answers_of_masks(tmp_path):
-    """Answers of a model of masks, which learnt from a channel of the whole mask scheme: worn, incorrect, none."""
+    """Predictions of a model for the attribute mask of a channel with mask, gender and age."""
     scheme = mask_scheme()
     labels = {**scheme.only("mask").to_dict(), "channel": scheme.to_dict()}
     (tmp_path / "labels.json").write_text(json.dumps(labels), encoding="utf-8")
@@ -289,16 +290,16 @@ def answers_of_masks(tmp_path):
 
 def test_one_attribute_is_scored_by_the_joint_truth_or_by_its_own(answers_of_masks, capsys):
     assert answers_of_masks("a,4\nb,11\nc,17\n") == 1
-    assert "of which mask is taken" in capsys.readouterr().err
+    assert "of which mask is used" in capsys.readouterr().err
     assert answers_of_masks(
         "a,worn/male/under 30\nb,incorrect/female/60 and over\nc,worn/male/under 30\n"
     ) == pytest.approx(2 / 3)
     assert answers_of_masks("a,0\nb,1\nc,1\n") == pytest.approx(2 / 3)
-    assert "read as classes of mask" in capsys.readouterr().err
+    assert "read as values of mask" in capsys.readouterr().err
     assert answers_of_masks("a,worn\nb,incorrect\nc,none\n") == 1
 
 
-def test_it_is_written_where_the_output_is(tmp_path, monkeypatch):
+def test_it_is_written_to_the_output_directory(tmp_path, monkeypatch):
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere" / "output.csv").write_text("ImageID,ans\na,0\n")
     (tmp_path / "gt.csv").write_text("ImageID,ans\na,0\n")
@@ -318,7 +319,7 @@ def test_a_class_whose_name_has_spaces_may_be_chosen(answers_of_masks, tmp_path)
     assert found["gmean_classes"] == ["worn/male/under 30"] and found["gmean_f1"]["value"] == 1
 
 
-def test_a_labelled_folder_is_the_truth_and_has_the_images(tmp_path, capsys):
+def test_a_labelled_folder_can_be_the_truth(tmp_path, capsys):
     scheme = Scheme((Attribute("label", ("1", "2", "10")),))
     names = [f"{scheme.class_names[row % 3]}/{row}.png" for row in range(30)]
     for name in names:
@@ -329,3 +330,7 @@ def test_a_labelled_folder_is_the_truth_and_has_the_images(tmp_path, capsys):
     assert evaluation.main(where) == 0
     assert json.loads(capsys.readouterr().out) == {"accuracy": 1.0, "f1": 1.0}
     assert "data:image/jpeg" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    for thumbnails, kinds in (("none", set()), ("blurred", {"png"})):
+        assert evaluation.main([*where, "--thumbnails", thumbnails]) == 0
+        page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+        assert set(re.findall("data:image/([a-z]+)", page)) == kinds

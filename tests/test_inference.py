@@ -26,7 +26,7 @@ from model.prediction.api import predict
 
 @pytest.fixture
 def infer(faces, models, tmp_path):
-    """Runs a job; returns the answers as text, the probabilities and the output folder."""
+    """Runs a job. Returns output.csv as text, the probabilities and the output folder."""
 
     def run(
         *flags: str,
@@ -74,17 +74,17 @@ def test_rows_columns_and_order_are_those_of_info(faces, infer, caplog):
 
 def test_labels_json_contains_the_provenance_of_the_model(infer, models):
     _, _, output = infer("--num_tta", "2")
-    made = json.loads((output / "labels.json").read_text())["made"]
+    provenance = json.loads((output / "labels.json").read_text())["made"]
     metrics = json.loads((models / "joint" / "metrics.json").read_text())
-    assert (made["model"], made["views"], made["joined"]) == ("joint", 2, "")
-    (member,) = made["members"]
+    assert (provenance["model"], provenance["views"], provenance["joined"]) == ("joint", 2, "")
+    (member,) = provenance["members"]
     assert (member["backbone"], member["epochs"], member["versions"]) == ("test_resnet", 1, metrics["versions"])
     assert member["scores"]["f1"] == metrics["validation"]["f1"]
     assert member["train"] == {key: metrics["data"]["train"][key] for key in ("pictures", "groups")}
     assert member["settings"]["input_size"] == [32, 24] and "train_dir" not in member["settings"]
 
 
-def test_every_row_is_kept_and_an_image_that_cannot_be_read_has_a_reason(faces, infer, tmp_path):
+def test_every_row_is_kept_and_an_unreadable_image_has_a_reason(faces, infer, tmp_path):
     rows = ["c.png,1,x", "gone.png,2,y", "a.png,0,z", "bad.png,0,", "c.png,0,w", "../out.png,0,v", ",0,u"]
     channel = channel_of(tmp_path, faces, rows, "ImageID,ans,note")
     (channel / "images" / "bad.png").write_text("no image")
@@ -97,7 +97,7 @@ def test_every_row_is_kept_and_an_image_that_cannot_be_read_has_a_reason(faces, 
     errors = pd.read_csv(output / "errors.csv", dtype=str, keep_default_na=False)
     assert errors["ImageID"].tolist() == ["gone.png", "bad.png", "../out.png", ""]
     assert "no such file" in errors["error"][0] and "outside the channel" in errors["error"][2]
-    with pytest.raises(Failure, match=r"^4 of 7 images could not be read .*errors\.csv tells why$"):
+    with pytest.raises(Failure, match=r"^4 of 7 images are unreadable .*errors\.csv for the reasons$"):
         infer("--strict", channel=channel)
 
 
@@ -111,11 +111,11 @@ def test_every_row_is_kept_and_an_image_that_cannot_be_read_has_a_reason(faces, 
 )
 def test_columns_keep_their_order_under_any_name(faces, infer, tmp_path, header, row, expected):
     _, _, output = infer(channel=channel_of(tmp_path, faces, [row], header))
-    told, answered = (line.split(",") for line in (output / "output.csv").read_text().splitlines())
-    assert len(told) == len(answered) == len(expected)
-    place = expected.index("ANS")
-    assert answered[place].isdecimal() and answered[:place] == expected[:place]
-    assert answered[place + 1 :] == expected[place + 1 :]
+    header, row = (line.split(",") for line in (output / "output.csv").read_text().splitlines())
+    assert len(header) == len(row) == len(expected)
+    index = expected.index("ANS")
+    assert row[index].isdecimal() and row[:index] == expected[:index]
+    assert row[index + 1 :] == expected[index + 1 :]
 
 
 def test_columns_of_one_name_are_reported(faces, infer, tmp_path):
@@ -123,7 +123,7 @@ def test_columns_of_one_name_are_reported(faces, infer, tmp_path):
         infer(channel=channel_of(tmp_path, faces, ["a.png,a.png,x,y"], "ImageID,ImageID,note,note"))
 
 
-def test_answers_that_share_a_folder_keep_their_own_errors_and_labels(faces, infer, tmp_path):
+def test_outputs_in_one_folder_have_separate_errors_and_labels(faces, infer, tmp_path):
     faulty = channel_of(tmp_path, faces, ["gone.png,0", "a.png,0"])
     _, _, output = infer("--output", "a.csv", channel=faulty, name="a")
     infer("--output", "b.csv", model="heads", name="b")
@@ -140,7 +140,7 @@ def test_a_name_that_no_table_can_contain_is_reported(faces, infer, tmp_path):
         infer(channel=folder)
 
 
-def test_errors_of_an_earlier_call_do_not_stay(faces, infer, tmp_path):
+def test_errors_of_an_earlier_run_are_removed(faces, infer, tmp_path):
     channel = channel_of(tmp_path, faces, ["gone.png,0", "a.png,0"])
     _, _, output = infer(channel=channel)
     assert (output / "errors.csv").exists()
@@ -154,7 +154,7 @@ def test_image_name_is_answered_in_the_format_of_the_tagging_challenge(faces, in
     assert probabilities.columns[0] == "image_name"
 
 
-def test_a_folder_without_info_is_answered_too(faces, infer, tmp_path):
+def test_a_folder_without_info_csv_is_predicted(faces, infer, tmp_path):
     folder = tmp_path / "photos"
     (folder / "deep").mkdir(parents=True)
     for place, source in zip(("b.jpg", "deep/a.jpg"), sorted((faces / "eval" / "images").iterdir())):
@@ -170,7 +170,7 @@ def test_a_folder_without_info_is_answered_too(faces, infer, tmp_path):
         ("else/b.csv", "else/b.csv", "else/b.probabilities.csv"),
     ],
 )
-def test_the_answers_file_can_be_named(faces, models, tmp_path, monkeypatch, given, answers, probabilities):
+def test_the_output_file_can_be_named(faces, models, tmp_path, monkeypatch, given, answers, probabilities):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SM_OUTPUT_DATA_DIR", "output")
     flags = ["--eval_dir", str(faces / "eval"), "--model_dir", str(models / "joint"), "--output", given]
@@ -182,7 +182,7 @@ def test_the_answers_file_can_be_named(faces, models, tmp_path, monkeypatch, giv
 
 @pytest.mark.parametrize("model", ["joint", "heads"])
 def test_tta_is_the_mean_of_the_views_of_each_image(infer, faces, models, model):
-    """Reference: the views made one by one from the decoded image and predicted without TTA."""
+    """Reference: each view is cut from the decoded image and predicted without TTA."""
     saved = load_model(models / model)
     from model.decisions import Decision
     from model.images.decode import read_source
@@ -226,7 +226,7 @@ def test_batches_workers_and_memory_layout_change_nothing(infer):
     assert np.allclose(one.iloc[:, 1:], many.iloc[:, 1:], atol=1e-5)
 
 
-def test_half_precision_answers_nearly_the_same(infer):
+def test_half_precision_gives_nearly_the_same_probabilities(infer):
     _, full, _ = infer()
     _, half, _ = infer("--precision", "bf16")
     assert np.abs(full.iloc[:, 1:].to_numpy() - half.iloc[:, 1:].to_numpy()).max() < 0.03
@@ -257,7 +257,7 @@ def test_predict_from_python_takes_paths_bytes_and_images(faces, models, infer):
     assert found["picture"][0] == str(paths[0]) and found["picture"][1] == "1"
 
 
-def test_the_newest_finished_run_is_the_model_where_none_is_named(faces, models, tmp_path, monkeypatch):
+def test_the_newest_finished_run_is_used_if_no_model_is_named(faces, models, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InputError, match="SM_CHANNEL_MODEL or --model_dir"):
         inference.main(["--eval_dir", str(faces / "eval")])
@@ -273,24 +273,24 @@ def test_the_newest_finished_run_is_the_model_where_none_is_named(faces, models,
 
 
 @pytest.mark.parametrize(
-    ("flags", "told"),
+    ("flags", "message"),
     [
         (["--eval_dir", "nowhere"], "nowhere"),
         (["--num_tta", "17"], "16 fixed views"),
         (["--device", "gpu"], "expected auto, cpu, cuda or cuda:N"),
-        (["--device", "cuda:7"], r"shows \d GPUs?"),
+        (["--device", "cuda:7"], r"has \d GPUs?"),
         (["--precision", "fp16", "--device", "cpu"], "fp16 needs a GPU"),
         (["--picture_column", "ImageId2"], "ImageID"),
         (["--table", "inf.csv"], "nearest: info.csv"),
     ],
 )
-def test_wrong_flags_are_reported(faces, models, flags, told):
+def test_wrong_flags_are_reported(faces, models, flags, message):
     where = ["--eval_dir", str(faces / "eval"), "--model_dir", str(models / "joint")]
-    with pytest.raises(InputError, match=told):
+    with pytest.raises(InputError, match=message):
         inference.main([*where, *flags])
 
 
-def test_what_a_killed_inference_left_is_removed_by_the_next(faces, infer, tmp_path):
+def test_files_of_a_killed_inference_are_removed_by_the_next(faces, infer, tmp_path):
     (tmp_path / "output").mkdir()
     for name in (".output.csv.7.part", ".probabilities.csv.7.part", ".predictions.csv.7.part", ".other.csv.7.part"):
         (tmp_path / "output" / name).touch()
@@ -298,20 +298,20 @@ def test_what_a_killed_inference_left_is_removed_by_the_next(faces, infer, tmp_p
     assert [path.name for path in output.glob(".*")] == [".other.csv.7.part"]
 
 
-def test_not_one_image_of_the_table_is_an_error_with_the_nearest_name(faces, infer, tmp_path):
+def test_a_table_without_an_existing_image_is_an_error_with_the_nearest_name(faces, infer, tmp_path):
     channel = channel_of(tmp_path, faces, ["A.PNG,0", "gone.png,0"])
     with pytest.raises(InputError, match=r"2 rows, such as info\.csv row 2: images/A\.PNG; nearest: images/a\.png"):
         infer(channel=channel)
     assert not (tmp_path / "output").exists()
 
 
-def test_names_in_another_spelling_are_answered_and_output_csv_keeps_them(faces, infer, tmp_path):
+def test_names_in_another_spelling_are_found_and_output_csv_keeps_them(faces, infer, tmp_path):
     answers, _, output = infer(channel=channel_of(tmp_path, faces, [r".\images\c.png,0", "a,0", "b.PNG,0"]))
     assert answers["ImageID"].tolist() == [r".\images\c.png", "a", "b.PNG"] and (answers["ans"] != "").all()
     assert not (output / "errors.csv").exists()
 
 
-def test_answers_into_the_folder_of_the_images_are_no_table_of_the_next_call(faces, infer, tmp_path):
+def test_output_in_the_folder_of_the_images_is_not_read_as_a_table(faces, infer, tmp_path):
     channel = channel_of(tmp_path, faces, [])
     (channel / "info.csv").rename(channel / "notes.csv")
     (channel / "notes.csv").write_text("who,when\nme,today\n")
@@ -322,7 +322,7 @@ def test_answers_into_the_folder_of_the_images_are_no_table_of_the_next_call(fac
     assert (channel / "mine.probabilities.csv").exists() and (channel / "output.csv").exists()
 
 
-def test_the_column_of_images_that_a_model_was_trained_with_is_taken_where_it_is(faces, models, infer, tmp_path):
+def test_the_column_of_images_in_training_is_used_if_the_table_has_it(faces, models, infer, tmp_path):
     model = tmp_path / "model"
     shutil.copytree(models / "joint", model)
     saved = (model / "settings.yaml").read_text()

@@ -104,7 +104,7 @@ def test_rules_reach_from_training_to_evaluation(run_train, tmp_path):
     table.to_csv(tmp_path / "train" / "gt.csv", index=False)
     found = evaluated(tmp_path / "train", tmp_path / "out", tmp_path / "scores")
     assert found["accuracy"]["value"] == 1 and found["pictures"] == 16
-    assert any("left out" in note and "Not sure (4)" in note for note in found["notes"])
+    assert any("dropped in training" in note and "Not sure (4)" in note for note in found["notes"])
 
 
 def test_an_attribute_may_be_missing_in_some_rows(run_train, tmp_path, capsys):
@@ -161,5 +161,5 @@ def test_attributes_with_missing_labels_are_scored_as_training_logged(run_train,
         assert scores["accuracy"]["value"] == pytest.approx(logged["accuracy"])
         assert scores["pictures"] == (truth[f"ans_name_{name}"] != "").sum() > found["pictures"]
         assert sum(one["support"] for one in scores["per_class"].values()) == scores["pictures"]
-    assert any("images with a label of some attributes only" in note for note in found["notes"])
-    assert not any("answers without truth" in note for note in found["notes"])
+    assert any("images with labels of some attributes" in note for note in found["notes"])
+    assert not any("predictions without a true label" in note for note in found["notes"])

@@ -64,12 +64,15 @@ def test_answers_to_seen_images_are_counted_and_listed_in_every_report(
     output = infer(mixed, run, tmp_path / "output")
     seen = pd.read_csv(output / "learnt_from.csv")
     assert seen.columns.tolist() == ["ImageID", "side"] and len(seen) == 38
-    assert f"the model has seen 38 of 48 images: {sum(seen['side'] == 'train')} it learnt from" in caplog.text
+    assert (
+        f"38 of 48 images were used to train the model: {sum(seen['side'] == 'train')} for its weights" in caplog.text
+    )
     expected = {side: int(sum(seen["side"] == side)) for side in ("train", "validation")}
     assert all(expected.values())
     scores = score(mixed / "gt", output)
     assert scores["learnt_from"] == expected
-    sentence = f"the model saw 38 of 48 images: {expected['train']} it learnt from, {expected['validation']} selected"
+    sides = f"{expected['train']} for its weights, {expected['validation']} to select its epoch"
+    sentence = f"38 of 48 images were used to train the model: {sides}"
     lines = capsys.readouterr().err.splitlines()
     assert any(line.startswith(f"warning: {sentence}") for line in lines[:3])
     page = (output / "report.html").read_text(encoding="utf-8")
@@ -80,8 +83,8 @@ def test_new_images_are_known_to_be_new(faces, run_train, tmp_path, capsys):
     output = infer(faces / "eval", run_train(faces / "train"), tmp_path / "output", "--num_tta", "2")
     assert not (output / "learnt_from.csv").exists()
     assert score(faces / "gt", output)["learnt_from"] == {"train": 0, "validation": 0}
-    assert "warning: the model saw" not in capsys.readouterr().err
-    assert "The model saw none of these images in its training." in (output / "report.html").read_text()
+    assert "warning:" not in capsys.readouterr().err
+    assert "None of these images was used to train the model." in (output / "report.html").read_text()
 
 
 def test_models_of_earlier_versions_say_nothing(faces, run_train, mixed, tmp_path):

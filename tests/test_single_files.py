@@ -1,4 +1,4 @@
-"""Single image files that inference.py answers without a channel."""
+"""inference.py with single image files instead of a channel."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def answer_single(models, monkeypatch, tmp_path, capsys):
     return run
 
 
-def test_single_files_are_answered_on_the_terminal_and_nothing_is_written(answer_single, models, tmp_path):
+def test_predictions_of_single_files_are_printed_and_nothing_is_written(answer_single, models, tmp_path):
     before = sorted(path.name for path in models.glob("joint/*"))
     out = answer_single("a.png", str(tmp_path / "a.png"))
     assert out[0].split() == ["picture", "predicted", "probability", "second", "third"]
@@ -38,7 +38,7 @@ def test_single_files_are_answered_on_the_terminal_and_nothing_is_written(answer
     assert sorted(path.name for path in models.glob("joint/*")) == before
 
 
-def test_single_files_are_written_where_an_output_is_named(answer_single, tmp_path, monkeypatch):
+def test_predictions_of_single_files_are_written_if_an_output_is_named(answer_single, tmp_path, monkeypatch):
     assert answer_single("a.png", "bad.png", "--output", "mine.csv") == []
     assert [line.split(",")[0] for line in Path("mine.csv").read_text().splitlines()] == ["ImageID", "a.png", "bad.png"]
     assert Path("mine.predictions.csv").is_file() and "bad.png" in Path("mine.errors.csv").read_text()
@@ -46,12 +46,12 @@ def test_single_files_are_written_where_an_output_is_named(answer_single, tmp_pa
     assert answer_single("a.png") == [] and (tmp_path / "out" / "output.csv").is_file()
 
 
-def test_a_broken_file_among_single_ones_has_its_reason_and_none_that_is_read_is_a_failure(answer_single, caplog):
+def test_an_unreadable_single_file_has_a_reason_and_only_unreadable_ones_are_a_failure(answer_single, caplog):
     out = answer_single("bad.png", "a.png")
     assert "(cannot be identified as an image)" in out[2] and out[3].startswith("a.png")
-    assert "1 of 2 images could not be read" in caplog.text
+    assert "1 of 2 images are unreadable" in caplog.text
     for flags in (["bad.png"], ["bad.png", "a.png", "--strict"]):
-        with pytest.raises(Failure, match=r"1 of \d images could not be read"):
+        with pytest.raises(Failure, match=r"1 of \d images are unreadable"):
             answer_single(*flags)
 
 

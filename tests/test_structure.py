@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import ast
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -82,3 +83,13 @@ def test_each_test_file_of_a_package_tests_one_of_its_modules():
     named = {*map(own_test, modules()), *named_elsewhere().values()}
     there = [path.relative_to(ROOT) for package in PACKAGES for path in (ROOT / "tests" / package).rglob("test_*.py")]
     assert not [str(path) for path in sorted(there) if path not in named]
+
+
+def test_each_module_in_the_root_is_installed_and_in_the_image():
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
+    modules = {path.stem for path in ROOT.glob("*.py")}
+    assert modules == set(settings["py-modules"]) >= {"rarebird", "train"}
+    assert {f"!{name}.py" for name in modules} <= set((ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines())
+    templates = {path.parent.parent for path in (ROOT / "model").rglob("*.j2")}
+    packages = {".".join(path.relative_to(ROOT).parts) for path in templates}
+    assert packages == {name for name, files in settings["package-data"].items() if files == ["templates/*"]}

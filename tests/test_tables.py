@@ -74,7 +74,7 @@ def test_a_table_of_another_system_goes_through_all_jobs(tmp_path: Path, channel
         == 0
     )
     told = capsys.readouterr()
-    assert "2 images in 2 classes" in told.err and "spelled in another way" in told.err
+    assert "2 images in 2 classes" in told.err and "spelled differently" in told.err
 
 
 def test_a_list_without_a_header_and_its_wrong_encoding(tmp_path: Path):

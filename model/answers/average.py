@@ -1,4 +1,4 @@
-"""`python -m model join`: the weighted mean of earlier inferences' probabilities, as new answers."""
+"""`python -m model join`: the weighted mean of the probabilities of several inferences, as new predictions."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from model.settings.fields import setting
 
 USAGE = """python -m model join PROBABILITIES[:WEIGHT] ... --output FILE
 
-Averages probabilities that inference.py wrote, joined by the images' names, and writes the answers, their
-probabilities (FILE's STEM.probabilities.csv) and labels.json beside them. Images that one file could not read are
-answered from the others. The answer is the most probable class: decisions of the models (decision.json) are not used.
+Averages probabilities that inference.py has written, matched by image name. Writes the predictions to FILE, and their
+probabilities (STEM.probabilities.csv) and labels.json to the same folder. If an image has no probabilities in one file,
+those of the others are averaged. The prediction is the most probable class; decision.json of the models is not used.
 
     python -m model join output/probabilities.csv output-b/probabilities.csv:2 --output joined.csv"""
 
@@ -34,36 +34,36 @@ answered from the others. The answer is the most probable class: decisions of th
 @dataclass(frozen=True)
 class JoinSettings:
     files: list[str] = setting(
-        [], "probabilities, each with its weight behind a colon where that is not 1", section="Joined", positional=True
+        [], "files of probabilities; a weight other than 1 follows after a colon", section="Joined", positional=True
     )
-    output: str = setting(f"output/{OUTPUT}", "file of the answers")
+    output: str = setting(f"output/{OUTPUT}", "file to write the predictions to")
     picture_column: str | None = setting(
         None,
-        "column that names the images; else the one in labels.json, else ImageID, image_name, path, filename, ...",
+        "column of image names; default: the one in labels.json, otherwise ImageID, image_name, path, filename, ...",
     )
 
     def contradictions(self) -> Iterator[str]:
         """Sentences about settings that contradict each other."""
         if len(self.files) < 2:
-            yield f"at least two files of probabilities are needed, not {len(self.files)}"
+            yield f"expected at least two files of probabilities, not {len(self.files)}"
 
 
 def average_probabilities(
     files: Sequence[Path], weights: Sequence[float], picture_column: str | None = None
 ) -> tuple[pd.DataFrame, Scheme]:
-    """Averages the probabilities of each image over the files that have some for it.
+    """Averages the probabilities of each image over the files that have probabilities for it.
 
     Args:
         files: probabilities.csv of each inference, matched by image name and by class name.
-        weights: one a file, 0 or more.
-        picture_column: column of image names; None for the one in labels.json, else one of a usual name.
+        weights: One per file, at least 0.
+        picture_column: Column of image names; None for the one in labels.json, otherwise one of the usual names.
 
     Returns:
-        The mean, float64 (N, C), in the first file's order, a column a class and the index named as its column of
-        images; a row is NaN where no file has probabilities. And the label scheme of the classes.
+        The mean, float64 (N, C), in the order of the first file, with one column per class; its index is named like the
+        column of image names. A row is NaN if no file has probabilities for it. And the label scheme of the classes.
 
     Raises:
-        InputError: lists every problem: unreadable files, invalid weights, different classes, images that a file lacks.
+        InputError: Lists every problem: unreadable files, invalid weights, different classes, missing images.
     """
     problems = Problems("probabilities cannot be joined")
     label_files = [path if path.is_file() else None for path in map(labels_of_probabilities, files)]
@@ -75,9 +75,9 @@ def average_probabilities(
     ]
     for file, weight in zip(files, weights):
         if not 0 <= weight < np.inf:
-            problems.add("weights", f"{file}: {weight:g}, expected 0 or more")
+            problems.add("weights", f"{file}: weight {weight:g}, expected at least 0")
     if not sum(weights) > 0:
-        problems.add("weights", "all are 0")
+        problems.add("weights", "all weights are 0; at least one must be positive")
     problems.raise_if_any()
     tables = [frame for frame in frames if frame is not None]
     _check_same_rows_and_classes(files, tables, problems)
@@ -98,14 +98,15 @@ def _check_same_rows_and_classes(files: Sequence[Path], tables: Sequence[pd.Data
     first = tables[0]
     for file, table in zip(files[1:], tables[1:]):
         if sorted(table.columns) != sorted(first.columns):
-            problems.add("classes", f"{file}: {listing(table.columns)}; {files[0]}: {listing(first.columns)}")
+            own, expected = listing(table.columns), listing(first.columns)
+            problems.add("classes that differ", f"{file} has {own}; {files[0]} has {expected}")
         for one, other, one_file, other_file in ((first, table, files[0], file), (table, first, file, files[0])):
             for name in one.index.difference(other.index):
-                problems.add("images that a file lacks", f"{name} of {one_file} is not in {other_file}")
+                problems.add("images missing in a file", f"{name} of {one_file} is not in {other_file}")
 
 
 def _weighted_mean(tables: Sequence[pd.DataFrame], weights: Sequence[float]) -> pd.DataFrame:
-    """The mean in the rows and columns of the first table; rows of NaN count for nothing."""
+    """The mean, with the rows and columns of the first table; rows of NaN are ignored."""
     first = tables[0]
     total, total_weight = np.zeros(first.shape), np.zeros((len(first), 1))
     for table, weight in zip(tables, weights):

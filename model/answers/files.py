@@ -1,7 +1,6 @@
-"""Names and paths of answers' files: output.csv, probabilities.csv, predictions.csv, errors.csv, labels.json, and of
-the truth, gt.csv.
+"""Names and paths of the files of predictions (output.csv, probabilities.csv, ...) and of the true labels (gt.csv).
 
-Imports no pandas. Answers of another name than output.csv, STEM.csv, have STEM.probabilities.csv and so on beside them.
+Imports no pandas. If predictions are in STEM.csv instead of output.csv, the other files are STEM.probabilities.csv, ...
 """
 
 from __future__ import annotations
@@ -16,16 +15,16 @@ PREDICTIONS = "predictions.csv"
 ERRORS = "errors.csv"
 LEARNT_FROM_CSV = "learnt_from.csv"
 TRUTH = "gt.csv"
-PARTS = "parts"  # folder of the parts of answers (model.answers.parts)
+PARTS = "parts"  # folder of the parts of predictions (model.answers.parts)
 MANIFEST = "part.json"  # in the folder of each part
 
 
 def answer_files(folder: Path, output: str | None) -> tuple[Path, Path]:
-    """Paths of the answers and of their probabilities.
+    """Paths of the predictions and of their probabilities.
 
     Args:
-        folder: the output directory.
-        output: the setting of inference: a file, of which a bare name lies in folder; None for output.csv.
+        folder: The output directory.
+        output: The setting `output` of inference: a path, or a file name in folder; None for output.csv.
     """
     if output is None:
         answers = folder / OUTPUT
@@ -37,25 +36,25 @@ def answer_files(folder: Path, output: str | None) -> tuple[Path, Path]:
 
 
 def beside_answers(answers: Path, name: str) -> Path:
-    """Path of a file that belongs to answers: NAME beside output.csv, STEM.NAME beside STEM.csv."""
+    """Path of a file that belongs to predictions: NAME for output.csv, STEM.NAME for STEM.csv, in the same folder."""
     return answers.with_name(name if answers.name == OUTPUT else f"{answers.stem}.{name}")
 
 
 def labels_file(answers: Path) -> Path:
-    """Path of the labels.json of answers: STEM.labels.json if it exists, else labels.json beside them."""
+    """Path of the labels.json of predictions: STEM.labels.json if it exists, otherwise labels.json, in their folder."""
     own = beside_answers(answers, LABELS)
     return own if own.is_file() else answers.with_name(LABELS)
 
 
 def answers_file(path: Path) -> Path:
-    """Path of the answers that path names: itself if it is a CSV, else output.csv in the folder."""
+    """The file of predictions at a path: the path itself if it is a CSV, otherwise output.csv in that folder."""
     return path if path.suffix.lower() == ".csv" and not path.is_dir() else path / OUTPUT
 
 
 def host_parts(answers: Path) -> list[Path]:
-    """If answers is missing, the files of its name in the folders beside it, one a host, sorted by folder.
+    """The predictions of each host if `answers` is missing: files of its name in the subfolders of its folder, sorted.
 
-    Empty where the file exists, and where fewer than two such folders hold one.
+    Empty if `answers` exists, or if fewer than two subfolders have that file.
     """
     if answers.is_file() or not answers.parent.is_dir():
         return []

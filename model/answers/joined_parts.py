@@ -1,4 +1,4 @@
-"""Joins parts into the files of one inference: record by record, in the order of the rows, whatever their number."""
+"""Joins parts into the files of one inference, record by record in the order of the rows."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from model.atomic_write import remove_parts, write_beside, write_csv
 from model.data.prediction_input import PredictionInput
 from model.errors import Failure
 
-MOST_OPEN = 100  # files of parts at the same time
+MOST_OPEN = 100  # files of parts that are open at the same time
 
 
 def join_parts(
@@ -38,10 +38,10 @@ def join_parts(
         labels: Content of labels.json.
         answers_file: Path of output.csv.
         probabilities_file: Path of probabilities.csv.
-        seen: Takes the images that the model has seen, from all parts; None where that is not known.
+        seen: Collects the images that were used to train the model, from all parts; None if they are not known.
 
     Returns:
-        Number of images without an answer.
+        Number of images without a prediction.
     """
     owners = np.empty(len(inputs), np.int64)
     unreadable: dict[int, str] = {}
@@ -59,7 +59,7 @@ def join_parts(
         PREDICTIONS: beside_answers(answers_file, PREDICTIONS),
     }
     errors_file = beside_answers(answers_file, ERRORS)
-    # all files appear under their names when the last one is written
+    # temporary files get their names when the last one is written
     with ExitStack() as files:
         for name, target in targets.items():
             remove_parts(target.parent, target.name)
@@ -74,7 +74,7 @@ def join_parts(
             labels = {**labels, LEARNT_FROM_KEY: seen.counts}
         write_labels(answers_file, labels, inputs.name_column)
     if not unreadable:
-        errors_file.unlink(missing_ok=True)  # of an earlier call
+        errors_file.unlink(missing_ok=True)  # of an earlier inference
     return len(unreadable)
 
 
@@ -83,18 +83,18 @@ def _join_table(files: Sequence[Path], owners: NDArray[np.int64], target: IO[byt
 
     Args:
         files: A table of each part.
-        owners: int64 (N,), by row the number of the file that has its record.
-        target: Where they are written.
+        owners: int64 (N,), for each row the number of the file with its record.
+        target: File to write to.
     """
     with _PartTables(files) as tables:
         headers = [next(tables.records(number)) for number in range(len(files))]
         target.write(headers[0])
-        # a run of rows of one part at a time
+        # copy consecutive rows of the same part together
         starts = np.flatnonzero(np.diff(owners, prepend=-1))
         counts = np.bincount(owners, minlength=len(files))
         for start, end in zip(starts.tolist(), [*starts[1:].tolist(), len(owners)]):
             number = int(owners[start])
-            if end - start == counts[number]:  # all of the part
+            if end - start == counts[number]:  # the whole part
                 shutil.copyfileobj(tables.open(number), target)
                 continue
             records = tables.records(number)
@@ -103,7 +103,7 @@ def _join_table(files: Sequence[Path], owners: NDArray[np.int64], target: IO[byt
 
 
 class _PartTables:
-    """The tables of parts, each read from where the last read ended, with a bounded number of them open."""
+    """The tables of parts, each read on from its last position, with at most MOST_OPEN of them open."""
 
     def __init__(self, files: Sequence[Path]):
         self._files = files
@@ -118,7 +118,7 @@ class _PartTables:
             file.close()
 
     def open(self, number: int) -> IO[bytes]:
-        """The file of that number, at its position."""
+        """The file of that number at its last position; closes the file that was opened first if too many are open."""
         if number not in self._open:
             if len(self._open) >= MOST_OPEN:
                 oldest = next(iter(self._open))
@@ -130,7 +130,7 @@ class _PartTables:
         return self._open[number]
 
     def records(self, number: int) -> Iterator[bytes]:
-        """The records that follow, as bytes; a value in quotation marks may have line feeds."""
+        """The next records, as bytes. A value in quotation marks may contain line feeds."""
         file = self.open(number)
         while True:
             record = file.readline()
@@ -140,5 +140,5 @@ class _PartTables:
                     break
                 record += line
             if not record:
-                raise Failure(f"{self._files[number]}: it has fewer rows than its part")
+                raise Failure(f"{self._files[number]}: has too few rows; remove the part and run inference again")
             yield record

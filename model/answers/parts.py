@@ -1,10 +1,9 @@
-"""Parts of answers: the answers of some rows in a folder of their own, with a manifest by which a later run recognises
-them.
+"""Parts of predictions: the predictions of some rows in a folder of their own, with a manifest that identifies them.
 
     parts/PART/{output.csv, probabilities.csv, predictions.csv, labels.json, errors.csv}   as of a whole inference
     parts/PART/part.json                                                                   the manifest
 
-A part is taken over where model, settings and content are those of the run, never by its name.
+A later run reuses a part if its model, settings and content are equal; the name of the part does not matter.
 """
 
 from __future__ import annotations
@@ -35,11 +34,11 @@ TABLES = (OUTPUT, PROBABILITIES, PREDICTIONS)  # a record for each row
 
 @dataclass(frozen=True)
 class PartKey:
-    """What the answers of a part depend on: parts of equal keys have equal answers.
+    """Identifies the predictions of a part: parts with equal keys have equal predictions.
 
     Attributes:
         model: Fingerprint of the model.
-        settings: Settings that change answers, by name.
+        settings: Settings that change predictions, by name.
         content: Digest of the rows and their images.
     """
 
@@ -50,13 +49,13 @@ class PartKey:
 
 @dataclass(frozen=True)
 class FinishedPart:
-    """A part whose answers are on the disk.
+    """A part whose predictions are on disk.
 
     Attributes:
-        folder: The part's.
+        folder: Folder of the part.
         key: See PartKey.
-        unreadable: Reason by row, for the rows without an answer; rows are numbered within the part.
-        seen: By row, the index into SIDES of an image that the model has seen in its training.
+        unreadable: Reason by row, for unreadable images; rows are numbered within the part.
+        seen: Index into SIDES by row, for images that were used to train the model.
         files: Digest of each of TABLES.
     """
 
@@ -68,7 +67,7 @@ class FinishedPart:
 
     @classmethod
     def read(cls, folder: Path) -> FinishedPart | None:
-        """Reads the manifest of a part; None where there is none, or it is damaged."""
+        """Reads the manifest of a part; None if it is missing or damaged."""
         try:
             saved = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
             if saved["format"] != FORMAT:
@@ -84,7 +83,7 @@ class FinishedPart:
 
     @property
     def is_whole(self) -> bool:
-        """Whether its files are those that were written: an upload may have been cut."""
+        """Whether the files are complete: an upload may have been interrupted."""
         try:
             return all(file_digest(self.folder / name) == self.files.get(name) for name in TABLES)
         except OSError:
@@ -103,13 +102,13 @@ def write_part(
     """Writes a part into a temporary folder, which is then renamed.
 
     Args:
-        folder: The part's; one that exists is replaced.
+        folder: Folder of the part; an existing one is replaced.
         key: See PartKey.
         answers: Batches in the order of the rows of inputs.
         inputs: The rows of the part.
         labels: Content of labels.json.
         decision: Decides the class of each image.
-        seen: Watches for images that the model has seen; None where that is not known.
+        seen: Finds images that were used to train the model; None if they are not known.
     """
     temporary = folder.with_name(f".{folder.name}.{os.getpid()}{PART}")
     unreadable: dict[int, str] = {}
@@ -117,7 +116,7 @@ def write_part(
         labels = dict(labels)
         if seen:
             answers, labels[LEARNT_FROM_KEY] = seen.watch(answers), seen.counts
-        watched = _unreadable_noted(answers, unreadable)
+        watched = _collect_unreadable(answers, unreadable)
         files = (temporary / OUTPUT, temporary / PROBABILITIES)
         write_answers(watched, inputs.rows, inputs.name_column, labels, *files, decision)
         digests = {name: file_digest(temporary / name) for name in TABLES}
@@ -129,8 +128,10 @@ def write_part(
 
 
 def copy_part(part: FinishedPart, folder: Path) -> FinishedPart | None:
-    """Copies a finished part to its folder in this run's output. None where the part has changed meanwhile: another
-    process of this run may write one of other content in its place."""
+    """Copies a finished part to its folder in the output of this run.
+
+    None if the part changes meanwhile: another process of this run may replace it by a part with other content.
+    """
     temporary = folder.with_name(f".{folder.name}.{os.getpid()}{PART}")
     try:
         try:
@@ -138,7 +139,7 @@ def copy_part(part: FinishedPart, folder: Path) -> FinishedPart | None:
         except FileNotFoundError:
             return None
         except shutil.Error as error:  # of single files
-            log.warning("%s: it cannot be copied and is answered again: %s", part.folder, error.args[0][0][2])
+            log.warning("%s: cannot be copied, so its images are predicted again: %s", part.folder, error.args[0][0][2])
             return None
         copied = FinishedPart.read(temporary)
         if copied is None or copied.key != part.key or not copied.is_whole:
@@ -150,8 +151,10 @@ def copy_part(part: FinishedPart, folder: Path) -> FinishedPart | None:
 
 
 def remove_finished_parts(folder: Path) -> None:
-    """Removes the parts in a folder, whole or left by a process that was killed, and the folder if it is empty then:
-    other files in it are the user's."""
+    """Removes the parts in a folder, also those of a process that was killed, and the folder if it is then empty.
+
+    Other files in it are the user's and stay.
+    """
     for path in [*folder.glob(f"*/{MANIFEST}"), *folder.glob(f".*{PART}/*")]:
         shutil.rmtree(path.parent, ignore_errors=True)
     for path in folder.glob(f".*{PART}"):
@@ -162,30 +165,30 @@ def remove_finished_parts(folder: Path) -> None:
 
 
 def _rename(temporary: Path, folder: Path) -> None:
-    shutil.rmtree(folder, ignore_errors=True)  # a part of other content
+    shutil.rmtree(folder, ignore_errors=True)  # a part with other content
     temporary.rename(folder)
 
 
-def _unreadable_noted(answers: Iterable[Answers], unreadable: dict[int, str]) -> Iterator[Answers]:
-    """Yields the answers and adds the rows without one to a dictionary."""
+def _collect_unreadable(answers: Iterable[Answers], unreadable: dict[int, str]) -> Iterator[Answers]:
+    """Yields the predictions and adds the rows of unreadable images to a dictionary."""
     for batch in answers:
         unreadable |= batch.unreadable
         yield batch
 
 
 class EarlierParts:
-    """The finished parts below some folders, of runs that were stopped.
+    """The finished parts of stopped runs.
 
     Args:
-        folders: Where they are searched, at any depth, the first one first; a folder that is missing has none.
+        folders: Folders to search at any depth, in this order; missing ones are ignored.
         model: Fingerprint of the model of this run.
-        settings: The settings of this run that change answers.
+        settings: The settings of this run that change predictions.
     """
 
     def __init__(self, folders: Iterable[Path], model: str, settings: Mapping[str, Any]):
-        found = [part for folder in folders for part in _finished_parts(folder)]
-        self._of_other_models = [part for part in found if part.key.model != model]
-        of_model = [part for part in found if part.key.model == model]
+        parts = [part for folder in folders for part in _finished_parts(folder)]
+        self._of_other_models = [part for part in parts if part.key.model != model]
+        of_model = [part for part in parts if part.key.model == model]
         self._of_other_settings = [part for part in of_model if part.key.settings != settings]
         self._settings = settings
         self._by_content: dict[str, list[FinishedPart]] = {}
@@ -194,19 +197,19 @@ class EarlierParts:
                 self._by_content.setdefault(part.key.content, []).append(part)
 
     def __len__(self) -> int:
-        """Number of parts of the same model and settings."""
+        """Number of contents with a part of the same model and settings."""
         return len(self._by_content)
 
     def find(self, content: str) -> FinishedPart | None:
-        """The whole part of this content; None without one."""
+        """A complete part with this content; None if there is none."""
         for part in self._by_content.get(content, ()):
             if part.is_whole:
                 return part
-            log.warning("%s: it is not whole and is answered again", part.folder)
+            log.warning("%s: incomplete, so its images are predicted again", part.folder)
         return None
 
     def warn_of_others(self) -> None:
-        """Logs the parts of other models and other settings, which are not taken over."""
+        """Logs the parts of other models and other settings, which are not reused."""
         if self._of_other_models:
             _warn(self._of_other_models, "of another model")
         if self._of_other_settings:
@@ -222,11 +225,11 @@ class EarlierParts:
 
 def _warn(parts: list[FinishedPart], whose: str) -> None:
     count = f"{len(parts):,} earlier part{'s are' if len(parts) > 1 else ' is'}"
-    log.warning("%s %s and not taken over, such as %s", count, whose, parts[0].folder)
+    log.warning("%s %s and not reused, such as %s", count, whose, parts[0].folder)
 
 
 def _finished_parts(folder: Path) -> Iterator[FinishedPart]:
-    """The parts in a folder and below it; what begins with a dot is a part that was not finished."""
+    """The parts in a folder and below it. A name that begins with a dot is an unfinished part."""
     for path, names, files in os.walk(folder):
         names[:] = sorted(name for name in names if not name.startswith("."))
         if MANIFEST in files:

@@ -1,4 +1,4 @@
-"""Predictions for people: each image's most probable classes by name, in predictions.csv and in the table that
+"""Readable predictions: the most probable classes of each image by name, in predictions.csv and in the table that
 inference prints for single files."""
 
 from __future__ import annotations
@@ -11,21 +11,21 @@ import numpy as np
 from model.decisions import Decision
 from model.labels import Scheme
 
-TOP = ("predicted", "second", "third")  # columns of the classes; probabilities are in columns of their own beside them
+TOP = ("predicted", "second", "third")  # columns of classes; each has a column of its probability
 
 
 @dataclass(frozen=True)
 class PredictionTable:
-    """Makes the header and the rows of a table of predictions.
+    """Creates the header and the rows of a table of predictions.
 
-    The header is the column of image names, `predicted`, the attributes by name where there are several, `probability`,
-    `second`, `second_probability`, `third`, `third_probability` (fewer where there are fewer classes), and `error`, the
-    reason where an image could not be read.
+    The columns are the image name, `predicted`, the attributes by name if there are several, `probability`, `second`,
+    `second_probability`, `third`, `third_probability` (fewer if there are fewer classes), and `error`, the reason why
+    an image is unreadable.
 
     Attributes:
-        scheme: Labels of the classes.
+        scheme: The label scheme of the classes.
         decision: Decides the class of each image; the others are ranked by its scores.
-        name_column: Header of the column of image names.
+        name_column: Name of the column of image names.
     """
 
     scheme: Scheme
@@ -34,11 +34,11 @@ class PredictionTable:
 
     @property
     def header(self) -> list[str]:
-        """Names of the columns. An attribute whose name is taken is called predicted_NAME."""
+        """Names of the columns. An attribute with the name of another column is called predicted_NAME."""
         top = TOP[: self.scheme.num_classes]
         ranks = [name for rank in top[1:] for name in (rank, f"{rank}_probability")]
         own = [self.name_column, "predicted", "probability", *ranks, "error"]
-        attributes = [f"predicted_{name}" if name in own else name for name in _several(self.scheme)]
+        attributes = [f"predicted_{name}" if name in own else name for name in _attribute_columns(self.scheme)]
         return [*own[:2], *attributes, *own[2:]]
 
     def rows(self, names: Sequence[str], probabilities: np.ndarray) -> Iterator[list[str]]:
@@ -51,7 +51,10 @@ class PredictionTable:
         classes = top_classes(probabilities, self.decision, len(TOP))
         shown = np.take_along_axis(probabilities, classes, axis=1)
         codes = self.scheme.split(classes[:, 0])
-        values = [[self.scheme.attribute(name).values[code] for code in codes[name]] for name in _several(self.scheme)]
+        values = [
+            [self.scheme.attribute(name).values[code] for code in codes[name]]
+            for name in _attribute_columns(self.scheme)
+        ]
         class_names = self.scheme.class_names
         for row, name in enumerate(names):
             ranked = [
@@ -60,14 +63,21 @@ class PredictionTable:
             yield [name, ranked[0], *(texts[row] for texts in values), *ranked[1:], ""]
 
     def unread(self, name: str, reason: str) -> list[str]:
-        """The row of an image that could not be read."""
+        """The row of an unreadable image."""
         return [name, *[""] * (len(self.header) - 2), reason]
 
 
 def terminal_rows(
     names: Sequence[str], probabilities: np.ndarray, scheme: Scheme, decision: Decision
 ) -> Iterator[list[str]]:
-    """Rows for a terminal: name, class, its probability, and the next two classes with theirs. Arguments: as above."""
+    """Rows for a terminal: image name, class, probability, and the next two classes with their probabilities.
+
+    Args:
+        names: N names.
+        probabilities: float32 (N, C).
+        scheme: The label scheme of the classes.
+        decision: Decides the class of each image.
+    """
     classes = top_classes(probabilities, decision, len(TOP))
     shown = np.take_along_axis(probabilities, classes, axis=1)
     for row, name in enumerate(names):
@@ -76,7 +86,7 @@ def terminal_rows(
 
 
 def top_classes(probabilities: np.ndarray, decision: Decision, most: int) -> np.ndarray:
-    """The answered class of each image, then those that the decision ranks next, int64 (N, at most `most`).
+    """The predicted class of each image, then the classes that the decision ranks next, int64 (N, at most `most`).
 
     Args:
         probabilities: float (N, C).
@@ -88,6 +98,6 @@ def top_classes(probabilities: np.ndarray, decision: Decision, most: int) -> np.
     return np.argsort(-scores, axis=1, kind="stable")[:, :most]
 
 
-def _several(scheme: Scheme) -> tuple[str, ...]:
-    """Names of the attributes where there are several."""
+def _attribute_columns(scheme: Scheme) -> tuple[str, ...]:
+    """Names of the attributes if there are several, otherwise none."""
     return scheme.names if len(scheme.attributes) > 1 else ()

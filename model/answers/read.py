@@ -1,6 +1,6 @@
-"""Reads tables of image names with classes (truth and answers) or with probabilities, as text, into pandas.
+"""Reads tables of image names with classes (true or predicted) or with probabilities, as text, into pandas.
 
-Every problem of a file is collected in Problems; nothing is raised here.
+Every problem of a file is added to Problems; nothing is raised here.
 """
 
 from __future__ import annotations
@@ -21,27 +21,27 @@ from model.labels import Scheme
 from model.metrics.scores import NO_ANSWER
 
 ANSWER_COLUMNS = ("ans", "y_pred", "label")
-ANSWER_NAME = "ans_name"  # a column of the truth that holds names, never indices; it is read in place of the others
-ROUNDING = 1e-6  # averages of float32 probabilities may be this much above 1
+ANSWER_NAME = "ans_name"  # a column of gt.csv with names, never indices; it is read instead of the others
+ROUNDING = 1e-6  # averages of float32 probabilities may exceed 1 by this
 
 # kinds of problems
-DUPLICATE_NAMES = "images that stand twice"
+DUPLICATE_NAMES = "duplicate images"
 UNKNOWN_CLASSES = "unknown classes"
 MISSING_FILES = "missing files"
 MISSING_COLUMNS = "missing columns"
 UNREADABLE_FILES = "unreadable files"
-DIFFERENT_PARTS = "parts that do not agree"
+DIFFERENT_PARTS = "files of hosts that differ"
 
 
 @dataclass(frozen=True)
 class ClassTable:
     """A table of image names and classes, as text.
 
-    names, values: the columns of names and of classes. They and table are indexed by the lines of the file.
-    column: name of the column of classes.
-    name_column: the column of names in table.
-    labels: int64, a column an attribute: the class of each row, MISSING without a label. None where no row lacks a
-        label; of a row that lacks some, the value is empty.
+    names, values: The columns of image names and of classes; like table, they are indexed by the lines of the file.
+    column: Name of the column of classes.
+    name_column: Name of the column of image names.
+    labels: int64, one column per attribute: the class of each row, MISSING without a label. None if no row lacks a
+        label; values are empty in rows that lack one.
     """
 
     file: Path
@@ -53,15 +53,15 @@ class ClassTable:
     labels: pd.DataFrame | None = None
 
     def read(self, scheme: Scheme, readings: Sequence[str]) -> ReadLabels:
-        """Reads the classes, all of them in the same way: names, indices, or the first of the readings that fits."""
+        """Reads all classes in the same way: by the first of the readings (names, indices) that fits every value."""
         return scheme.read([value for value in self.values.unique() if value or scheme.rules.drops(value)], readings)
 
     def codes(self, read: ReadLabels, problems: Problems) -> np.ndarray:
-        """The classes, int64 (N,), -1 for an empty cell and DROPPED for a label that the rules of the scheme leave out.
+        """The classes, int64 (N,): -1 for an empty value, DROPPED for a label that the rules of the scheme drop.
 
         Args:
-            read: What `read` returned.
-            problems: collects unknown classes.
+            read: The result of `read`.
+            problems: Collects unknown classes.
         """
         for value, sentence in read.unknown.items():
             rows = self.values.index[self.values == value]
@@ -70,7 +70,7 @@ class ClassTable:
 
 
 def attribute_column(name: str) -> str:
-    """The column of gt.csv with the value of one attribute by name, which training writes where labels are missing."""
+    """The column of gt.csv with the values of one attribute, which training writes if some labels are missing."""
     return f"{ANSWER_NAME}_{name}"
 
 
@@ -83,21 +83,21 @@ def read_class_table(
     preferred: str = "",
     columns: Sequence[str] = ANSWER_COLUMNS,
 ) -> ClassTable | None:
-    """Reads a table of image names and classes; None where a column or the file is missing.
+    """Reads a table of image names and classes; None if a column or the file is missing.
 
     Args:
-        path: the CSV.
-        problems: collects what is wrong with it.
-        parts: CSVs to read one after the other in its place, one of each host.
-        picture_columns: names that the column of image names may have, the first that is there counts.
-        encoding: encoding of a file without a byte-order mark.
-        preferred: name of a column of classes that is read in place of the usual ones where the table has it.
-        columns: the usual names of the column of classes, the first that the table has is read.
+        path: The CSV.
+        problems: Collects its errors.
+        parts: CSVs to read instead, one after the other: one per host.
+        picture_columns: Possible names of the column of image names; the first one in the table is read.
+        encoding: Encoding of a file without a byte-order mark.
+        preferred: Name of a column of classes that is read instead of the usual ones, if the table has it.
+        columns: The usual names of the column of classes; the first one in the table is read.
     """
     table = _read_tables(path, parts, problems, picture_columns, encoding)
     if table is None:
         return None
-    name_column = find_column(table, picture_columns, "pictures", path, problems)
+    name_column = find_column(table, picture_columns, "images", path, problems)
     class_column = column_named(table.columns, preferred) if preferred else None
     class_column = class_column or find_column(table, columns, "classes", path, problems)
     if name_column is None or class_column is None:
@@ -109,23 +109,23 @@ def read_class_table(
 def read_probabilities(
     path: Path, problems: Problems, parts: Sequence[Path] = (), picture_columns: Sequence[str] = PICTURE_COLUMNS
 ) -> pd.DataFrame | None:
-    """Reads probabilities, float64 (N, C), indexed by image name, a column a class; None where that is not possible.
+    """Reads probabilities, float64 (N, C), indexed by image name, one column per class; None if that is not possible.
 
-    The index has the name of the file's column. An image without probabilities has a row of NaN. The arguments are
-    those of read_class_table. A class may be called as a column of image names: inference writes that column first.
+    The index is named like the file's column. An image without probabilities has a row of NaN. The arguments are those
+    of read_class_table. A class may have the name of a column of image names: inference writes that column first.
     """
     table = _read_tables(path, parts, problems, picture_columns)
     if table is None:
         return None
     name_column = column_named(table.columns[:1], *picture_columns)
-    name_column = name_column or find_column(table, picture_columns, "pictures", path, problems)
+    name_column = name_column or find_column(table, picture_columns, "images", path, problems)
     if name_column is None:
         return None
     names = _read_names(table.pop(name_column), path, problems)
     numbers = np.full(table.shape, np.nan)
     for position, (row, cells) in enumerate(zip(table.index, table.to_numpy())):
         if not any(cells):
-            continue  # inference could not read the image
+            continue  # an unreadable image
         numbers[position] = [to_number(cell) for cell in cells]
         invalid = np.flatnonzero(~((numbers[position] > -ROUNDING) & (numbers[position] < 1 + ROUNDING)))
         if len(invalid):
@@ -136,20 +136,20 @@ def read_probabilities(
 
 
 def find_column(table: pd.DataFrame, known: Sequence[str], content: str, path: Path, problems: Problems) -> str | None:
-    """The first of the known names that the table has; None, and a problem, where it has none.
+    """The first of the known names that the table has; None, with a problem, if it has none.
 
     Args:
-        table: to search.
-        known: names of the column, the most usual first.
-        content: what the column holds, for the message.
-        path: file of the table, for the message.
-        problems: collects a missing column.
+        table: The table to search.
+        known: Names of the column, the most usual first.
+        content: Content of the column, for the message.
+        path: File of the table, for the message.
+        problems: Collects a missing column.
     """
     column = column_named(table.columns, *known)
     if column is None:
         close = next((hint for hint in (did_you_mean(name, table.columns) for name in known) if hint), "")
-        if content == "pictures":
-            close += "; the setting picture_column names it"
+        if content == "images":
+            close += "; name the column by --picture_column"
         expected = listing(known, 4)
         problems.add(
             MISSING_COLUMNS,
@@ -165,7 +165,7 @@ def rows_text(rows: Iterable[int]) -> str:
 
 
 def to_number(text: str) -> float:
-    """The number that a cell holds, NaN where it holds none."""
+    """The number in a cell, NaN if it is not a number."""
     try:
         return float(text)
     except ValueError:
@@ -179,20 +179,20 @@ def _read_tables(
     picture_columns: Sequence[str],
     encoding: str = "utf-8",
 ) -> pd.DataFrame | None:
-    """The table at path, else those of the hosts; see read_class_table."""
+    """The table of all parts if there are any, otherwise that at path; see read_class_table."""
     if parts:
         return _read_parts(parts, problems, picture_columns, encoding)
     return _read_frame(path, problems, picture_columns, encoding)
 
 
 def _read_frame(path: Path, problems: Problems, picture_columns: Sequence[str], encoding: str) -> pd.DataFrame | None:
-    """A table with its cells as text, indexed by the file's lines, without columns that have no name; None where it
-    cannot be read."""
+    """A table of texts, indexed by the lines of the file, without columns that have no name; None if it cannot be
+    read."""
     if not path.is_file():
         tables = sorted(entry.name for entry in path.parent.glob("*.csv"))
-        beside = f"; tables beside it: {listing(tables)}" if tables else ""
+        others = f"; the folder has {listing(tables)}" if tables else ""
         folder = "" if path.parent.is_dir() else f"; there is no folder {path.parent}"
-        problems.add(MISSING_FILES, f"{path}: no such file{folder}{beside}")
+        problems.add(MISSING_FILES, f"{path}: no such file{folder}{others}")
         return None
     table = read_table(path, problems, encoding, picture_columns)
     if table is None:
@@ -201,7 +201,7 @@ def _read_frame(path: Path, problems: Problems, picture_columns: Sequence[str], 
     frame = pd.DataFrame(table.rows, columns=columns, index=pd.Index(table.lines, dtype="int64"), dtype=str)
     frame = frame.loc[:, columns != ""]
     if frame.columns.has_duplicates:
-        problems.add("columns that stand twice", f"{path}: {listing(frame.columns[frame.columns.duplicated()])}")
+        problems.add("duplicate columns", f"{path}: {listing(frame.columns[frame.columns.duplicated()])}")
         return None
     return frame
 
@@ -209,9 +209,9 @@ def _read_frame(path: Path, problems: Problems, picture_columns: Sequence[str], 
 def _read_parts(
     paths: Sequence[Path], problems: Problems, picture_columns: Sequence[str], encoding: str
 ) -> pd.DataFrame | None:
-    """The rows of the hosts' CSVs in one table, each indexed by its line and its file's folder.
+    """The rows of the hosts' CSVs in one table, indexed by line and folder of their file.
 
-    None where one cannot be read or has other columns than the first.
+    None if a file cannot be read or has other columns than the first.
     """
     frames: list[pd.DataFrame] = []
     for path in paths:
@@ -227,10 +227,10 @@ def _read_parts(
 
 
 def _read_names(cells: pd.Series, path: Path, problems: Problems) -> pd.Series:
-    """Names of images in the form in which they are compared. An empty name and a duplicate are problems."""
+    """Names of images, normalised for comparison. Empty and duplicate names are problems."""
     names = cells.map(normal_text)
     for row in names.index[names == ""]:
-        problems.add("rows without an image's name", f"{path} row {row}")
+        problems.add("rows without an image name", f"{path} row {row}")
     duplicates = names[names.duplicated(keep=False) & (names != "")]
     for name, rows in duplicates.groupby(duplicates, sort=False):
         problems.add(DUPLICATE_NAMES, f"{path} {rows_text(rows.index)}: {name!r}")

@@ -1,4 +1,4 @@
-"""Images that a model has seen in its training, among those that it answers: learnt_from.csv beside the answers, and
+"""Images that were used to train a model, among those that it predicts: learnt_from.csv next to the predictions, and
 their number in labels.json."""
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ SIDE_COLUMN = "side"
 
 
 class SeenImages:
-    """Watches answers for images that one of the models has seen.
+    """Finds images that were used to train one of the models.
 
     Args:
-        models: What each of the models learnt from.
+        models: The images that each of the models was trained with.
 
     Attributes:
-        counts: Number of images by side, of the answers watched so far.
+        counts: Number of images by side, so far.
         rows: Side, as an index into SIDES, by row of the input.
     """
 
@@ -46,41 +46,40 @@ class SeenImages:
 
     @classmethod
     def of(cls, models: Iterable[SavedModel]) -> SeenImages | None:
-        """For these saved models; None where of one it is not known what it learnt from."""
+        """For these saved models; None if the training images of one are not known."""
         known = [read_learnt_from(model.folder) for model in models]
         seen = [learnt_from for learnt_from in known if learnt_from is not None]
         return cls(seen) if len(seen) == len(known) else None
 
     def watch(self, answers: Iterable[Answers]) -> Iterator[Answers]:
-        """Yields the answers, which have the keys of their images."""
+        """Yields the predictions, which have the keys of their images, and counts the images that were used."""
         for batch in answers:
             assert batch.keys is not None
             sides = np.stack([learnt_from.sides(batch.keys) for learnt_from in self.models])
             for row, seen in zip(batch.rows.tolist(), sides.T.tolist()):
                 own = [side for side in seen if side >= 0]
-                if own:  # of several models, one that learnt from it counts before one that was chosen by it
+                if own:  # training counts before validation, if several models have used the image
                     self.add(row, min(own))
             yield batch
 
     def add(self, row: int, side: int) -> None:
-        """Counts an image that a model has seen. side: index into SIDES."""
+        """Counts an image that was used to train a model. side: index into SIDES."""
         self.rows[row] = side
         self.counts[SIDES[side]] += 1
 
     def write(self, answers_file: Path, info: pd.DataFrame, name_column: str) -> None:
-        """Writes learnt_from.csv beside answers, with a warning, where there are such images; removes one of an earlier
-        call.
+        """Writes learnt_from.csv and logs a warning if there are such images; otherwise removes an earlier file.
 
         Args:
-            answers_file: The answers.
+            answers_file: The file of predictions.
             info: Rows and columns of the input, as text.
-            name_column: Its column with the images' names.
+            name_column: Its column of image names.
         """
         path = beside_answers(answers_file, LEARNT_FROM_CSV)
         if not self.rows:
             path.unlink(missing_ok=True)
             return
-        log.warning("the model has seen %s", seen_text(self.counts, len(info)))
+        log.warning("%s", seen_text(self.counts, len(info)))
         names = info[name_column].tolist()
         with write_csv(path) as writer:
             writer.writerow([name_column, SIDE_COLUMN])
@@ -88,11 +87,11 @@ class SeenImages:
 
 
 def count_seen(answers: Mapping[Path, Any], names: Iterable[str]) -> dict[str, int] | None:
-    """Number of the images by side that the model had seen in its training; None where the answers do not say.
+    """Number of images by side that were used to train the model; None if the predictions do not say.
 
     Args:
-        answers: The content of labels.json by file of answers, of each host.
-        names: The images, as model.attributes.normal_text has them.
+        answers: The content of labels.json by file of predictions, one per host.
+        names: Names of the images, normalised by model.attributes.normal_text.
     """
     sides: dict[str, str] = {}
     for file, labels in answers.items():
@@ -110,7 +109,8 @@ def count_seen(answers: Mapping[Path, Any], names: Iterable[str]) -> dict[str, i
 
 
 def seen_text(counts: Mapping[str, int], images: int) -> str:
-    """`12 of 300 images: 10 it learnt from, 2 selected its epoch`."""
-    texts = {"train": "it learnt from", "validation": "selected its epoch"}
+    """`12 of 300 images were used to train the model: 10 for its weights, 2 to select its epoch`."""
+    texts = {"train": "for its weights", "validation": "to select its epoch"}
     parts = [f"{counts[side]:,} {text}" for side, text in texts.items() if counts[side]]
-    return f"{sum(counts.values()):,} of {images:,} images: {', '.join(parts)}"
+    used, was = sum(counts.values()), "was" if sum(counts.values()) == 1 else "were"
+    return f"{used:,} of {images:,} images {was} used to train the model: {', '.join(parts)}"

@@ -1,4 +1,4 @@
-"""`python -m model transform`: the server's answers of a batch transform, a file for each image, as new answers."""
+"""`python -m model transform`: converts the output of a batch transform, one file per image, to that of inference."""
 
 from __future__ import annotations
 
@@ -26,32 +26,32 @@ from model.settings.fields import setting
 
 USAGE = """python -m model transform FOLDER --model_dir MODEL --output FILE
 
-Reads what SageMaker's batch transform left, PICTURE.out for each image, and writes what inference.py writes: the
-answers with the class by the model's decision, their probabilities, labels.json and errors.csv. The images are named
-by their paths in FOLDER and sorted by them. The answers may be JSON, JSON Lines or CSV.
+Converts the output of a SageMaker batch transform, one file IMAGE.out per image, to the files of inference.py: the
+predictions with the class by the model's decision, their probabilities, labels.json and errors.csv. An image's name is
+its path in FOLDER; rows are sorted by it. The .out files may contain JSON, JSON Lines or CSV.
 
     python -m model transform results/faces-eval/transform --model_dir runs/faces --output scores/output.csv"""
 
-ENDING = ".out"  # that batch transform adds to the name of an input
-BATCH = 4096  # answers held at a time
+ENDING = ".out"  # added by batch transform to the name of an input
+BATCH = 4096  # predictions in memory at a time
 
 
 @dataclass(frozen=True)
 class TransformSettings:
     folder: list[str] = setting([], "folder of the .out files", section="Transform", positional=True)
-    model_dir: str | None = setting(None, "the saved model that answered, or its model.tar.gz")
-    output: str = setting(f"output/{OUTPUT}", "file of the answers")
+    model_dir: str | None = setting(None, "the saved model of the transform, or its model.tar.gz")
+    output: str = setting(f"output/{OUTPUT}", "file to write the predictions to")
 
     def contradictions(self) -> Iterator[str]:
         """Sentences about settings that contradict each other."""
         if len(self.folder) != 1:
-            yield "name the one folder of the .out files"
+            yield f"expected one folder of .out files, not {len(self.folder)}"
         if not self.model_dir:
-            yield "--model_dir is needed: the saved model that answered"
+            yield "--model_dir is missing: the saved model of the transform"
 
 
 def answered_images(folder: Path) -> list[str]:
-    """The paths of the answered images relative to a folder of .out files, sorted. InputError if there is none."""
+    """The paths of the images relative to a folder of .out files, sorted. InputError if there is none."""
     names = [
         Path(parent, name).relative_to(folder).as_posix().removesuffix(ENDING)
         for parent, _, files in os.walk(folder)
@@ -59,22 +59,24 @@ def answered_images(folder: Path) -> list[str]:
         if name.endswith(ENDING)
     ]
     if not names:
-        raise InputError(f"{folder}: there is no answer of a batch transform, a file PICTURE{ENDING}, in it")
+        raise InputError(
+            f"{folder}: contains no output of a batch transform; expected a file IMAGE{ENDING} for each image"
+        )
     return sorted(names)
 
 
 def read_answers(folder: Path, names: Sequence[str], scheme: Scheme) -> Iterator[Answers]:
-    """The answers to images in batches.
+    """The predictions in batches.
 
     Args:
         folder: Folder of the .out files.
-        names: The images, as of answered_images.
-        scheme: The classes of the model that answered.
+        names: Names of the images, from answered_images.
+        scheme: The label scheme of the model.
 
     Raises:
-        InputError: After the last batch, with all files that hold no answer of this model.
+        InputError: After the last batch, lists all files without a prediction of this model.
     """
-    problems = Problems(f"answers of a batch transform ({folder})")
+    problems = Problems(f"output of a batch transform ({folder})")
     for first in range(0, len(names), BATCH):
         rows, probabilities, unreadable = [], [], {}
         for row, name in enumerate(names[first : first + BATCH], first):
@@ -82,7 +84,7 @@ def read_answers(folder: Path, names: Sequence[str], scheme: Scheme) -> Iterator
             try:
                 answer = _parse(path.read_text(encoding="utf-8"), scheme)
             except (OSError, ValueError) as error:
-                problems.add("no answer of this model", f"{path}: {error}")
+                problems.add("files without a prediction of this model", f"{path}: {error}")
                 continue
             if isinstance(answer, str):
                 unreadable[row] = answer
@@ -95,32 +97,32 @@ def read_answers(folder: Path, names: Sequence[str], scheme: Scheme) -> Iterator
 
 
 def _parse(text: str, scheme: Scheme) -> list[float] | str:
-    """The probabilities of an answer, or why the image could not be read. ValueError if it is neither."""
+    """The probabilities in a response, or why the image is unreadable. ValueError if it is neither."""
     content: Any
     if text.lstrip().startswith("{"):
         content = json.loads(text)
         if isinstance(content.get("error"), str):
             return str(content["error"])
         if content.get("labels", scheme.class_names) != scheme.class_names:
-            raise ValueError(f"its labels are not the {scheme.num_classes:,} classes of the model")
+            raise ValueError(f"its labels are not the {scheme.num_classes:,} classes of --model_dir")
         values = content.get("probabilities")
         if not isinstance(values, list):
-            raise ValueError("expected the answer to one image, with its probabilities")
+            raise ValueError("expected the response for one image, with probabilities")
     else:
         lines = list(csv.reader(text.splitlines()))
         if len(lines) != 1:
-            raise ValueError(f"expected one line, the answer to one image, not {len(lines)}")
+            raise ValueError(f"expected one line, the response for one image, not {len(lines)}")
         values = lines[0]
         if len(values) == scheme.num_classes + 1 and not any(values[:-1]):
             return values[-1]
     if len(values) != scheme.num_classes:
-        raise ValueError(f"has {len(values):,} probabilities, expected {scheme.num_classes:,}, one for each class")
+        raise ValueError(f"has {len(values):,} probabilities, expected {scheme.num_classes:,}, one per class")
     try:
         numbers = [float(value) for value in values]
     except TypeError:  # null, a list or an object in JSON
-        raise ValueError("its numbers are not probabilities, from 0 to 1") from None
+        raise ValueError("expected probabilities from 0 to 1") from None
     if not all(0 <= number <= 1 for number in numbers):
-        raise ValueError("its numbers are not probabilities, from 0 to 1")
+        raise ValueError("expected probabilities from 0 to 1")
     return numbers
 
 
@@ -136,6 +138,6 @@ def main(argv: Sequence[str]) -> int:
     output, probabilities = answer_files(Path(), settings.output)
     answers = read_answers(folder, names, saved.scheme)
     unread = write_answers(answers, info, PICTURE_COLUMNS[0], labels, output, probabilities, decision)
-    why = f", {unread:,} of them unread: {beside_answers(output, ERRORS)}" if unread else ""
-    print(f"{len(names):,} answers{why}: {output}")
+    why = f", {unread:,} of unreadable images ({beside_answers(output, ERRORS)})" if unread else ""
+    print(f"{len(names):,} predictions{why}: {output}")
     return 0

@@ -1,5 +1,4 @@
-"""Writes answers as they come from a predictor: output.csv, probabilities.csv, predictions.csv, errors.csv and
-labels.json."""
+"""Writes predictions batch by batch: output.csv, probabilities.csv, predictions.csv, errors.csv and labels.json."""
 
 from __future__ import annotations
 
@@ -32,10 +31,10 @@ SPREADSHEET = "utf-8-sig"  # UTF-8 with the mark by which Excel recognises it
 class Answers:
     """Probabilities of a batch of images.
 
-    rows: int64 (N,), rows of the input that could be read.
+    rows: int64 (N,), rows of the input whose images could be read.
     probabilities: float32 (N, C), of the joint classes.
-    unreadable: reason by row, for the rows of the batch that could not be read.
-    keys: uint64 (N,), keys of the images' contents; None where none were asked for.
+    unreadable: Reason by row, for the rows of unreadable images.
+    keys: uint64 (N,), keys of the images' contents; None if not requested.
     """
 
     rows: np.ndarray
@@ -53,21 +52,21 @@ def write_answers(
     probabilities_file: Path,
     decision: Decision,
 ) -> int:
-    """Writes answers batch by batch, and predictions.csv, labels.json and errors.csv beside them.
+    """Writes predictions batch by batch, with predictions.csv, labels.json and errors.csv next to output.csv.
 
-    All files appear under their names when the last batch is written; before that they are temporary files.
+    All files are temporary until the last batch is written, and then get their names.
 
     Args:
-        answers: batches in the order of info's rows.
-        info: rows and columns of the input, as text.
-        name_column: the column of info with the images' names.
-        labels: content of labels.json, the label scheme of the classes.
-        answers_file: path of output.csv.
-        probabilities_file: path of probabilities.csv.
-        decision: decides the class of each image.
+        answers: Batches in the order of info's rows.
+        info: Rows and columns of the input, as text.
+        name_column: The column of info with the image names.
+        labels: Content of labels.json, the label scheme of the classes.
+        answers_file: Path of output.csv.
+        probabilities_file: Path of probabilities.csv.
+        decision: Decides the class of each image.
 
     Returns:
-        Number of images without an answer.
+        Number of images without a prediction.
     """
     outputs = (answers_file, probabilities_file, beside_answers(answers_file, PREDICTIONS))
     for file in outputs:
@@ -85,9 +84,11 @@ def write_answers(
         for writer, titles in zip(writers, headers):
             writer.writerow(titles)
         for batch in answers:
+            # the class, the probabilities and the readable prediction of each row of the batch
             classes = decision.classes(batch.probabilities)
             ranked = predictions.rows([names[row] for row in batch.rows], batch.probabilities)
             predicted = dict(zip(batch.rows.tolist(), zip(classes, batch.probabilities, ranked)))
+            # write every row in the order of the input, those of unreadable images too
             for row in sorted([*predicted, *batch.unreadable]):
                 if row not in predicted:
                     errors.append((names[row], batch.unreadable[row]))
@@ -103,15 +104,15 @@ def write_answers(
             files.enter_context(write_csv(errors_file)).writerows([(name_column, "error"), *errors])
         write_labels(answers_file, labels, name_column)
     if not errors:
-        errors_file.unlink(missing_ok=True)  # of an earlier call
+        errors_file.unlink(missing_ok=True)  # of an earlier inference
     return len(errors)
 
 
 def _answer_table(info: pd.DataFrame, name_column: str) -> tuple[list[str], np.ndarray, int]:
-    """Header of output.csv, its rows, object (N, columns), and the number of the column that the answers go to.
+    """Header of output.csv, its rows, object (N, columns), and the index of the column of predictions.
 
-    That column is info's own `ans` where there is one, else a new one behind the others. Names in a column
-    `image_name` are the tagging challenge's, whose answers are names and `y_pred` alone.
+    That column is `ans` of info if there is one, otherwise a new last column. If the image names are in a column
+    `image_name`, as in the tagging challenge, output.csv has that column and `y_pred` only.
     """
     header = [str(column) for column in info.columns]
     rows = info.to_numpy(dtype=object, copy=True)
@@ -125,14 +126,16 @@ def _answer_table(info: pd.DataFrame, name_column: str) -> tuple[list[str], np.n
 
 
 def _probabilities_header(name_column: str, classes: Sequence[str]) -> list[str]:
-    """The columns of probabilities.csv: that of the images' names and the classes.
+    """The columns of probabilities.csv: the image names and the classes.
 
-    Where a class has the name of the images' column, that column gets another of the names by which readers know it.
+    If a class has the name of the column of image names, that column gets another of the names that readers recognise.
     """
     names = (name_column, *PICTURE_COLUMNS)
     free = next((name for name in names if name not in classes), None)
     if free is None:
-        raise InputError(f"the classes {listing(PICTURE_COLUMNS)} have all the names of the images' column; rename one")
+        raise InputError(
+            f"no name is left for the column of images: there are classes {listing(PICTURE_COLUMNS)}; rename one"
+        )
     if free != name_column:
-        log.warning("a class is called %s: in %s the images' column is %s", name_column, PROBABILITIES, free)
+        log.warning("a class is called %s: the column of images in %s is %s", name_column, PROBABILITIES, free)
     return [free, *classes]

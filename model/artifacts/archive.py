@@ -1,4 +1,4 @@
-"""model.tar.gz, the form in which SageMaker stores and passes on a model's folder: packing, and unpacking it safely."""
+"""Packs and safely unpacks model.tar.gz, the format in which SageMaker stores models."""
 
 from __future__ import annotations
 
@@ -18,17 +18,19 @@ from model.errors import InputError
 from model.paths import leaves_folder
 
 MODEL_ARCHIVE = "model.tar.gz"
-FASTEST = 1  # of gzip: weights hardly get smaller at any level
+FASTEST = 1  # of gzip: no level makes weights much smaller
 
 
 @contextmanager
 def opened_model(folder: Path) -> Iterator[Path]:
-    """The folder of the saved model or ensemble in folder or below it, or in a model.tar.gz there.
+    """Context manager: the folder of a saved model or ensemble.
 
-    An archive is unpacked for as long as the block lasts; folder may be the archive itself.
+    Args:
+        folder: The model, a folder with one below it, or a model.tar.gz or a folder that contains one, which is
+            unpacked until the block ends.
 
     Raises:
-        InputError: there is no model, or the archive cannot be read or trusted.
+        InputError: There is no model, or the archive is damaged or unsafe.
     """
     archive = folder if folder.is_file() and folder.name.endswith(".tar.gz") else folder / MODEL_ARCHIVE
     if not archive.is_file() or (folder.is_dir() and models_below(folder)):
@@ -40,13 +42,13 @@ def opened_model(folder: Path) -> Iterator[Path]:
 
 
 def pack(folder: Path, archive: Path, lead: str = "", wanted: Callable[[str], bool] = lambda _: True) -> None:
-    """Writes the files below a folder into an archive (.tar.gz); a link is stored as the file that it points to.
+    """Writes the files below a folder into an archive (.tar.gz). A link is stored as the file that it points to.
 
     Args:
-        folder: whose files are packed, each by its path relative to folder.
-        archive: the file to write.
-        lead: goes before each path, as in `data/`.
-        wanted: whether to pack the file of a relative path.
+        folder: Folder to pack; the paths in the archive are relative to it.
+        archive: Path of the archive.
+        lead: Prefix of each path, such as `data/`.
+        wanted: Whether to pack the file with this relative path.
     """
     with write_beside(archive) as beside, tarfile.open(beside, "w:gz", compresslevel=FASTEST, dereference=True) as tar:
         for path in sorted(folder.rglob("*")):
@@ -56,11 +58,11 @@ def pack(folder: Path, archive: Path, lead: str = "", wanted: Callable[[str], bo
 
 
 def unpack(archive: Path, folder: Path) -> None:
-    """Unpacks a .tar.gz into folder: regular files and folders alone.
+    """Unpacks a .tar.gz that contains only regular files and folders.
 
     Raises:
-        InputError: the archive cannot be read; or, before anything is written, a path leaves the folder, or a member
-            is a link, a device or a duplicate.
+        InputError: The archive is unreadable; or a path leaves the folder, or a member is a link, a device or a
+            duplicate, which is checked before anything is written.
     """
     try:
         with tarfile.open(archive, "r:*") as tar:
@@ -81,15 +83,15 @@ def unpack(archive: Path, folder: Path) -> None:
 
 
 def unpack_as(archive: Path, folder: Path, strip: str = "") -> None:
-    """Replaces folder with the content of an archive; on an error folder stays as it was.
+    """Replaces a folder with the content of an archive. On an error the folder is not changed.
 
     Args:
-        archive: the .tar.gz to unpack.
-        folder: what the content becomes.
-        strip: folder inside the archive; where it exists, its content is taken instead of the whole.
+        archive: The .tar.gz to unpack.
+        folder: Folder to replace.
+        strip: Folder inside the archive; if it exists, only its content is unpacked.
 
     Raises:
-        InputError: the archive cannot be read or trusted, see unpack.
+        InputError: The archive is unreadable or unsafe, see unpack.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".part", dir=folder.parent))
@@ -101,7 +103,7 @@ def unpack_as(archive: Path, folder: Path, strip: str = "") -> None:
             raise InputError(f"{archive}: cannot be unpacked: {error}") from None
         inner = temporary / strip
         content = inner if strip and inner.is_dir() else temporary
-        content.chmod(0o755)  # mkdtemp makes it readable by its owner alone
+        content.chmod(0o755)  # mkdtemp makes it readable only by its owner
         if folder.exists():
             shutil.rmtree(folder)
         os.replace(content, folder)
@@ -118,12 +120,12 @@ def _check_members(archive: Path, members: list[tarfile.TarInfo]) -> None:
         if not (member.isreg() or member.isdir()):
             raise InputError(f"{archive}: {member.name!r} is a link or a device; nothing is unpacked")
         if member.isreg() and path in seen:
-            raise InputError(f"{archive}: {member.name!r} is there twice; nothing is unpacked")
+            raise InputError(f"{archive}: {member.name!r} is a duplicate; nothing is unpacked")
         seen.add(path)
 
 
 def _read_whole(archive: Path) -> None:
-    """Raises gzip's error for an archive that is cut or whose checksum is wrong; tarfile stops reading before that."""
+    """Raises gzip's error for a truncated archive and for a wrong checksum, which tarfile does not read."""
     with gzip.open(archive) as content:
         while content.read(1 << 20):
             pass

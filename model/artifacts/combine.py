@@ -1,4 +1,4 @@
-"""`python -m model ensemble`: copies saved models from anywhere into one folder, an ensemble of them."""
+"""`python -m model ensemble`: copies saved models into one folder, as an ensemble."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ from model.settings.fields import setting
 
 USAGE = """python -m model ensemble MODEL[:WEIGHT] ... --output DIR
 
-Copies saved models (or ensembles) into DIR with an ensemble.json, so that DIR is used wherever a model is. Models of
-the same classes are averaged by weight, or vote; models of different attributes are multiplied.
+Copies saved models (or ensembles) into DIR with an ensemble.json. DIR can then be used wherever a saved model can.
+The probabilities of models with the same classes are averaged, or the models vote. The probabilities of models for
+different attributes are multiplied.
 
     python -m model ensemble runs/resnet:2 runs/mobilenet --output runs/both
     python -m model ensemble runs/mask runs/gender runs/age --output runs/three"""
@@ -27,21 +28,22 @@ the same classes are averaged by weight, or vote; models of different attributes
 @dataclass(frozen=True)
 class EnsembleSettings:
     models: list[str] = setting(
-        [], "saved models, each with its weight behind a colon where that is not 1", section="Joined", positional=True
+        [], "saved models; a weight other than 1 follows a colon, as in runs/a:2", section="Models", positional=True
     )
-    output: str | None = setting(None, "folder to make; it must not exist yet")
+    output: str | None = setting(None, "folder to create; it must not exist")
     combine: str | None = setting(
         None,
-        "; ".join(f"{name}: {meaning}" for name, meaning in COMBINE.items()) + "; none: what fits the models",
+        "; ".join(f"{name}: {meaning}" for name, meaning in COMBINE.items())
+        + "; none: product if the models predict different attributes, otherwise soft",
         choices=COMBINE,
     )
 
     def contradictions(self) -> Iterator[str]:
         """Sentences about settings that contradict each other."""
         if not self.models:
-            yield "name the saved models, as in runs/a:2 runs/b"
+            yield "no saved models are named; name them as in runs/a:2 runs/b"
         if not self.output:
-            yield "--output DIR is needed: the folder to make"
+            yield "--output DIR is missing: the folder to create"
 
 
 def create_ensemble(models: Sequence[str], output: Path, combine: str | None = None) -> Ensemble:
@@ -49,17 +51,17 @@ def create_ensemble(models: Sequence[str], output: Path, combine: str | None = N
 
     Args:
         models: `PATH[:WEIGHT]` of each.
-        output: the folder, which must not exist; it appears when it is complete.
-        combine: as of model.artifacts.ensemble.load_combined.
+        output: Folder to create. It is renamed to this name when it is complete.
+        combine: See model.artifacts.ensemble.load_combined.
 
     Returns:
-        The ensemble of the models where they were.
+        The ensemble of the original models.
 
     Raises:
-        InputError: output exists, a model cannot be loaded, or they do not fit together; nothing is left in output.
+        InputError: output exists, a model cannot be loaded, or the models do not fit together. Nothing is created.
     """
     if output.exists():
-        raise InputError(f"{output} exists; name a folder that does not")
+        raise InputError(f"output {output}: already exists; name a new folder")
     ensemble = load_combined(models, combine, output)
     for member in ensemble.members:
         if problem := model_problem(member.folder):
@@ -80,13 +82,13 @@ def create_ensemble(models: Sequence[str], output: Path, combine: str | None = N
 
 
 def _free_name(name: str, taken: Sequence[str]) -> str:
-    """name, or the first of name-2, name-3, ... that is not taken."""
+    """The name, or the first of NAME-2, NAME-3, ... that is not taken."""
     numbered = (f"{name}-{number}" for number in range(2, len(taken) + 3))
     return next(candidate for candidate in (name, *numbered) if candidate not in taken)
 
 
 def _copy_model(source: Path, target: Path) -> None:
-    """Copies the files of a saved model or an ensemble, and nothing else that lies in its folder."""
+    """Copies the files of a saved model or an ensemble, without other files in its folder."""
     target.mkdir(parents=True)
     if is_ensemble(source):
         for path in read_ensemble_file(source).paths:

@@ -1,4 +1,4 @@
-"""decision.json, by which a saved model or an ensemble decides its class: reading and writing it, without torch."""
+"""Reads and writes decision.json: how a saved model or an ensemble turns probabilities into a class. No torch."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from model.errors import InputError
 
 
 def read_decision(folder: Path, num_classes: int) -> Decision:
-    """The decision of the model or ensemble in folder; the default where there is none, as of earlier versions.
+    """The decision of the model or ensemble in a folder; the default if it has no decision.json, as in early versions.
 
     Args:
-        folder: of decision.json.
-        num_classes: of the model or ensemble.
+        folder: Folder of decision.json.
+        num_classes: Number of classes of the model or ensemble.
 
     Raises:
-        InputError: the file cannot be read or does not fit the classes; the message names file and fields.
+        InputError: The file is unreadable or does not fit the classes; the message names file and fields.
     """
     if not (folder / DECISION).exists():
         return Decision()

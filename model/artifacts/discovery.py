@@ -1,4 +1,4 @@
-"""Finds the saved model or ensemble that a path stands for: in a folder, the only one below it, or the newest run."""
+"""Finds saved models and ensembles: in a folder, the only one below it, or the newest run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from model.errors import InputError, did_you_mean, listing
 
 
 def is_finished(folder: Path) -> bool:
-    """Whether folder holds the model or ensemble of a run that was not stopped."""
+    """Whether a folder contains a model or ensemble whose training was not stopped early."""
     try:
         if is_ensemble(folder):
             return read_ensemble_file(folder).finished
@@ -21,10 +21,10 @@ def is_finished(folder: Path) -> bool:
 
 
 def find_model(folder: Path) -> Path:
-    """folder, where a saved model or an ensemble lies in it, else the one below it.
+    """The folder if it is a saved model or an ensemble; otherwise the only one below it.
 
     Raises:
-        InputError: there is no such folder, no model in it or below it, or more than one below it.
+        InputError: There is no such folder, no model in or below it, or more than one below it.
     """
     if is_ensemble(folder) or is_saved_model(folder):
         return folder
@@ -36,18 +36,18 @@ def find_model(folder: Path) -> Path:
         return below[0]
     if below:
         raise InputError(
-            f"model {folder}: {len(below)} saved models lie below it, name one of them: "
+            f"model {folder}: contains {len(below)} saved models; name one of them: "
             + listing(path.relative_to(folder) for path in below)
         )
     entries = listing(sorted(entry.name for entry in folder.iterdir())) or "nothing"
     raise InputError(
-        f"model {folder}: no saved model lies in it or below it; {listing(missing_files(folder))} are missing, "
-        f"it holds {entries}"
+        f"model {folder}: no saved model is in it or below it; missing: {listing(missing_files(folder))}; "
+        f"the folder contains {entries}"
     )
 
 
 def models_below(folder: Path) -> list[Path]:
-    """Folders of the saved models and ensembles below folder, without hidden ones and without an ensemble's members."""
+    """Folders of the saved models and ensembles below a folder, without hidden folders and members of ensembles."""
     ensembles = [path.parent for path in folder.rglob(ENSEMBLE)]
     models = [path.parent for path in folder.rglob(SETTINGS) if is_saved_model(path.parent)]
     return sorted(
@@ -59,16 +59,16 @@ def models_below(folder: Path) -> list[Path]:
 
 
 def newest_model(runs: Path, hint: str = "") -> Path:
-    """The finished run in a folder of runs that was saved last.
+    """The finished run that was saved last.
 
     Args:
-        runs: folder with a run's folder for each.
-        hint: ends the message of the error: how to name a model.
+        runs: Folder with a subfolder per run.
+        hint: How to name a model, for the end of the error message.
 
     Raises:
-        InputError: no finished run lies in runs.
+        InputError: There is no finished run.
     """
     finished = [folder for folder in runs.iterdir() if is_finished(folder)] if runs.is_dir() else []
     if not finished:
-        raise InputError(f"no model is named and no finished run lies in {runs}{hint and ': '}{hint}")
+        raise InputError(f"no model is named, and {runs} contains no finished run{hint and ': '}{hint}")
     return max(finished, key=lambda folder: last_written(folder).stat().st_mtime_ns)

@@ -1,4 +1,4 @@
-"""Ensembles: saved models that answer as one, as a folder with ensemble.json that is used wherever a saved model is."""
+"""Ensembles: folders with ensemble.json, which combine saved models and are accepted wherever a saved model is."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ from model.paths import parse_weighted
 SOFT, VOTE, PRODUCT = "soft", "vote", "product"
 COMBINE = {
     SOFT: "the weighted mean of its members' probabilities",
-    VOTE: "the weighted share of its members that name a class",
-    PRODUCT: "the product of its members' probabilities, each member telling other attributes",
+    VOTE: "the weighted share of its members that predict a class",
+    PRODUCT: "the product of its members' probabilities; each member predicts different attributes",
 }
 
 log = logging.getLogger("rarebird")
@@ -36,13 +36,15 @@ log = logging.getLogger("rarebird")
 
 @dataclass(frozen=True)
 class Ensemble:
-    """Members that answer together: saved models, or ensembles again.
+    """Saved models, or other ensembles, whose predictions are combined.
 
-    folder: of ensemble.json, or a name in messages where the members were combined in memory.
-    weights: one a member, 0 or more.
-    combine: a key of COMBINE.
-    scheme: labels of the answer; for PRODUCT the attributes of all members.
-    decision: decides the class by the combined probabilities; those of the members make the votes of VOTE.
+    Attributes:
+        folder: Folder of ensemble.json; a name for messages if the members were combined in memory.
+        members: The models.
+        weights: One per member, at least 0.
+        combine: A key of COMBINE.
+        scheme: Labels of the predictions; for PRODUCT the attributes of all members.
+        decision: How the combined probabilities become a class. For VOTE, each member's own decision casts its vote.
     """
 
     folder: Path
@@ -53,21 +55,21 @@ class Ensemble:
     decision: Decision = Decision()
 
     def labels(self) -> dict[str, Any]:
-        """What labels.json holds of the classes."""
+        """The classes as labels.json describes them."""
         return self.scheme.to_dict() if self.combine == PRODUCT else self.members[0].labels()
 
     def models(self) -> list[SavedModel]:
-        """Every saved model of the ensemble and of its ensembles, in order."""
+        """All saved models in order, those of inner ensembles too."""
         return [model for member in self.members for model in saved_models(member)]
 
     def combine_probabilities(self, probabilities: Iterator[np.ndarray], views_vote: bool = False) -> np.ndarray:
-        """The ensemble's answer, float32 (N, C), from the probabilities of each of models(), in order.
+        """The combined probabilities, float32 (N, C).
 
         Args:
-            probabilities: float32 (N, C of the model) of one saved model after the other.
-            views_vote: whether they are shares of the votes of views.
+            probabilities: float32 (N, C of the model) of each of models(), in order.
+            views_vote: Whether they are shares of the votes of views.
         """
-        # take from the iterator what each member needs: an ensemble one array a model, a saved model one
+        # take from the iterator what each member needs: one array per saved model
         parts = [
             member.combine_probabilities(probabilities, views_vote)
             if isinstance(member, Ensemble)
@@ -75,7 +77,7 @@ class Ensemble:
             for member in self.members
         ]
         if self.combine == PRODUCT:
-            # spread each member's classes over the joint classes, then multiply
+            # the probability of a joint class is the product of those of its attributes' values
             factors = [part[:, classes] for part, classes in zip(parts, self.member_classes(), strict=True)]
             joint = np.asarray(math.prod(factors), np.float32)
             return joint if self.scheme.combinations is None else _normalised(joint)
@@ -92,11 +94,11 @@ class Ensemble:
         return [member.scheme.joint(codes) for member in self.members]
 
     def members_decision(self) -> Decision | None:
-        """The one decision that those of the members amount to; None where there is none.
+        """The decision on the combined probabilities that is equivalent to those of the members; None if there is none.
 
-        Members of SOFT with equal decisions keep theirs. Members of PRODUCT each decide by log p / temperature + bias:
-        with one temperature their sum decides, and each attribute is decided as by its member. VOTE has applied the
-        members' decisions, and the most votes decide.
+        SOFT: that of the members, if it is the same for all. PRODUCT: each member decides by log p / temperature +
+        bias; with equal temperatures the sum of the biases decides each attribute as its member does. VOTE: the
+        default, since the members' decisions have cast the votes.
         """
         if self.combine == VOTE:
             return Decision()
@@ -115,13 +117,13 @@ class Ensemble:
 
 
 def _normalised(probabilities: np.ndarray) -> np.ndarray:
-    """Probabilities, float32 (N, C), divided by their sum; equal ones where all are 0."""
+    """Probabilities, float32 (N, C), divided by their sum; a row of zeros becomes uniform."""
     total = probabilities.sum(axis=1, keepdims=True)
     return np.divide(probabilities, total, out=np.full_like(probabilities, 1 / probabilities.shape[1]), where=total > 0)
 
 
 def saved_models(model: SavedModel | Ensemble) -> list[SavedModel]:
-    """The saved models that a model consists of: itself, or its members'."""
+    """The model itself, or all saved models of an ensemble."""
     return model.models() if isinstance(model, Ensemble) else [model]
 
 
@@ -129,9 +131,10 @@ def answering_decision(model: SavedModel | Ensemble, views_vote: bool) -> Decisi
     """The decision on a model's probabilities.
 
     Args:
-        model: which gave them.
-        views_vote: whether they are shares of the votes of views. The saved models' decisions have made these votes:
-            the most votes answer, unless an ensemble, or one in it, has a decision that its members' do not amount to.
+        model: The model.
+        views_vote: Whether the probabilities are shares of the votes of views. The saved models' decisions have cast
+            these votes, so that the most votes win, unless an ensemble has a decision of its own that is not
+            equivalent to those of its members.
     """
     if not views_vote:
         return model.decision
@@ -139,16 +142,16 @@ def answering_decision(model: SavedModel | Ensemble, views_vote: bool) -> Decisi
         return Decision()
     if model.decision != model.members_decision():
         return model.decision
-    # the members' decisions, as far as the votes have not applied them yet
+    # the decisions of inner ensembles that the votes do not contain yet
     members = tuple(replace(member, decision=answering_decision(member, views_vote)) for member in model.members)
     return replace(model, members=members).members_decision() or Decision()
 
 
 def load(folder: Path) -> SavedModel | Ensemble:
-    """Loads the saved model or ensemble in folder, or the only one below it.
+    """Loads the saved model or ensemble in a folder, or the only one below it.
 
     Raises:
-        InputError: something is missing, cannot be read or does not fit together; the message names it.
+        InputError: A file is missing, unreadable or does not fit the others; the message names it.
     """
     folder = find_model(folder)
     if not is_ensemble(folder):
@@ -162,17 +165,18 @@ def load(folder: Path) -> SavedModel | Ensemble:
 
 
 def load_combined(models: Sequence[str], combine: str | None = None, folder: Path | None = None) -> Ensemble:
-    """Loads saved models or ensembles from anywhere as one ensemble, in memory.
+    """Loads saved models or ensembles as one ensemble, in memory.
 
-    Its decision is what those of the members amount to, else the default, and a warning names the members.
+    Its decision is equivalent to those of the members. If there is no such decision, it is the default, and a warning
+    names the members.
 
     Args:
         models: `PATH[:WEIGHT]` of each.
-        combine: a key of COMBINE; None for PRODUCT where no attribute is predicted by two models, else SOFT.
-        folder: the ensemble's; None for one that names its members.
+        combine: A key of COMBINE; None for PRODUCT if each attribute is predicted by one model, otherwise SOFT.
+        folder: The ensemble's folder; None for a name made of those of its members.
 
     Raises:
-        InputError: a model cannot be loaded, or they do not fit together.
+        InputError: A model cannot be loaded, or the models do not fit together.
     """
     weighted = parse_weighted(models)
     members = [load(path) for path, _ in weighted]
@@ -184,7 +188,7 @@ def load_combined(models: Sequence[str], combine: str | None = None, folder: Pat
     decision = ensemble.members_decision()
     if decision is None:
         unused = listing(member.folder for member in members if member.decision != Decision())
-        log.warning("the most probable class is answered: the decisions of these members are not used: %s", unused)
+        log.warning("the most probable class is predicted; the decisions of these members are not used: %s", unused)
     return replace(ensemble, decision=decision or Decision())
 
 
@@ -195,10 +199,17 @@ def make_ensemble(
     combine: str,
     decision: Decision = Decision(),
 ) -> Ensemble:
-    """An ensemble of loaded members.
+    """Combines loaded members.
+
+    Args:
+        folder: The ensemble's folder, also for messages.
+        members: Saved models or ensembles.
+        weights: One per member.
+        combine: A key of COMBINE.
+        decision: How the combined probabilities become a class.
 
     Raises:
-        InputError: combine is unknown, there are no members, a weight is invalid, members of SOFT and VOTE have
+        InputError: combine is unknown, there are no members, a weight is invalid, members of SOFT or VOTE have
             different classes, or two members of PRODUCT predict the same attribute.
     """
     if combine not in COMBINE:
@@ -206,22 +217,22 @@ def make_ensemble(
     if not members:
         raise InputError(f"ensemble {folder}: it has no members")
     if min(weights) < 0 or not math.isfinite(sum(weights)) or not sum(weights):
-        raise InputError(f"ensemble {folder}: weights must be 0 or more and one above 0, not {listing(weights)}")
+        raise InputError(f"ensemble {folder}: weights must be at least 0, and one above 0, not {listing(weights)}")
     if combine == PRODUCT:
         return Ensemble(folder, tuple(members), tuple(weights), combine, _product_scheme(members), decision)
     scheme = members[0].scheme
     for member in members[1:]:
         if member.scheme.class_names != scheme.class_names:
             raise InputError(
-                f"ensemble {folder}: {members[0].folder} answers {listing(scheme.class_names)}, {member.folder} "
-                f"{listing(member.scheme.class_names)}; only the same classes in the same order can be joined"
+                f"ensemble {folder}: {members[0].folder} predicts {listing(scheme.class_names)}, {member.folder} "
+                f"predicts {listing(member.scheme.class_names)}; the classes and their order must be the same"
             )
     return Ensemble(folder, tuple(members), tuple(weights), combine, scheme, decision)
 
 
 def _product_scheme(members: Sequence[SavedModel | Ensemble]) -> Scheme:
-    """The attributes of all members; if their scheme is_large, with the combinations that occurred in the channel on
-    which the members were trained, if it was one."""
+    """The attributes of all members. A scheme that is_large gets the combinations of the channel that the members were
+    trained on, if it was the same channel."""
     scheme = Scheme(tuple(attribute for member in members for attribute in member.scheme.attributes))
     if not scheme.is_large:
         return scheme
@@ -240,20 +251,20 @@ def save_ensemble(
     finished: bool = True,
     name: str | None = None,
 ) -> Ensemble:
-    """Makes an ensemble of models below folder: writes labels.json, decision.json, the card and, last,
+    """Turns a folder of saved models into an ensemble: writes labels.json, decision.json, the card and, last,
     ensemble.json.
 
     Args:
-        folder: the ensemble's.
-        paths: folders of the members, relative to folder.
-        weights: one a member.
-        combine: a key of COMBINE.
-        decision: of the ensemble, by the combined probabilities.
-        finished: whether all members that were wanted are trained.
-        name: title of the card; None for the folder's name.
+        folder: The ensemble's folder.
+        paths: Folders of the members, relative to folder.
+        weights: One per member.
+        combine: A key of COMBINE.
+        decision: How the combined probabilities become a class.
+        finished: Whether all planned members are trained.
+        name: Title of the card; None for the name of the folder.
 
     Raises:
-        InputError: a member cannot be loaded, or they do not fit together.
+        InputError: A member cannot be loaded, or the members do not fit together.
     """
     ensemble = make_ensemble(folder, [load(folder / path) for path in paths], weights, combine, decision)
     members = tuple(EnsembleMember(path, weight) for path, weight in zip(paths, weights, strict=True))
@@ -265,11 +276,11 @@ def save_ensemble(
 
 
 def provenance_of(model: SavedModel | Ensemble, views: int) -> Provenance:
-    """How a model was trained, for labels.json beside its answers.
+    """How a model was trained, for the labels.json of its predictions.
 
     Args:
-        model: whose answers they are.
-        views: number of views of each image that were predicted (test-time augmentation).
+        model: The model.
+        views: Number of views of each image that were predicted (test-time augmentation).
     """
     if isinstance(model, SavedModel):
         member = MemberProvenance.of_run(model.settings.name, model.settings, model.metrics)
@@ -281,7 +292,7 @@ def provenance_of(model: SavedModel | Ensemble, views: int) -> Provenance:
         name = " + ".join(member.folder.resolve().name for member in model.members)
     members = []
     for saved in model.models():
-        # a member below the ensemble's folder is named by its path in it, another one by its own folder's name
+        # members in the ensemble's folder are named by their path in it, others by the name of their folder
         folder = saved.folder.resolve()
         path = folder.relative_to(root).as_posix() if root in folder.parents else folder.name
         members.append(MemberProvenance.of_run(path, saved.settings, saved.metrics))

@@ -1,4 +1,4 @@
-"""ensemble.json, the file that makes a folder of saved models an ensemble: reading and writing it, without torch."""
+"""Reads and writes ensemble.json, the file that makes a folder of saved models an ensemble. No torch."""
 
 from __future__ import annotations
 
@@ -23,8 +23,10 @@ class EnsembleMember:
 class EnsembleFile:
     """Content of ensemble.json.
 
-    combine: how the members' probabilities become one answer, a key of model.artifacts.ensemble.COMBINE.
-    finished: whether the run that trained the members ended by itself, with all of them.
+    Attributes:
+        combine: How the members' probabilities are combined, a key of model.artifacts.ensemble.COMBINE.
+        members: Folders and weights.
+        finished: Whether all members are trained; False if their training was stopped.
     """
 
     combine: str
@@ -41,7 +43,7 @@ class EnsembleFile:
 
 
 def read_ensemble_file(folder: Path) -> EnsembleFile:
-    """The ensemble.json in folder. InputError where it cannot be read or a member does not lie below folder."""
+    """Reads ensemble.json in a folder. InputError if it is unreadable or a member is not in a subfolder."""
     path = folder / ENSEMBLE
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -54,11 +56,11 @@ def read_ensemble_file(folder: Path) -> EnsembleFile:
     root = folder.resolve()
     for member in members:
         if root not in (folder / member.path).resolve().parents:
-            raise InputError(f"{path}: the member {member.path!r} does not lie below the ensemble's folder")
+            raise InputError(f"{path}: the member {member.path!r} is not in a subfolder of the ensemble")
     return EnsembleFile(combine, members, finished)
 
 
 def write_ensemble_file(folder: Path, ensemble: EnsembleFile) -> None:
-    """Writes ensemble.json into folder; write it last, as a folder with it counts as an ensemble."""
+    """Writes ensemble.json into a folder. Write it last: it marks the ensemble as complete."""
     members = [{"model": member.path, "weight": member.weight} for member in ensemble.members]
     write_json(folder / ENSEMBLE, {"combine": ensemble.combine, "finished": ensemble.finished, "members": members})

@@ -1,4 +1,4 @@
-"""The fingerprint of a saved model or an ensemble: what its answers depend on, whatever its folder is called."""
+"""Fingerprint of a saved model or an ensemble: a hash of everything that its predictions depend on."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ CHUNK_BYTES = 1 << 20
 
 
 def model_fingerprint(model: SavedModel | Ensemble) -> str:
-    """A hash of the files that a saved model predicts with; of an ensemble, of its members, their weights, how they are
-    combined and the decision."""
+    """A hash of the files that a saved model predicts with. For an ensemble: of its members, weights, combination and
+    decision. The name of the folder does not matter."""
     if isinstance(model, SavedModel):
         names = (network_file(model.folder), SETTINGS, LABELS, PREPROCESSING, DECISION, LEARNT_FROM)
         files = {name: file_digest(model.folder / name) for name in names if name and (model.folder / name).is_file()}

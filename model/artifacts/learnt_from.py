@@ -1,4 +1,4 @@
-"""learnt_from.npz: keys of the images that a saved model learnt from, and of those that selected its epoch."""
+"""learnt_from.npz: keys of the images that a saved model was trained on, and of those that selected its epoch."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class LearntFrom:
     """Keys of the contents of images (model.data.content_index), uint64, sorted.
 
     Attributes:
-        train: Of the images that the weights were learnt from.
-        validation: Of the images that selected the epoch.
+        train: Keys of the training images.
+        validation: Keys of the validation images, which selected the epoch.
     """
 
     train: NDArray[np.uint64]
@@ -32,16 +32,16 @@ class LearntFrom:
 
     @classmethod
     def of(cls, datasets: Datasets) -> LearntFrom | None:
-        """The images of a run; None where the contents of some are not known."""
+        """The images of a run; None if the contents of some were not hashed."""
         sides = [_keys(table) for table in (datasets.train, datasets.validation)]
         return None if sides[0] is None or sides[1] is None else cls(sides[0], sides[1])
 
     def sides(self, keys: NDArray[np.uint64]) -> NDArray[np.int64]:
-        """Of each image, by its key, the index into SIDES; -1 where the model has not seen it. int64 (n,)."""
-        found = np.full(len(keys), -1)
-        found[_is_in(keys, self.validation)] = SIDES.index("validation")
-        found[_is_in(keys, self.train)] = SIDES.index("train")
-        return found
+        """The index into SIDES of each image, by its key, int64 (n,); -1 if the model has not seen the image."""
+        sides = np.full(len(keys), -1)
+        sides[_is_in(keys, self.validation)] = SIDES.index("validation")
+        sides[_is_in(keys, self.train)] = SIDES.index("train")
+        return sides
 
 
 def _keys(table: Table | None) -> NDArray[np.uint64] | None:
@@ -53,14 +53,14 @@ def _keys(table: Table | None) -> NDArray[np.uint64] | None:
 
 
 def _is_in(keys: NDArray[np.uint64], ordered: NDArray[np.uint64]) -> NDArray[np.bool_]:
-    """Whether each key is among sorted ones, bool (n,)."""
+    """Whether each key is in a sorted array, bool (n,)."""
     if not len(ordered):
         return np.zeros(len(keys), dtype=bool)
     return np.asarray(ordered[np.minimum(np.searchsorted(ordered, keys), len(ordered) - 1)] == keys)
 
 
 def write_learnt_from(folder: Path, learnt_from: LearntFrom | None) -> None:
-    """Writes learnt_from.npz into a saved model's folder; removes an earlier one where nothing is known."""
+    """Writes learnt_from.npz into a saved model's folder. None removes an earlier file."""
     if learnt_from is None:
         (folder / LEARNT_FROM).unlink(missing_ok=True)
         return
@@ -69,7 +69,7 @@ def write_learnt_from(folder: Path, learnt_from: LearntFrom | None) -> None:
 
 
 def read_learnt_from(folder: Path) -> LearntFrom | None:
-    """Reads learnt_from.npz of a saved model; None where there is none. InputError if it is damaged."""
+    """Reads learnt_from.npz of a saved model; None if there is none. InputError if it is damaged."""
     path = folder / LEARNT_FROM
     if not path.is_file():
         return None
@@ -77,7 +77,7 @@ def read_learnt_from(folder: Path) -> LearntFrom | None:
         with np.load(path, allow_pickle=False) as arrays:
             train, validation = (arrays[side] for side in SIDES)
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path} cannot be read: {error}") from None
+        raise InputError(f"{path}: unreadable: {error}") from None
     if any(side.dtype != np.uint64 or side.ndim != 1 for side in (train, validation)):
-        raise InputError(f"{path}: expected {' and '.join(SIDES)} as 64-bit numbers")
+        raise InputError(f"{path}: expected arrays {' and '.join(SIDES)} of 64-bit numbers")
     return LearntFrom(train, validation)

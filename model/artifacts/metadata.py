@@ -1,4 +1,4 @@
-"""Settings and metrics of a saved model, read from settings.yaml and metrics.json without torch."""
+"""Reads settings.yaml and metrics.json of a saved model. No torch."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from model.settings.train import TrainSettings
 
 
 def read_settings_and_metrics(folder: Path) -> tuple[TrainSettings, dict[str, Any]]:
-    """The settings and the metrics of the saved model in folder. InputError where they cannot be read."""
+    """The settings and the metrics of the saved model in a folder. InputError if a file is unreadable."""
     return (
         build(TrainSettings, [Layer(f"{folder / SETTINGS}: {{}}", _read_yaml(folder / SETTINGS))]),
         read_json_object(folder / METRICS),
@@ -23,7 +23,7 @@ def read_settings_and_metrics(folder: Path) -> tuple[TrainSettings, dict[str, An
 
 
 def read_json_object(path: Path) -> dict[str, Any]:
-    """As load_json_object, with one InputError for every error; its message begins with the file's name."""
+    """As load_json_object, but all errors are InputErrors whose message starts with the name of the file."""
     try:
         return load_json_object(path)
     except (OSError, ValueError) as error:
@@ -33,7 +33,7 @@ def read_json_object(path: Path) -> dict[str, Any]:
 
 
 def load_json_object(path: Path) -> dict[str, Any]:
-    """Content of a JSON file. OSError and ValueError where it cannot be read, TypeError where it is no object."""
+    """Content of a JSON file. OSError or ValueError if it is unreadable, TypeError if it is not an object."""
     content: Any = json.loads(path.read_text(encoding="utf-8"))
     if not isinstance(content, dict):
         raise TypeError(f"expected a JSON object, not {type(content).__name__}")
@@ -46,5 +46,5 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise InputError(f"{path.name}: cannot be read: {error}") from None
     if not isinstance(content, dict):
-        raise InputError(f"{path.name}: expected settings by name, not {type(content).__name__}")
+        raise InputError(f"{path.name}: expected a mapping of settings, not {type(content).__name__}")
     return content

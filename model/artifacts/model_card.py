@@ -21,8 +21,9 @@ from model.runtime.terminal import text_table
 from model.settings.train import TrainSettings
 
 TEMPLATES = Path(__file__).parent / "templates"
-MOST_CLASSES = 1_000  # rows of the table of classes; of more classes SHOWN_CLASSES are in it
+MOST_CLASSES = 1_000  # rows of the table of classes; if there are more, it has SHOWN_CLASSES
 SHOWN_CLASSES = 30
+SIDES = ("train", "validation")  # keys of the data in metrics.json
 
 
 def model_card(
@@ -35,11 +36,11 @@ def model_card(
     """The README.md of a saved model, as Markdown.
 
     Args:
-        settings: of the run.
-        heads: of the network, with the label scheme.
-        preprocessing: of the images.
-        metrics: content of metrics.json.
-        decision: of the model; the card names it where it is not the default.
+        settings: Settings of the run.
+        heads: Heads of the network, with the label scheme.
+        preprocessing: Size and channels of its images.
+        metrics: Content of metrics.json.
+        decision: How its probabilities become a class; the card names it if it is not the default.
     """
     validation = metrics.get("validation")
     return _render(
@@ -55,6 +56,8 @@ def model_card(
         validation=validation,
         best_criterion=settings.best_criterion,
         scores=_scores_table(validation) if validation else "",
+        intervals=_intervals_text(validation, metrics["data"]["grouped_by"]) if validation else "",
+        split=_split_table(metrics["data"]),
         attributes=_attributes_table(validation[ATTRIBUTES]) if validation and ATTRIBUTES in validation else "",
         score_of_many=SCORE_OF_MANY if heads.scheme.is_large else "",
         classes=_classes_table(heads.scheme.class_names, metrics["data"]["train"]["class_counts"], validation),
@@ -68,11 +71,11 @@ def ensemble_card(
     """The README.md of an ensemble, as Markdown.
 
     Args:
-        name: title of the card.
-        scheme: labels of the ensemble's answer.
-        combination: how the members' answers become one, in words.
-        members: folders and weights.
-        decision: of the ensemble; the card names it where it is not the default.
+        name: Title of the card.
+        scheme: Labels of the ensemble's predictions.
+        combination: How the members' predictions are combined, as text.
+        members: Folders and weights.
+        decision: How the probabilities become a class; the card names it if it is not the default.
     """
     return _render(
         "ensemble_card.md.j2",
@@ -86,17 +89,17 @@ def ensemble_card(
 
 
 def _decision_text(decision: Decision) -> str:
-    """The decision in words, "" for the default."""
+    """The decision as text, "" for the default."""
     return "" if decision == Decision() else str(decision)
 
 
 def cell_text(text: str) -> str:
-    """Text for a cell of a Markdown table."""
+    """The text as a value of a Markdown table."""
     return text.replace("|", "\\|")
 
 
 def _render(template: str, **variables: Any) -> str:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # 0.1 s, which no job's start should wait for
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # takes 0.1 s, only needed here
 
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
@@ -108,14 +111,39 @@ def _render(template: str, **variables: Any) -> str:
 
 
 def _scores_table(validation: Mapping[str, Any]) -> str:
-    """The scores with their intervals; training keeps none of scores that cannot have one."""
+    """The scores, with a column of intervals if there are any."""
     intervals = validation.get("intervals", {})
     rows = []
     for name, metric in sorted(CRITERIA.items()):
         if metric.score and name in validation:
             bounds = "{:.4f} to {:.4f}".format(*intervals[name]) if name in intervals else ""
             rows.append([metric.label, f"{validation[name]:.4f}", bounds])
-    return text_table(["score", "value", "95 % interval"], rows, right=[1], style="pipe")
+    headers = ["score", "value", "95 % interval"]
+    columns = len(headers) if intervals else len(headers) - 1
+    return text_table(headers[:columns], [row[:columns] for row in rows], right=[1], style="pipe")
+
+
+def _intervals_text(validation: Mapping[str, Any], grouped_by: str | None) -> str:
+    """A sentence on the intervals: what they are computed over, or why there are none."""
+    if validation.get("intervals"):
+        return f"The intervals are computed over {f'groups of images by {grouped_by}' if grouped_by else 'images'}."
+    why = "the validation images are from too few groups" if grouped_by else "there are too few validation images"
+    return f"There are no intervals: {why}."
+
+
+def _split_table(data: Mapping[str, Any]) -> str:
+    """Images and groups of each side with their shares. data: as in metrics.json."""
+    sides = {name: data[name] for name in SIDES if data[name]}
+    keys = {"images": "pictures"} | ({"groups": "groups"} if data["grouped_by"] else {})
+    rows = []
+    for name, side in sides.items():
+        row = [name]
+        for key in keys.values():
+            share = side[key] / max(sum(other[key] for other in sides.values()), 1)
+            row += [f"{side[key]:,}", f"{100 * share:.1f}"]
+        rows.append(row)
+    headers = ["split", *(text for header in keys for text in (header, "%"))]
+    return text_table(headers, rows, right=range(1, len(headers)), style="pipe")
 
 
 def _attributes_table(by_attribute: Mapping[str, Mapping[str, float]]) -> str:
@@ -129,8 +157,8 @@ def _attributes_table(by_attribute: Mapping[str, Mapping[str, float]]) -> str:
 def _classes_table(
     class_names: Sequence[str], class_counts: Sequence[int], validation: Mapping[str, Any] | None
 ) -> str:
-    """Number of images of each class, and its scores where there was a validation; of more than MOST_CLASSES classes,
-    those with the most images."""
+    """Number of images of each class, and its scores if there was a validation. If there are more than MOST_CLASSES
+    classes, the SHOWN_CLASSES with the most images."""
     headers = ["class", "name", "training images"]
     rows = [[str(code), cell_text(name), str(class_counts[code])] for code, name in enumerate(class_names)]
     if validation:

@@ -1,7 +1,8 @@
-"""A saved model, the result of a training run: a folder of safetensors weights, settings, labels, preprocessing,
-metrics and a model card. Inference, evaluation and serving need nothing else, and never load a pickle.
+"""Saved models: writes and loads the folder that a training run ends with.
 
-Imports no torch: the network is read by the backend that predicts with it (model.prediction.backends).
+It contains safetensors weights, settings, labels, preprocessing, metrics and a model card. Inference, evaluation and
+serving need nothing else, and no pickle is loaded. This module imports no torch: a backend (model.prediction.backends)
+reads the network.
 """
 
 from __future__ import annotations
@@ -30,27 +31,27 @@ from model.artifacts.files import (
 from model.artifacts.learnt_from import LearntFrom, write_learnt_from
 from model.artifacts.metadata import read_json_object, read_settings_and_metrics
 from model.artifacts.model_card import model_card
+from model.artifacts.provenance import portable_settings
 from model.atomic_write import remove_parts, write_beside, write_json, write_text
 from model.decisions import Decision
 from model.errors import InputError, listing
 from model.images.pipeline import InputPipeline
 from model.labels import Scheme
 from model.network.heads import Heads
-from model.settings.fields import as_dict
 from model.settings.train import TrainSettings
 
 
 @dataclass(frozen=True)
 class SavedModel:
-    """A model that was loaded from its folder, without its network.
+    """A saved model without its network.
 
     Attributes:
         folder: The model's folder.
         settings: Settings of its training.
         heads: Heads of the network, with the label scheme.
-        pipeline: Makes its inputs of images.
-        decision: How its probabilities become a class.
+        pipeline: Creates the network's inputs from images.
         metrics: Content of metrics.json: finished, validation scores, history, data, versions.
+        decision: How its probabilities become a class.
     """
 
     folder: Path
@@ -62,11 +63,11 @@ class SavedModel:
 
     @property
     def scheme(self) -> Scheme:
-        """Labels of its answers."""
+        """Labels of its predictions."""
         return self.heads.scheme
 
     def labels(self) -> dict[str, Any]:
-        """What labels.json holds of the classes."""
+        """The classes as labels.json describes them."""
         return self.heads.labels()
 
 
@@ -80,27 +81,27 @@ def save_model(
     decision: Decision = Decision(),
     learnt_from: LearntFrom | None = None,
 ) -> None:
-    """Writes a saved model's files into folder, each atomically.
+    """Writes the files of a saved model, each atomically.
 
-    metrics.json, which says whether the run is finished, is written last: a folder with it is whole.
+    metrics.json, which says whether the run is finished, is written last: a folder with it is complete.
 
     Args:
         folder: The model's folder.
         weights: State of the network by parameter name.
         settings: Settings of the training.
         heads: Heads of the network, with the label scheme.
-        pipeline: Makes its inputs of images.
+        pipeline: Creates the network's inputs from images.
         metrics: Content of metrics.json.
-        decision: How its probabilities become a class.
-        learnt_from: Images that the training saw; None where they are not known.
+        decision: How the probabilities become a class.
+        learnt_from: Images that training used; None if they are not known.
     """
     folder.mkdir(parents=True, exist_ok=True)
     remove_parts(folder)
-    # safetensors takes contiguous arrays alone; ascontiguousarray makes an axis for a scalar
+    # safetensors requires contiguous arrays; ascontiguousarray adds an axis to scalars, which reshape removes
     contiguous = {name: np.ascontiguousarray(value).reshape(value.shape) for name, value in weights.items()}
     with write_beside(folder / WEIGHTS) as path:
         save_file(contiguous, path)
-    write_text(folder / SETTINGS, yaml.safe_dump(as_dict(settings), allow_unicode=True, sort_keys=False))
+    write_text(folder / SETTINGS, yaml.safe_dump(portable_settings(settings), allow_unicode=True, sort_keys=False))
     write_json(folder / LABELS, heads.to_dict())
     write_json(folder / PREPROCESSING, pipeline.to_dict())
     write_text(folder / CARD, model_card(settings, heads, pipeline.preprocessing, metrics, decision))
@@ -110,13 +111,15 @@ def save_model(
 
 
 def load_model(folder: Path) -> SavedModel:
-    """Loads the saved model in folder, all but the network.
+    """Loads the saved model in a folder, without its network.
 
     Raises:
         InputError: A file is missing or damaged; the message names it.
     """
     if missing := missing_files(folder):
-        raise InputError(f"model {folder}: {listing(missing)} missing; a saved model holds {listing(needed_files())}")
+        raise InputError(
+            f"model {folder}: missing files: {listing(missing)}; a saved model has {listing(needed_files())}"
+        )
     try:
         settings, metrics = read_settings_and_metrics(folder)
         labels = read_json_object(folder / LABELS)

@@ -1,4 +1,4 @@
-"""Checks that a saved model or ensemble is whole: its files, weights header, settings and labels; without torch."""
+"""Checks that a saved model or ensemble is complete: files, header of the weights, settings and labels. No torch."""
 
 from __future__ import annotations
 
@@ -34,12 +34,14 @@ MAX_HEADER_BYTES = 100_000_000  # that the format allows
 
 @dataclass(frozen=True)
 class Verified:
-    """What a model that passed verify() is.
+    """A model that passed verify().
 
-    models: number of saved models, 1 where the folder is no ensemble.
-    classes: number of joint classes of the channel that the model was trained on.
-    backbone: timm's name, comma-separated where an ensemble has several.
-    finished: whether no run that trained the model was stopped.
+    Attributes:
+        folder: Its folder.
+        models: Number of saved models; more than 1 for an ensemble.
+        classes: Number of joint classes of the channel that the model was trained on.
+        backbone: Name in timm; comma-separated if the members of an ensemble have different ones.
+        finished: Whether training was not stopped early.
     """
 
     folder: Path
@@ -50,15 +52,15 @@ class Verified:
 
     def __str__(self) -> str:
         models = f"{self.models} models, " if self.models > 1 else ""
-        stopped = "" if self.finished else ", of a run that was stopped"
+        stopped = "" if self.finished else ", training was stopped early"
         return f"{models}{self.backbone}, {self.classes} classes{stopped}"
 
 
 def verify(folder: Path) -> Verified:
-    """Checks the model in folder and reads what it is. Failure says why no job could use it."""
+    """Checks the model in a folder and describes it. Failure, with the reason, if no job could use it."""
     problem = model_problem(folder)
     if problem:
-        raise Failure(f"what came back is no model: {problem}")
+        raise Failure(f"the job returned no usable model: {problem}")
     finished = read_ensemble_file(folder).finished if is_ensemble(folder) else True
     backbones, classes = set(), 0
     models = list(_saved_models(folder))
@@ -69,7 +71,7 @@ def verify(folder: Path) -> Verified:
             scheme = Scheme.from_dict(labels.get("channel", labels))
             Scheme.from_dict(labels)
         except InputError as error:
-            raise Failure(f"what came back is no model: {model}: {error}") from None
+            raise Failure(f"the job returned no usable model: {model}: {error}") from None
         backbones.add(settings.model)
         classes = scheme.num_classes
         finished = finished and bool(metrics.get("finished"))
@@ -77,9 +79,9 @@ def verify(folder: Path) -> Verified:
 
 
 def model_problem(folder: Path) -> str | None:
-    """Why no job could use the model or ensemble in folder, None where it is whole.
+    """Why no job could use the model or ensemble in a folder; None if it is complete.
 
-    Reads the files that are small and of the weights the header alone, so that it is fast for any size of model.
+    Reads the small files and the header of the weights, so that it is fast for models of any size.
     """
     if is_ensemble(folder):
         try:
@@ -90,22 +92,22 @@ def model_problem(folder: Path) -> str | None:
         return next((problem for problem in problems if problem), None) or _decision_problem(folder)
     if not is_saved_model(folder):
         entries = listing(sorted(entry.name for entry in folder.iterdir())) if folder.is_dir() else ""
-        return f"no model lies in {folder}, which holds {entries or 'nothing'}"
+        return f"{folder} contains no saved model; it contains {entries or 'nothing'}"
     if missing := missing_files(folder):
-        return f"the model in {folder} lacks {listing(missing)}"
+        return f"model {folder}: missing files: {listing(missing)}"
     for name in (LABELS, PREPROCESSING, METRICS):
         try:
             load_json_object(folder / name)
         except (OSError, ValueError, TypeError) as error:
             return f"{folder / name} cannot be read: {error}"
     if (folder / LEARNT_FROM).exists() and not zipfile.is_zipfile(folder / LEARNT_FROM):
-        return f"{folder / LEARNT_FROM} is no NumPy archive"
+        return f"{folder / LEARNT_FROM} is not a NumPy archive"
     weights = _weights_problem(folder / WEIGHTS) if network_file(folder) == WEIGHTS else None
     return weights or _decision_problem(folder)
 
 
 def _decision_problem(folder: Path) -> str | None:
-    """Why decision.json, where there is one, cannot be used with the classes of labels.json."""
+    """Why decision.json does not fit the classes of labels.json; None if it does, or if there is no decision.json."""
     if not (folder / DECISION).exists():
         return None
     try:
@@ -116,7 +118,7 @@ def _decision_problem(folder: Path) -> str | None:
 
 
 def _weights_problem(path: Path) -> str | None:
-    """Why a safetensors file cannot be read: its header must be JSON and its tensors end where the file ends.
+    """Why a safetensors file is damaged: its header must be JSON, and its last tensor must end at the end of the file.
 
     Documentation of safetensors, "Format": the header's length, the header as JSON, then the tensors.
     """
@@ -129,11 +131,11 @@ def _weights_problem(path: Path) -> str | None:
     except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
         return f"{path} cannot be read: {type(error).__name__}: {error}"
     expected = LENGTH_BYTES + length + max(ends, default=0)
-    return None if size == expected and ends else f"{path} has {size:,} bytes where its header tells of {expected:,}"
+    return None if size == expected and ends else f"{path} has {size:,} bytes; its header describes {expected:,}"
 
 
 def _saved_models(folder: Path) -> Iterator[Path]:
-    """Folders of the saved models that folder consists of: itself, or the members of the ensemble, in order."""
+    """Folders of the saved models: the folder itself, or the members of the ensemble in order."""
     if not is_ensemble(folder):
         yield folder
         return

@@ -63,12 +63,25 @@ class Datasets:
         """The description of the data for metrics.json and the model card."""
         return {
             "name": "/".join(self.train.root.absolute().parts[-2:]),  # the folder's own name is often just `train`
+            "ids": self.content_ids(),
             "source": self.train.source,
             "grouped_by": self.train.grouped_by,
             "train": _counts(self.train),
             "validation": None if self.validation is None else _counts(self.validation),
             "split": self.report.to_dict() if self.report else None,
         }
+
+    def content_ids(self) -> dict[str, str]:
+        """By attribute, a number (hex) of all images' paths and labels, the same for every split of a channel."""
+        totals = dict.fromkeys(self.train.scheme.names, 0)
+        for table in filter(None, (self.train, self.validation)):
+            paths = [path.encode("utf-8", "surrogateescape") for path in table.locations.paths]
+            hashes = pd.util.hash_array(np.array(paths, dtype=object), categorize=False)
+            for name, codes in table.codes().items():
+                # sum of a hash per labelled row: the order does not matter
+                rows = pd.util.hash_array(hashes[codes >= 0] ^ codes[codes >= 0].astype(np.uint64))
+                totals[name] += int(rows.sum(dtype=np.uint64))
+        return {name: f"{total % 2**64:016x}" for name, total in totals.items()}
 
     def save_split(self, folder: Path) -> None:
         """Logs the split and writes it to a folder.

@@ -1,11 +1,11 @@
-"""Evaluation of answers against the truth: scores with intervals, as a summary, evaluation.json and report.html.
+"""Evaluation of predictions against true labels: scores with intervals, a summary, evaluation.json and report.html.
 
-truth: the truth in any layout that training reads; answer_tables: it and the answers as they are read; picture_names:
-which names mean one image; matching: truth and answers side by side; label_scheme: which classes they have.
-targets: what is scored; evaluate: all scores; subgroups: accuracy by group and by metadata value; coverage: accuracy of
-the surest answers.
-suspects: lists of single images, suspected label errors and what two models answer differently.
-summary: text for a terminal; report/: the HTML page.
+truth: true labels in any layout that training reads; answer_tables: reads them and the predictions; picture_names:
+matches image names; matching: true labels and predictions of the same images; label_scheme: their classes.
+targets: the joint class and the attributes; evaluate: all scores; interval_notes: notes on the intervals; subgroups:
+accuracy by group and by metadata value; coverage: accuracy of the most confident predictions.
+suspects: lists of single images: suspected label errors, and differences between two models.
+summary: text for the terminal; report/: the HTML page.
 files: names of the files that evaluation writes.
 
 Tested by files of other names:

@@ -1,4 +1,4 @@
-"""The tables of an evaluation as they are read: truth, answers, probabilities and other answers to compare with."""
+"""Reads the tables of an evaluation: true labels, predictions, probabilities, and other predictions to compare with."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from model.evaluation.truth import match_by_file_name, read_truth
 
 @dataclass(frozen=True)
 class Tables:
-    """Tables as they were read, None for one that cannot be.
+    """Tables as they were read; None for one that cannot be read.
 
-    labelled_file, other_labelled_file: the answers that labels.json lies beside, of several hosts' the first.
-    labels: the labels.json of the answers, None where there is none.
-    parts: the answers of each host; the only file where there is one host.
+    labelled_file, other_labelled_file: The file of predictions (that of the first host) with labels.json in its folder.
+    labels: The labels.json of the predictions, None if there is none.
+    parts: The predictions of each host; with one host, its file.
     """
 
     truth: ClassTable | None
@@ -41,7 +41,7 @@ class Tables:
     parts: Sequence[Path]
 
     def labels_by_part(self) -> dict[Path, Any]:
-        """The content of each part's labels.json, None where there is none."""
+        """The content of each part's labels.json, None if there is none."""
         own = {part: self.labels if part == self.labelled_file else _labels_of(part) for part in self.parts}
         return {part: labels.content if labels else None for part, labels in own.items()}
 
@@ -49,8 +49,17 @@ class Tables:
 def read_tables(
     answers_file: Path, other_file: Path | None, picture_column: str | None, problems: Problems, notes: list[str]
 ) -> Tables:
-    """All tables but the truth. Each may name its images by the column that is set, by that which the answers'
-    labels.json remembers, or by one of a usual name."""
+    """Reads all tables except the true labels.
+
+    The column of image names is that of the setting, that in labels.json of the predictions, or one of a usual name.
+
+    Args:
+        answers_file: The predictions.
+        other_file: Predictions to compare with; None for none.
+        picture_column: The setting of that name.
+        problems: Collects errors of the tables.
+        notes: Collects notes on joined files and missing probabilities.
+    """
     parts, other_parts = host_parts(answers_file), host_parts(other_file) if other_file else []
     labelled_file = parts[0] if parts else answers_file
     labels = _labels_of(labelled_file)
@@ -63,14 +72,14 @@ def read_tables(
         other = read_class_table(other_file, problems, other_parts, picture_columns(picture_column, remembered))
     for hosts in filter(None, (parts, other_parts)):
         check_parts(hosts, problems)
-        notes.append(f"answers of {len(hosts)} folders joined: {listing(part.parent.name for part in hosts)}")
+        notes.append(f"predictions of {len(hosts)} hosts were joined: {listing(part.parent.name for part in hosts)}")
     probabilities = None
     probabilities_file = beside_answers(answers_file, PROBABILITIES)
     probability_parts = [beside_answers(part, PROBABILITIES) for part in parts]
     if probabilities_file.is_file() or any(part.is_file() for part in probability_parts):
         probabilities = read_probabilities(probabilities_file, problems, probability_parts, columns)
     else:
-        notes.append(f"no calibration error: there is no {probabilities_file.name} beside the answers")
+        notes.append(f"no calibration error: {probabilities_file.name} is missing next to the predictions")
     return Tables(
         truth=None,
         answers=answers,
@@ -85,7 +94,7 @@ def read_tables(
 
 
 def truth_options(tables: Tables, picture_column: str | None, encoding: str) -> TableOptions:
-    """How a table of the truth is read: its images may be in the column that is set or that of the answers."""
+    """How the table of true labels is read: by the column of images of the setting or of the predictions."""
     remembered = tables.labels.picture_column() if tables.labels else None
     return TableOptions(encoding=encoding, remembered_column=picture_column or remembered)
 
@@ -99,8 +108,18 @@ def read_truth_table(
     problems: Problems,
     notes: list[str],
 ) -> ClassTable | None:
-    """The truth. The images of a folder get the names that the answers have for them."""
-    scheme = labels.scheme(Problems("labels")) if labels else None  # what is wrong with it is reported later
+    """Reads the true labels. Images of a folder get the names that the predictions have for them.
+
+    Args:
+        truth: Table or folder, from truth_location.
+        tables: The other tables.
+        labels: The label scheme of the predictions; None without one.
+        group_column: The setting of that name.
+        options: How a table is read.
+        problems: Collects errors.
+        notes: Collects how the true labels were read.
+    """
+    scheme = labels.scheme(Problems("labels")) if labels else None  # its errors are reported later
     levels = labels.trained_with("folder_levels") if labels else None
     channel = ChannelOptions(group_column=group_column, encoding=options.encoding, folder_levels=levels or ())
     table = read_truth(truth, scheme, channel, options, problems, notes)
@@ -110,7 +129,7 @@ def read_truth_table(
 
 
 def check_picture_column(tables: Tables, picture_column: str | None, problems: Problems) -> None:
-    """The column that is set must be that of the images in one of truth and answers."""
+    """Adds a problem if neither true labels nor predictions have the column of the setting picture_column."""
     truth, answers = tables.truth, tables.answers
     if not (picture_column and truth and answers):
         return
@@ -121,7 +140,7 @@ def check_picture_column(tables: Tables, picture_column: str | None, problems: P
 
 
 def spelled_alike(tables: Tables, problems: Problems, notes: list[str]) -> Tables:
-    """The tables of answers with the names of the truth where they write them in another way."""
+    """The tables of predictions, with image names spelled as in the true labels."""
     names = tables.truth.names.tolist() if tables.truth else []
 
     def spelled(table: ClassTable | None) -> ClassTable | None:
@@ -138,6 +157,6 @@ def spelled_alike(tables: Tables, problems: Problems, notes: list[str]) -> Table
 
 
 def _labels_of(answers_file: Path) -> LabelsJson | None:
-    """The labels.json of answers, if there is one."""
+    """The labels.json of predictions, None if there is none."""
     path = labels_file(answers_file)
     return LabelsJson.read(path) if path.is_file() else None

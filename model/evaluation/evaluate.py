@@ -1,4 +1,4 @@
-"""Computes all scores of an evaluation, each with its interval, from truth and answers matched by name."""
+"""Computes all scores of an evaluation, each with its interval, from true labels and predictions matched by name."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ COMPARED = ("accuracy", "macro_f1", "gmean_f1", "balanced_accuracy")
 
 @dataclass(frozen=True)
 class ClassScores:
-    """Scores of one class. support: number of images of the class."""
+    """Scores of one class. support: Number of images of the class."""
 
     precision: Interval
     recall: Interval
@@ -64,13 +64,13 @@ class ClassScores:
 class Scores:
     """Scores of the joint class or of one attribute, with C classes.
 
-    class_names: all of them; where the scheme is_large only those of truth or answers.
+    class_names: All classes; if the scheme is_large, only the true and the predicted ones.
     classes: int64 (C,), their numbers in the scheme, ascending.
-    scores: by the names of metrics.scores.scores_of.
-    per_class: by the name of the class.
-    weighted: by the names of metrics.scores.weighted_scores_of.
-    constant: weighted, of a classifier that always answers the commonest class of the truth.
-    confusion: int64 (C, C), sparse, rows truth, columns answer.
+    scores: By name, as of metrics.scores.scores_of.
+    per_class: By name of the class.
+    weighted: By name, as of metrics.scores.weighted_scores_of.
+    constant: The same scores of a classifier that always predicts the most frequent true class.
+    confusion: int64 (C, C), sparse; rows are true classes, columns predicted ones.
     """
 
     class_names: list[str]
@@ -83,7 +83,7 @@ class Scores:
 
     @property
     def without_truth(self) -> list[str]:
-        """Names of the classes that no image is of."""
+        """Names of the classes without images."""
         return [name for name, scores in self.per_class.items() if not scores.support]
 
     @property
@@ -100,8 +100,9 @@ class Scores:
 class ReliabilityBin:
     """The images whose most probable class has a probability in one bin.
 
-    confidence: mean of that probability.
-    accuracy: share of the images that the class is right for.
+    pictures: Number of images.
+    confidence: Mean of that probability.
+    accuracy: Share of the images whose most probable class is correct.
     """
 
     pictures: int
@@ -116,20 +117,22 @@ class ReliabilityBin:
 class Evaluation:
     """Results of one evaluation, for evaluation.json, the summary and the page.
 
-    images: number of images with a label of every attribute, which all scores but those of attributes are over.
-    groups: number of their groups, None without them.
-    resampled_over: the column of groups or `picture`, None without resamples.
-    attributes: scores by attribute, where the scheme has more than one.
-    is_large: whether the scheme is_large; then every score of joint but accuracy is the mean of the attributes' scores.
-    gmean_classes: classes that the geometric mean of F1 is over; empty where it is such a mean.
-    calibration_error, reliability: None and empty without probabilities; only bins with images are listed.
-    by_group: each group that has a name.
-    by_metadata: by column of few values, its values.
-    compare: scores of these answers less those of the others, on the same resamples.
-    coverage: accuracy of the surest answers, by their share; empty without probabilities.
-    unanswered, left_out: number of images without an answer, and of answers without truth.
-    learnt_from: number of images by side (train, validation) that the model saw in its training; None if not known.
-    partial: number of further images that have a label of some attributes only.
+    pictures: Number of images with a label of every attribute. All scores are over these, except those of attributes.
+    groups: Number of their groups; None without groups.
+    resampled_over: The column of groups, or `picture`; None without resamples.
+    joint: Scores of the joint class.
+    attributes: Scores by attribute, if the scheme has several.
+    is_large: Whether the scheme is_large; then every score of joint except accuracy is the mean over the attributes.
+    gmean_classes: Classes of the geometric mean of F1; empty if it is the mean over the attributes.
+    calibration_error, reliability: None and empty without probabilities; bins without images are omitted.
+    by_group: Each group that has a name.
+    by_metadata: For each column with few values, its values.
+    compare: Scores of these predictions minus those of the others, on the same resamples.
+    coverage: Accuracy of the most confident predictions, by their share; empty without probabilities.
+    unanswered, left_out: Number of images without a prediction, and of predictions without a true label.
+    notes: Sentences for the reader of the scores.
+    learnt_from: Number of images by side (train, validation) that were used to train the model; None if not known.
+    partial: Number of further images that have labels of some attributes only.
     """
 
     pictures: int
@@ -154,7 +157,7 @@ class Evaluation:
     partial: int = 0
 
     def to_dict(self) -> dict[str, Any]:
-        """The block `rarebird` of evaluation.json: all but the groups, of which there may be as many as images."""
+        """The block `rarebird` of evaluation.json: everything except the groups, which may be as many as the images."""
         return {
             "pictures": self.pictures,
             "groups": self.groups,
@@ -180,7 +183,7 @@ class Evaluation:
         }
 
     def _attribute(self, scores: Scores) -> dict[str, Any]:
-        """Scores of an attribute; with the number of images where it may be another than that of the joint class."""
+        """Scores of an attribute, with its number of images if that may differ from the joint class's."""
         return {**({"pictures": scores.pictures} if self.partial else {}), **scores.to_dict()}
 
 
@@ -192,21 +195,22 @@ def evaluate(
     seed: int = 0,
     label_values: str | None = None,
 ) -> Evaluation:
-    """Computes all scores with their intervals: those of proportions from the counts, others by one set of resamples.
+    """Computes all scores with their intervals: from the counts for proportions, from one set of resamples for others.
 
     Args:
-        matched: truth and answers.
-        gmean_classes: names or numbers of the joint classes whose F1 the geometric mean is over, all where empty; an
-            attribute's is over all of its values.
-        resamples: number of bootstrap resamples; 0 for no intervals.
-        confidence: of the intervals.
-        seed: of the resamples.
-        label_values: whether gmean_classes holds names or indices; None to decide by all of them.
+        matched: True labels and predictions.
+        gmean_classes: Names or numbers of the joint classes of the geometric mean of F1; all if empty. That of an
+            attribute is over all of its values.
+        resamples: Number of bootstrap resamples; 0 for no intervals.
+        confidence: Level of the intervals.
+        seed: Seed of the resamples.
+        label_values: Whether gmean_classes are names or indices; None to decide by all of them.
 
     Raises:
-        InputError: a class of gmean_classes is unknown.
+        InputError: A class of gmean_classes is unknown.
     """
     scheme = matched.scheme
+    # classes, targets (the joint class and each attribute), and their scores in the sample and in each resample
     chosen = _chosen_classes(scheme, gmean_classes, label_values)
     targets = targets_of(matched, chosen)
     totals = resampled_totals(matched, targets, resamples, seed)
@@ -215,6 +219,7 @@ def evaluate(
     units = number_of_units(complete.groups, len(complete.names))
     level = confidence if resamples else 0.0
 
+    # scores with intervals; the comparison and the calibration use the same resamples
     scored = {
         name: _score(target, totals.counts[name], values[name], matched.groups, level)
         for name, target in targets.items()
@@ -255,15 +260,15 @@ def evaluate(
     )
 
 
-def _chosen_classes(scheme: Scheme, asked: Sequence[str], label_values: str | None) -> list[int]:
-    """Numbers of the classes that gmean_classes names; where it is empty, all or, where the scheme is_large, none."""
-    if " ".join(asked) in scheme.class_names:  # one name with spaces, whose words a flag has parted
-        asked = [" ".join(asked)]
-    texts = [normal_text(value) for value in asked]
+def _chosen_classes(scheme: Scheme, names: Sequence[str], label_values: str | None) -> list[int]:
+    """Numbers of the classes in gmean_classes. If it is empty, all classes; none if the scheme is_large."""
+    if " ".join(names) in scheme.class_names:  # a name with spaces, which the flag has split into words
+        names = [" ".join(names)]
+    texts = [normal_text(value) for value in names]
     readings = (label_values,) if label_values else (NAMES, INDICES)
     read = scheme.read(texts, readings)
     if read.unknown and not label_values and not any(whole_number(name) for name in scheme.class_names):
-        # Names that are no numbers cannot be taken for indices, so both may be given together
+        # if no class name is a number, names and indices cannot be confused and may be mixed
         alone = [scheme.read([text], readings) for text in texts]
         read = replace(
             read,
@@ -273,7 +278,7 @@ def _chosen_classes(scheme: Scheme, asked: Sequence[str], label_values: str | No
     problems = list(read.unknown.values())
     if read.ambiguous:
         problems.append(
-            f"{listing(texts)} fit the names of classes and their indices, which differ; give --label_values names or "
+            f"{listing(texts)} can be names of classes or their indices, which differ; set --label_values names or "
             "--label_values indices"
         )
     if problems:
@@ -288,11 +293,11 @@ def _score(
     """Scores of one target.
 
     Args:
-        target: what is scored, over the images with a true class.
-        counts: its counts of the sample and of each resample, (1 + resamples, C).
-        scores: of them, as scores_of_targets gives them.
-        groups: integers (n,) of the images; None without groups.
-        confidence: of the intervals; 0 for none.
+        target: The target; images without a true class are ignored.
+        counts: Its counts in the sample and in each resample, (1 + resamples, C).
+        scores: Its scores, as scores_of_targets returns them.
+        groups: int64 (n,), group of each image; None without groups.
+        confidence: Level of the intervals; 0 for none.
     """
     known = target.truth != NO_TRUTH
     if not known.all():
@@ -302,7 +307,7 @@ def _score(
     by_class = class_intervals(target.truth, target.answers, len(target.classes), groups, confidence)
     per_class = {
         name: ClassScores(
-            **{score: found[code] for score, found in by_class.items()}, support=int(counts.truth[0, code])
+            **{score: intervals[code] for score, intervals in by_class.items()}, support=int(counts.truth[0, code])
         )
         for code, name in enumerate(target.class_names)
     }
@@ -322,7 +327,7 @@ def _score(
 
 
 def _reliability(matched: MatchedAnswers, totals: np.ndarray, confidence: float) -> list[ReliabilityBin]:
-    """The bins that hold images. totals: summed rows of calibration_statistics, (3 bins,)."""
+    """The bins with images. totals: Summed rows of calibration_statistics, (3 bins,)."""
     bins = reliability_of(totals)
     assert matched.probabilities is not None
     correct, trials = reliability_trials(calibration_statistics(matched.probabilities, matched.truth))

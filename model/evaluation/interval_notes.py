@@ -1,4 +1,4 @@
-"""Notes of an evaluation about its intervals: why a score has none, and which are narrower than they should be."""
+"""Notes of an evaluation about its intervals: why a score has none, and which intervals may be too narrow."""
 
 from __future__ import annotations
 
@@ -21,37 +21,38 @@ def interval_notes(
         targets: The joint class, unless its scores are means of the attributes' scores, and the attributes, by name.
         scores: Of the joint class, by the names of metrics.scores.scores_of.
         groups: Of each image, int64 (N,), 0 to G - 1; None if each image is a group of its own.
-        units: Number of groups, or of images without groups, that the joint class is scored over.
+        units: Number of groups (of images, without groups) that the joint class is scored over.
     """
     notes = []
-    # attributes that have labels of images without every label may have intervals where the joint class has none
+    # an attribute also has the images that lack another label, and may have intervals when the joint class has none
     scored = {name: target for name, target in targets.items() if _units(target, groups) >= FEW_GROUPS}
     if units < FEW_GROUPS:
-        noun = ("group" if groups is not None else "picture") + ("" if units == 1 else "s")
-        of = " of scores over images with every label" if scored else ""
-        notes.append(f"no intervals{of}: {units} {noun}; an interval needs at least {FEW_GROUPS}")
+        noun = ("group" if groups is not None else "image") + ("" if units == 1 else "s")
+        which = " for scores over images with every label" if scored else ""
+        notes.append(f"no intervals{which}: {units} {noun}; an interval needs at least {FEW_GROUPS}")
     else:
         without = [label for name, label in SCORE_LABELS.items() if scores[name].low is None]
         if without:
-            notes.append(f"no interval of {listing(without)}: the value is the same in every resample")
+            notes.append(f"no interval for {listing(without)}: the value is the same in every resample")
     for name, target in scored.items():
         if few := _classes_of_few_groups(target, groups):
-            of = "joint classes" if name == JOINT_CLASS else f"values of {name}"
+            classes = "joint classes" if name == JOINT_CLASS else f"values of {name}"
+            units_noun = "groups" if groups is not None else "images"
             notes.append(
-                f"{of} of fewer than {FEW_GROUPS} {'groups' if groups is not None else 'pictures'}: {len(few):,} "
-                f"({listing(few, 5)}); the intervals of macro scores may be too narrow"
+                f"{classes} with fewer than {FEW_GROUPS} {units_noun}: {len(few):,} ({listing(few, 5)}); the intervals "
+                "of macro scores may be too narrow"
             )
     return notes
 
 
 def _units(target: Target, groups: np.ndarray | None) -> int:
-    """Number of groups, or of images without groups, that a target is scored over."""
+    """Number of groups (of images, without groups) that a target is scored over."""
     known = target.truth != NO_TRUTH
     return int(known.sum()) if groups is None else len(np.unique(groups[known]))
 
 
 def _classes_of_few_groups(target: Target, groups: np.ndarray | None) -> list[str]:
-    """The classes in truth whose images are of fewer than FEW_GROUPS groups, with the number of groups."""
+    """The classes with images of fewer than FEW_GROUPS groups, with the number of groups."""
     known = target.truth != NO_TRUTH
     members = np.arange(len(known)) if groups is None else groups
     # each class and group once

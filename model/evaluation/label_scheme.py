@@ -1,4 +1,4 @@
-"""Which label scheme answers are evaluated by, and whether truth, probabilities and compared answers agree with it."""
+"""The label scheme of an evaluation, and whether true labels, probabilities and compared predictions agree with it."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from model.label_values import INDICES, NAMES, whole_number
 from model.labels import Scheme
 
 AMBIGUOUS_CLASSES = "classes that may be names or indices"
-INDEX_COLUMNS = ("ans", "y_pred")  # output.csv's own, which hold indices
+INDEX_COLUMNS = ("ans", "y_pred")  # of output.csv, with indices
 MAX_DIGITS = 6
-MAX_UNNAMED_CLASSES = 1000  # that numbers in a table may imply; a greater number is a mistake, such as an identifier
+MAX_UNNAMED_CLASSES = 1000  # without labels.json; a greater number in a column of classes is probably an identifier
 
 
 def find_scheme(
@@ -38,28 +38,32 @@ def find_scheme(
     problems: Problems,
     notes: list[str],
 ) -> Scheme | None:
-    """The label scheme of the answers; None, and a problem, where there is none.
+    """The label scheme of the predictions; None, with a problem, if there is none.
 
     Args:
-        labels: labels.json, None where there is no such file; then columns, then the numbers in tables name classes.
-        path: where labels.json would be, for the message.
-        columns: classes of the probabilities, empty where there are none.
-        tables: truth and answers.
-        problems: collects what is wrong with the scheme.
-        notes: collects what the classes are where there is no labels.json.
+        labels: labels.json. If it is None, the classes are the columns, otherwise the numbers in the tables.
+        path: Path of labels.json, for the message.
+        columns: Classes of the probabilities; empty without probabilities.
+        tables: True labels and predictions.
+        problems: Collects errors of the scheme.
+        notes: Collects which classes are used without labels.json.
     """
     if labels:
         return labels.scheme(problems)
     if columns:
-        notes.append(f"no labels.json beside the answers: the {len(columns):,} classes are those of the probabilities")
+        notes.append(
+            f"no labels.json next to the predictions: the classes are the {len(columns):,} columns of probabilities"
+        )
         return Scheme((Attribute("class", tuple(columns)),))
     numbers = [whole_number(value) for table in tables for value in table.values.unique()]
-    # A number with more digits than the greatest class may have is too great; int() refuses very long ones
+    # enough digits to see that a number is too great; int() refuses very long texts
     greatest = max((int(number[:MAX_DIGITS]) for number in numbers if number is not None), default=-1)
     if not 0 <= greatest < MAX_UNNAMED_CLASSES:
-        problems.add(MISSING_FILES, f"{path}: without it classes must be whole numbers below {MAX_UNNAMED_CLASSES:,}")
+        problems.add(
+            MISSING_FILES, f"{path}: no such file; without it, classes must be integers below {MAX_UNNAMED_CLASSES:,}"
+        )
         return None
-    notes.append(f"no labels.json beside the answers: classes are 0 to {greatest}, the greatest found")
+    notes.append(f"no labels.json next to the predictions: the classes are 0 to {greatest}, the greatest in the tables")
     return Scheme((Attribute("class", tuple(str(number) for number in range(greatest + 1))),))
 
 
@@ -71,19 +75,20 @@ def true_classes(
     problems: Problems,
     notes: list[str],
 ) -> np.ndarray:
-    """True classes in the answers' scheme, int64 (N,).
+    """True classes in the scheme of the predictions, int64 (N,).
 
     The whole column is read as names or as indices of classes. A column with the name of the training channel's label
-    column is read as that was, as names if they fit; of any other column that fits both ways a setting must say how.
+    column is read as in training: as names if they fit. If another column fits both ways, the setting label_values must
+    decide.
 
     Args:
-        truth: the table.
-        scheme: of the answers.
-        channel: the joint scheme of the training channel, where scheme is one attribute of it. The truth may then hold
-            the joint classes, of which that attribute is taken, or the attribute's own.
+        truth: The table of true labels.
+        scheme: Scheme of the predictions.
+        channel: The joint scheme of the training channel if `scheme` is only one of its attributes. The true labels may
+            then be joint classes, of which that attribute is used, or values of the attribute.
         label_values: names or indices; None to decide by the column.
-        problems: collects unknown classes and a column that may be read in two ways.
-        notes: collects how the truth was read.
+        problems: Collects unknown classes and an ambiguous column.
+        notes: Collects how the column was read.
     """
     readings: tuple[str, ...] = (NAMES, INDICES)
     if truth.column.lower() == ANSWER_NAME:
@@ -97,11 +102,13 @@ def true_classes(
         if joint:
             channel = with_true_combinations(channel, truth, [])
             read = truth.read(channel, readings)
-            notes.append(f"the truth holds classes of {joint_name} together, of which {attribute.name} is taken")
+            notes.append(f"the true labels are joint classes of {joint_name}, of which {attribute.name} is used")
         else:
-            notes.append(f"the truth is read as classes of {attribute.name}, not of {joint_name} together")
+            notes.append(
+                f"the true labels are read as values of {attribute.name}, not as joint classes of {joint_name}"
+            )
     if read.ambiguous and _is_training_column(truth, scheme):
-        notes.append(f"the truth's {truth.column} is read as names, as the column of that name in training was")
+        notes.append(f"the column {truth.column} of true labels is read as class names, like that column in training")
     elif read.ambiguous:
         problems.add(AMBIGUOUS_CLASSES, _ambiguity(truth, channel if joint and channel else scheme))
     codes = truth.codes(read, problems)
@@ -109,34 +116,35 @@ def true_classes(
 
 
 def _is_training_column(truth: ClassTable, scheme: Scheme) -> bool:
-    """Whether the truth's column has the name of the label column that was learnt from, not that of answers."""
+    """Whether the column of true labels has the name of the training's label column, and not one of predictions."""
     attribute, *others = scheme.attributes
     column = normal_text(truth.column).lower()
     return not others and column == attribute.column.lower() and column not in INDEX_COLUMNS
 
 
 def _ambiguity(truth: ClassTable, scheme: Scheme) -> str:
-    """Says of a column that may hold names or indices how the readings differ."""
+    """The message for a column that can be names or indices, with a value that differs."""
     by_name, by_index = truth.read(scheme, (NAMES,)), truth.read(scheme, (INDICES,))
     value = next(value for value, code in by_name.codes.items() if by_index.codes[value] != code)
     name, index = (
-        "left out" if read.codes[value] < 0 else f"class {scheme.class_names[read.codes[value]]!r}"
+        "dropped" if read.codes[value] < 0 else f"class {scheme.class_names[read.codes[value]]!r}"
         for read in (by_name, by_index)
     )
     return (
-        f"{truth.file}: column {truth.column} fits the names of classes and their indices, which differ: {value!r} is "
-        f"{name} by name and {index} by index; give --label_values names or --label_values indices"
+        f"{truth.file}: column {truth.column} can be names of classes or their indices, which differ: {value!r} is "
+        f"{name} by name and {index} by index; set --label_values names or --label_values indices"
     )
 
 
 def with_true_combinations(scheme: Scheme, truth: ClassTable, notes: list[str]) -> Scheme:
-    """The scheme with the combinations of the truth that the model does not know as further classes behind its own: no
-    answer is right for them, but each attribute may be.
+    """The scheme with those combinations of the true labels that the model cannot predict as further classes.
+
+    No prediction of the joint class is correct for them, but those of single attributes may be.
 
     Args:
-        scheme: of the answers.
-        truth: the table.
-        notes: collects how many such combinations there are.
+        scheme: Scheme of the predictions.
+        truth: The table of true labels.
+        notes: Collects the number of these combinations.
     """
     if scheme.combinations is None:
         return scheme
@@ -146,17 +154,17 @@ def with_true_combinations(scheme: Scheme, truth: ClassTable, notes: list[str]) 
     if numbers:
         pictures = int(truth.values.isin(set(numbers)).sum())
         notes.append(
-            f"combinations that the model does not know: {len(numbers):,} ({listing(numbers, 3)}), of {pictures:,} "
-            "images; these count as wrong, and are scored by attribute"
+            f"combinations that the model cannot predict: {len(numbers):,} ({listing(numbers, 3)}), in {pictures:,} "
+            "images, which count as wrong for the joint class and are scored by attribute"
         )
     return scheme.extended(numbers.values())
 
 
 def check_probability_columns(columns: Sequence[str], scheme: Scheme, path: Path, problems: Problems) -> None:
     """The columns of probabilities must be the classes of the scheme, in any order."""
-    known, found = set(scheme.class_names), set(columns)
+    known = set(scheme.class_names)
     for name in scheme.class_names:
-        if name not in found:
+        if name not in columns:
             problems.add(MISSING_COLUMNS, f"{path}: no column of class {name!r}{did_you_mean(name, columns)}")
     for column in columns:
         if column not in known:
@@ -165,18 +173,20 @@ def check_probability_columns(columns: Sequence[str], scheme: Scheme, path: Path
 
 
 def check_parts(parts: Sequence[Path], problems: Problems) -> None:
-    """Answers of several hosts must be those of one model: their labels.json are the same, but for the number of images
-    that it had seen, or all missing."""
+    """Adds a problem if predictions of several hosts are of different models.
+
+    Their labels.json must be equal, except for the number of images that were used in training, or all missing.
+    """
     first, *others = (labels_file(part) for part in parts)
     for path in others:
         if path.is_file() != first.is_file():
-            problems.add(DIFFERENT_PARTS, f"of {first} and {path} one is missing")
+            problems.add(DIFFERENT_PARTS, f"{first} and {path}: one of them is missing")
         elif path.is_file() and _model_of(path) != _model_of(first):
-            problems.add(DIFFERENT_PARTS, f"{path} tells another model than {first}")
+            problems.add(DIFFERENT_PARTS, f"{path} is of another model than {first}")
 
 
 def _model_of(labels: Path) -> Any:
-    """What a labels.json says of the model; all of its bytes where it is no JSON object."""
+    """The content of a labels.json that identifies the model; all bytes if it is no JSON object."""
     content = LabelsJson.read(labels).content
     if not isinstance(content, dict):
         return labels.read_bytes()
@@ -184,11 +194,9 @@ def _model_of(labels: Path) -> Any:
 
 
 def check_same_classes(scheme: Scheme, other_answers: Path, problems: Problems) -> None:
-    """Answers to compare must have the same classes, in the same order."""
+    """Adds a problem if predictions to compare with have other classes or another order."""
     path = labels_file(other_answers)
     other = LabelsJson.read(path).scheme(problems) if path.is_file() else scheme
     if other and other.class_names != scheme.class_names:
         expected = listing(scheme.class_names)
-        problems.add(
-            UNKNOWN_CLASSES, f"{path}: its classes are {listing(other.class_names)}, those compared with {expected}"
-        )
+        problems.add(UNKNOWN_CLASSES, f"{path}: its classes are {listing(other.class_names)}, expected {expected}")

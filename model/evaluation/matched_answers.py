@@ -1,4 +1,4 @@
-"""Truth and answers of the same images, matched by name."""
+"""True labels and predictions of the same images, matched by name."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ NO_LABEL = "no label"  # in the name of the class of an image that lacks one
 
 @dataclass(frozen=True)
 class MatchedAnswers:
-    """Truth and answers of the same images, in the order of the truth's rows.
+    """True labels and predictions of the same images, in the order of the table of true labels.
 
-    scheme: labels of the classes, C of them.
-    names: of the N images.
-    truth: int64 (N,), true classes, -1 where the label of an attribute is missing.
-    answers: int64 (N,), predicted classes, -1 without an answer.
-    probabilities: float64 (N, C), a row of NaN for an image without; None without a file of them.
+    scheme: The label scheme, with C classes.
+    names: Names of the N images.
+    truth: int64 (N,), true classes, -1 if the label of an attribute is missing.
+    answers: int64 (N,), predicted classes, -1 without a prediction.
+    probabilities: float64 (N, C), with a row of NaN for an image without them; None without a file of probabilities.
     groups: int64 (N,), 0 to G - 1, the person or sender of each image; None without a column of groups.
-    group_column: its name.
-    group_names: of each group; "" for an image without a group, which is a group of its own.
-    metadata: other columns of the truth and of the answers, N texts each, "" for an empty or missing cell.
-    other: int64 (N,), another model's predicted classes, to compare with.
-    provenance: how the model was trained, None where labels.json does not record it.
-    unanswered: names of the images without an answer.
-    left_out: names of the answers without truth.
-    notes: sentences that a reader of the scores must know.
-    learnt_from: number of images by side (train, validation) that the model saw in its training; None if not known.
-    truth_source, answers_source: last parts of the paths of truth and answers, "" where they are in memory.
-    held_out: which images of a training they are, as labels.json beside its answers records it (HELD_OUT_KEY).
-    truth_by_attribute: int64 (N,) for each attribute, its true classes, -1 without a label; each image has one of some
-        attribute. Empty where every image has all labels.
+    group_column: Name of that column.
+    group_names: Name of each group; "" for an image without a group, which is a group of its own.
+    metadata: Other columns of the two tables, N texts each, "" for an empty or missing value.
+    other: int64 (N,), predicted classes of another model to compare with; None without one.
+    provenance: How the model was trained; None if labels.json does not say.
+    unanswered: Names of the images without a prediction.
+    left_out: Names of the predictions without a true label.
+    notes: Sentences for the reader of the scores.
+    learnt_from: Number of images by side (train, validation) that were used to train the model; None if not known.
+    truth_source, answers_source: Last parts of the paths of the two tables; "" if they are in memory.
+    held_out: The images of a training that these are, from labels.json (HELD_OUT_KEY).
+    truth_by_attribute: int64 (N,), true classes of each attribute, -1 without a label; every image has at least one
+        label. Empty if every image has all labels.
     """
 
     scheme: Scheme
@@ -62,7 +62,7 @@ class MatchedAnswers:
 
     @property
     def correct(self) -> np.ndarray:
-        """Whether each image is answered correctly, bool (N,)."""
+        """Whether each image is predicted correctly, bool (N,)."""
         return (self.truth == self.answers) & self.has_all_labels
 
     @property
@@ -77,12 +77,12 @@ class MatchedAnswers:
         return np.asarray(self.scheme.split(self.truth)[attribute])
 
     def answers_of(self, attribute: str) -> list[np.ndarray]:
-        """Predicted classes of an attribute, int64 (N,), -1 without an answer; then those of the other model."""
+        """Predicted classes of an attribute, int64 (N,), -1 without a prediction; then those of the other model."""
         answers = [self.answers, *([] if self.other is None else [self.other])]
         return [np.where(joint == NO_ANSWER, NO_ANSWER, self.scheme.split(joint)[attribute]) for joint in answers]
 
     def true_name(self, row: int) -> str:
-        """Name of the true class of an image; a missing label is NO_LABEL in it."""
+        """Name of the true class of an image; NO_LABEL stands for a missing label."""
         if self.truth[row] != NO_TRUTH:
             return self.scheme.class_names[self.truth[row]]
         codes = [(one, self.truth_by_attribute[one.name][row]) for one in self.scheme.attributes]
@@ -90,7 +90,7 @@ class MatchedAnswers:
 
     @cached_property
     def complete(self) -> MatchedAnswers:
-        """Those of the images with a label of every attribute, which scores of the joint classes are over."""
+        """The images with a label of every attribute, over which the joint class is scored."""
         if not self.truth_by_attribute:
             return self
         rows = np.flatnonzero(self.has_all_labels)
@@ -107,7 +107,7 @@ class MatchedAnswers:
             probabilities=None if self.probabilities is None else self.probabilities[rows],
             groups=groups,
             group_names=group_names,
-            metadata={column: [cells[row] for row in rows] for column, cells in self.metadata.items()},
+            metadata={column: [texts[row] for row in rows] for column, texts in self.metadata.items()},
             other=None if self.other is None else self.other[rows],
             unanswered=[name for name, answer in zip(names, self.answers[rows], strict=True) if answer == NO_ANSWER],
             truth_by_attribute={},

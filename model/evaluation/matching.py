@@ -57,27 +57,28 @@ def match_answers(
     picture_column: str | None = None,
     encoding: str = "utf-8",
 ) -> MatchedAnswers:
-    """Reads the truth and a model's answers, checks them, and matches them by name.
+    """Reads the true labels and a model's predictions, checks them, and matches them by image name.
 
-    Where an answers' file is missing, and at least two folders beside it hold one of its name, as several hosts write
-    them, the rows of those are the answers. Probabilities are read where they lie beside the answers.
+    If the file of predictions is missing and at least two subfolders of its folder have a file of that name, as several
+    hosts write them, the rows of those are read. Probabilities are read if they are next to the predictions.
 
     Args:
-        truth: table of image names and true classes, or a labelled channel (truth.truth_location).
+        truth: Table of image names and true classes, or a labelled channel (truth.truth_location).
         answers_file: output.csv.
-        labels: the label scheme; None for labels.json beside the answers, without one the classes that the
-            probabilities name, and without those 0 to the greatest class found.
-        group_column: column of persons or senders in the truth; None for one of a usual name, if there is one.
-        other_file: another model's answers, to compare with.
-        label_values: whether the truth holds names or indices of classes; None to decide by the column.
-        picture_column: column of image names; None for the one that the answers remember, else one of a usual name.
-        encoding: encoding of the truth, where it has no byte-order mark.
+        labels: The label scheme; None for labels.json next to the predictions. Without that file the classes are the
+            columns of the probabilities, or, without probabilities, 0 to the greatest class in the tables.
+        group_column: Column of persons or senders in the true labels; None for one with a usual name.
+        other_file: Predictions of another model to compare with.
+        label_values: Whether the true labels are names or indices of classes; None to decide by the column.
+        picture_column: Column of image names; None for that in labels.json of the predictions, or one of a usual name.
+        encoding: Encoding of the true labels if they have no byte-order mark.
 
     Raises:
-        InputError: lists everything that is wrong with all of the files.
+        InputError: Lists all errors of all files.
     """
     problems = Problems("evaluation cannot read its input")
     notes: list[str] = []
+    # read all tables and the classes in them; collect every problem
     tables = read_tables(answers_file, other_file, picture_column, problems, notes)
     labels_json = LabelsJson.read(labels) if labels else tables.labels
     options = truth_options(tables, picture_column, encoding)
@@ -93,9 +94,10 @@ def match_answers(
     pattern = labels_json.trained_with("group_pattern") if labels_json else None
     groups = _find_groups(tables.truth, group_column, pattern, problems, notes)
     problems.raise_if_any()
-    assert classes and tables.truth and tables.answers  # else there were problems
+    assert classes and tables.truth and tables.answers  # otherwise there were problems
 
-    written = tables.answers.names  # as inference wrote them
+    # match by image name, in the order of the true labels
+    written = tables.answers.names  # as inference has written them
     tables = spelled_alike(tables, problems, notes)
     problems.raise_if_any()
     assert tables.truth and tables.answers
@@ -130,23 +132,23 @@ def match_answers(
 
 
 def _without_truth(names: Sequence[str], answers: ClassTable, notes: list[str]) -> list[str]:
-    """Names of the answers that are not among those of the truth."""
+    """Image names in the predictions that are not in the true labels."""
     extra = answers.names[~answers.names.isin(set(names))].tolist()
     if extra:
-        notes.append(f"answers without truth, left out: {len(extra):,} ({listing(extra, 3)})")
+        notes.append(f"predictions without a true label, not scored: {len(extra):,} ({listing(extra, 3)})")
     return extra
 
 
 def _sources(truth: Path, answers_file: Path, labels: LabelsJson | None) -> dict[str, str]:
-    """The fields of MatchedAnswers that say which images these are. Of paths the last two parts: the page is passed on,
-    and the other folders are this machine's."""
+    """The fields of MatchedAnswers on the origin of the images. Paths have their last two parts only, because the page
+    may be shared."""
     paths = {"truth_source": truth, "answers_source": answers_file}
     sources = {name: "/".join(path.absolute().parts[-2:]) for name, path in paths.items()}
     return sources | {"held_out": labels.held_out() if labels else ""}
 
 
 def _read_provenance(labelled_file: Path, labels: LabelsJson | None, notes: list[str]) -> Provenance | None:
-    """From the labels.json that belongs to the answers alone, which is labels unless another scheme was named."""
+    """The provenance in the labels.json of the predictions, which is `labels` unless another file was set."""
     path = beside_answers(labelled_file, LABELS)
     if labels and labels.path == path:
         return labels.provenance(notes)
@@ -155,7 +157,7 @@ def _read_provenance(labelled_file: Path, labels: LabelsJson | None, notes: list
 
 @dataclass(frozen=True)
 class _Classes:
-    """Classes of each table in the order of its own rows, int64 (rows,), and the labels.json that names them."""
+    """Classes of each table in the order of its rows, int64 (rows,), and the labels.json with their names."""
 
     labels: LabelsJson | None
     scheme: Scheme
@@ -167,9 +169,14 @@ class _Classes:
 def _find_classes(
     tables: Tables, labels: LabelsJson | None, label_values: str | None, problems: Problems, notes: list[str]
 ) -> _Classes | None:
-    """Finds the label scheme and reads all classes by it; None, and problems, where that is not possible.
+    """Finds the label scheme and reads all classes; None, with problems, if that is not possible.
 
-    label_values: as in match_answers.
+    Args:
+        tables: The tables.
+        labels: labels.json; None without one.
+        label_values: As in match_answers.
+        problems: Collects errors.
+        notes: Collects how classes were read.
     """
     path = labels.path if labels else labels_file(tables.labelled_file)
     columns = list(tables.probabilities.columns) if tables.probabilities is not None else []
@@ -182,25 +189,25 @@ def _find_classes(
     if tables.other and tables.other_labelled_file:
         check_same_classes(scheme, tables.other_labelled_file, problems)
     truth = answers = other = None
-    answered = scheme
+    predicted_scheme = scheme
     if tables.truth:
         scheme = with_true_combinations(scheme, tables.truth, notes)
         channel = labels.channel_scheme() if labels else None
         truth = true_classes(tables.truth, scheme, channel, label_values, problems, notes)
     if tables.answers:
-        answers = _answered(tables.answers, answered, problems)
+        answers = _predicted_classes(tables.answers, predicted_scheme, problems)
     if tables.other:
-        other = _answered(tables.other, answered, problems)
+        other = _predicted_classes(tables.other, predicted_scheme, problems)
     return None if truth is None or answers is None else _Classes(labels, scheme, truth, answers, other)
 
 
-def _answered(table: ClassTable, scheme: Scheme, problems: Problems) -> np.ndarray:
-    """Predicted classes: indices, as output.csv holds them, or names, as another system may write them."""
+def _predicted_classes(table: ClassTable, scheme: Scheme, problems: Problems) -> np.ndarray:
+    """Predicted classes, int64 (rows,), from indices as in output.csv, or from names as other systems write them."""
     return np.maximum(table.codes(table.read(scheme, (INDICES, NAMES)), problems), NO_ANSWER)
 
 
 def _leave_out(truth: ClassTable, classes: _Classes, notes: list[str]) -> tuple[ClassTable, _Classes]:
-    """The truth without the rows whose labels the model's scheme drops."""
+    """The true labels without the rows whose label the model's scheme drops."""
     dropped = classes.truth == DROPPED
     if not dropped.any():
         return truth, classes
@@ -214,7 +221,7 @@ def _leave_out(truth: ClassTable, classes: _Classes, notes: list[str]) -> tuple[
 def _check_truth(truth: ClassTable, problems: Problems, notes: Sequence[str]) -> None:
     if truth.table.empty:
         left_out = [note for note in notes if note.startswith(LEFT_OUT)]
-        reason = f" that are not left out; {listing(left_out)}" if left_out else ""
+        reason = f" to score; {listing(left_out)}" if left_out else ""
         problems.add("empty tables", f"{truth.file} has no rows{reason}")
     without = truth.values == ""
     if truth.labels is not None:
@@ -236,7 +243,7 @@ def _truth_by_attribute(truth: ClassTable) -> dict[str, np.ndarray]:
 
 @dataclass(frozen=True)
 class _Groups:
-    """See MatchedAnswers; in the order of the truth's rows."""
+    """See MatchedAnswers; in the order of the true labels."""
 
     column: str | None = None
     codes: np.ndarray | None = None
@@ -246,8 +253,16 @@ class _Groups:
 def _find_groups(
     truth: ClassTable | None, column: str | None, pattern: str | None, problems: Problems, notes: list[str]
 ) -> _Groups:
-    """Groups of the images: from the column of that name, which must exist, else from one of a usual name, else by the
-    group_pattern of the training from the images' names, if all of them match."""
+    """Groups of the images: from the column of that name, or if none is set, from one of a usual name, or by the
+    group_pattern of the training from the image names, if all of them match.
+
+    Args:
+        truth: The true labels.
+        column: The setting group_column; a column of that name must exist.
+        pattern: The group_pattern of the training; None without one.
+        problems: Collects a missing column.
+        notes: Collects images without a group.
+    """
     if truth is None:
         return _Groups()
     if column is not None:
@@ -263,17 +278,17 @@ def _find_groups(
     is_empty = values == ""
     if is_empty.any():
         notes.append(f"images without a {column}, each a group of its own: {int(is_empty.sum()):,}")
-    # a key of its own for each image without a group
+    # each image without a group gets a key of its own
     keys = values.where(~is_empty, pd.Series([f"\0{row}" for row in values.index], index=values.index))
     codes, names = pd.factorize(keys)
     return _Groups(column, codes.astype(np.int64), ["" if name.startswith("\0") else name for name in names])
 
 
 def _groups_by_pattern(truth: ClassTable, pattern: str, notes: list[str]) -> pd.Series | None:
-    """The group of each image by the group_pattern of the training; None, with a note, where a name does not match."""
+    """The group of each image by the group_pattern of the training; None, with a note, if a name does not match."""
     try:
         groups = groups_of_paths(truth.table[truth.name_column].map(normal_text), pattern)
-    except (re.error, IndexError, TypeError):  # of a labels.json that training did not write
+    except (re.error, IndexError, TypeError):  # from a labels.json that training did not write
         return None
     without = groups.count("")
     if without:
@@ -286,13 +301,15 @@ def _groups_by_pattern(truth: ClassTable, pattern: str, notes: list[str]) -> pd.
 
 
 def _match_classes(names: Sequence[str], table: ClassTable, classes: np.ndarray, notes: list[str]) -> np.ndarray:
-    """A table's classes in the order of names, int64 (N,), -1 where the table has no row or an empty cell."""
+    """A table's classes in the order of names, int64 (N,), -1 without a row or for an empty value."""
     rows = pd.Index(table.names).get_indexer(pd.Index(names))
     absent = [name for name, row in zip(names, rows, strict=True) if row < 0]
     matched = np.where(rows < 0, NO_ANSWER, classes[rows] if len(classes) else NO_ANSWER)
     empty = [name for name, row, code in zip(names, rows, matched, strict=True) if row >= 0 and code == NO_ANSWER]
-    file = Path(table.file.parent.name, table.file.name)  # notes are passed on: no more of this machine's folders
-    for reason, pictures in (("no row", absent), ("an empty answer", empty)):
+    file = Path(
+        table.file.parent.name, table.file.name
+    )  # notes may be shared, so they do not name the other folders of this machine
+    for reason, pictures in (("no row", absent), ("no prediction", empty)):
         if pictures:
             share = f"{len(pictures):,} of {len(names):,}"
             notes.append(f"images with {reason} in {file}, counted as wrong: {share} ({listing(pictures, 3)})")
@@ -302,8 +319,10 @@ def _match_classes(names: Sequence[str], table: ClassTable, classes: np.ndarray,
 def _match_probabilities(
     names: Sequence[str], probabilities: pd.DataFrame, scheme: Scheme, notes: list[str]
 ) -> np.ndarray:
-    """Probabilities in the order of names and of the scheme's classes, float64 (N, C), a row of NaN where there are
-    none. The classes that only the truth has, which come last, have 0."""
+    """Probabilities in the order of names and of the scheme's classes, float64 (N, C), with a row of NaN without them.
+
+    The last classes, which only the true labels have, get probability 0.
+    """
     known = scheme.class_names[: len(probabilities.columns)]
     matched = probabilities[known].reindex(names).to_numpy(dtype=float)
     zeros = np.where(np.isnan(matched[:, :1]), np.nan, np.zeros((len(names), scheme.num_classes - len(known))))
@@ -311,18 +330,18 @@ def _match_probabilities(
     without = [name for name, row in zip(names, matched, strict=True) if np.isnan(row).all()]
     if without:
         notes.append(
-            f"images without probabilities, left out of the calibration error: {len(without):,} ({listing(without, 3)})"
+            f"images without probabilities, not in the calibration error: {len(without):,} ({listing(without, 3)})"
         )
     return matched
 
 
 def _match_metadata(truth: ClassTable, answers: ClassTable, group_column: str | None) -> dict[str, list[str]]:
-    """Columns that are neither image, class nor group, in the order of the truth's rows.
+    """Columns other than image, class and group, in the order of the true labels.
 
-    Where both tables have a column of a name, the truth's is taken.
+    If both tables have a column of the same name, that of the true labels is used.
     """
     own = (truth.name_column, answers.name_column, group_column or "")
     known = {name.lower() for name in (*PICTURE_COLUMNS, *ANSWER_COLUMNS, ANSWER_NAME, *own)}
     matched = answers.table.set_axis(pd.Index(answers.names)).reindex(truth.names).fillna("")
     columns = {name: table[name] for table in (matched, truth.table) for name in table.columns}
-    return {name: cells.map(normal_text).tolist() for name, cells in columns.items() if name.lower() not in known}
+    return {name: texts.map(normal_text).tolist() for name, texts in columns.items() if name.lower() not in known}

@@ -1,4 +1,4 @@
-"""Matches the image names of two tables: by their spelling, else by what else a name may be written as."""
+"""Matches the image names of two tables: by equal spelling, otherwise by the usual other spellings of a name."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from model.data.readers.channel_files import IMAGES
 from model.data.readers.image_names import is_image
 from model.errors import Problems, did_you_mean, listing
 
-SAMPLE = 1000  # names among which a message looks for the nearest
+SAMPLE = 1000  # names that are searched for the nearest one, for a message
 
 
 @dataclass(frozen=True)
@@ -23,10 +23,10 @@ class NameMatch:
     """Rows of a table by image names.
 
     Attributes:
-        rows: int64 (N,), the row of each name, -1 where the table has none.
-        respelled: Name and the table's spelling, of those that are spelled in different ways.
-        ambiguous: By name, the spellings in the table that fit it, where there are several.
-        shared: By spelling in the table, the names that fit it, where there are several.
+        rows: int64 (N,), the row of each name, -1 if the table does not have it.
+        respelled: Pairs of a name and its spelling in the table, if they differ.
+        ambiguous: Several spellings in the table that match one name, by name.
+        shared: Several names that match one spelling in the table, by spelling.
     """
 
     rows: np.ndarray
@@ -36,21 +36,21 @@ class NameMatch:
 
 
 def match_names(names: Sequence[str], known: Sequence[str]) -> NameMatch:
-    """Finds the row of each name among the names that a table has.
+    """Finds the row of each name in a table.
 
-    A name that the table does not have stands for the only one there that differs in `\\` for `/`, in `./`, `/` or
-    `images/` at the beginning, or in the extension of an image: in its letter case, or missing in one of the two.
+    A name that is not in the table matches the only name there that differs in `\\` for `/`, in `./`, `/` or `images/`
+    at the beginning, or in the extension of the image: its letter case, or missing on one side.
 
     Args:
-        names: To be found, without duplicates.
-        known: Names of the table, without duplicates.
+        names: Names to find, without duplicates.
+        known: Names in the table, without duplicates.
     """
     rows = pd.Index(known).get_indexer(pd.Index(names)).astype(np.int64)
     match = NameMatch(rows)
     missing = np.flatnonzero(rows < 0)
     if not len(missing) or not len(known):
         return match
-    # By key: the rows of the table. A name with an extension is also known without it, to names that have none.
+    # rows of the table by normalised name, and by that without its extension, for names that have none
     whole, stems = _rows_by_key(known)
     names_of_row: dict[int, list[str]] = {row: [name] for row, name in zip(rows.tolist(), names) if row >= 0}
     for position in missing.tolist():
@@ -74,42 +74,44 @@ def match_names(names: Sequence[str], known: Sequence[str]) -> NameMatch:
 def spelled_as(
     names: Sequence[str], known: Sequence[str], file: Path, problems: Problems, notes: list[str]
 ) -> list[str]:
-    """The names of a table, those that the truth writes in another way in the truth's spelling.
+    """The names of a table, spelled as in the true labels.
 
     Args:
-        names: Of the truth.
-        known: Of the table.
+        names: Names in the true labels.
+        known: Names in the table.
         file: The table, for messages.
-        problems: Collects that none of the truth's images is there, names that fit several, and several that fit one.
-        notes: Collects how many names are spelled in another way.
+        problems: Collects that no image is in the table, names with several matches, and several names with one match.
+        notes: Collects how many names are spelled differently.
     """
     match = match_names(names, known)
     for name, spellings in match.ambiguous.items():
-        problems.add("ambiguous image names", f"{file}: {name!r} of the truth fits {listing(spellings)}")
+        problems.add("ambiguous image names", f"{file}: {name!r} of the true labels matches {listing(spellings)}")
     for spelling, own in match.shared.items():
-        problems.add(DUPLICATE_NAMES, f"{file}: {listing(map(repr, own))} of the truth are all {spelling!r}")
+        problems.add(DUPLICATE_NAMES, f"{file}: {listing(map(repr, own))} of the true labels all match {spelling!r}")
     if names and known and (match.rows < 0).all() and not match.ambiguous:
         near = did_you_mean(names[0], known[:SAMPLE])
-        detail = f"{file}: none of {listing(names, 2)} is there; its names are {listing(known, 2)}{near}"
-        problems.add("no image of the truth", detail)
+        detail = f"{file}: has none of {listing(names, 2)}; its names are {listing(known, 2)}{near}"
+        problems.add("no image of the true labels", detail)
     if match.respelled:
-        table = Path(file.parent.name, file.name)  # notes are passed on: no more of this machine's folders
+        table = Path(
+            file.parent.name, file.name
+        )  # notes may be shared, so they do not name the other folders of this machine
         name, spelling = match.respelled[0]
         count = f"{len(match.respelled):,} of {len(names):,}"
-        notes.append(f"images spelled in another way in {table}: {count} ({name} is {spelling} there)")
+        notes.append(f"image names spelled differently in {table}: {count} ({name} is {spelling} there)")
     truth_spelling = {spelling: name for name, spelling in match.respelled}
     return [truth_spelling.get(name, name) for name in known]
 
 
 def picture_key(name: str) -> str:
-    """A name without what may differ: `/` for `\\`, no `./` or `images/` before it, a lower-case extension."""
+    """A normalised name: `/` for `\\`, no `./` or `images/` at the beginning, a lower-case extension."""
     path = posixpath.normpath(name.replace("\\", "/")).lstrip("/").removeprefix(f"{IMAGES}/")
     stem, suffix = posixpath.splitext(path)
     return stem + suffix.lower() if is_image(path) else path
 
 
 def _rows_by_key(known: Iterable[str]) -> tuple[dict[str, list[int]], dict[str, list[int]]]:
-    """Rows by the key of their name, and by that without the extension of an image."""
+    """Rows by the normalised name, and by that without the extension of an image."""
     whole: dict[str, list[int]] = {}
     stems: dict[str, list[int]] = {}
     for row, name in enumerate(known):

@@ -12,14 +12,15 @@ from model.evaluation.matched_answers import MatchedAnswers
 from model.metrics.bootstrap import Interval
 from model.metrics.proportions import share_intervals
 
-MOST_VALUES = 20  # a column with more is a name, a number or a date
+MOST_VALUES = 20  # a column with more probably has names, numbers or dates
 
 
 @dataclass(frozen=True)
 class Subgroup:
     """The images of one group or metadata value.
 
-    correct: number of them that are answered correctly.
+    pictures: Number of images.
+    correct: Number of images that are predicted correctly.
     """
 
     name: str
@@ -32,9 +33,9 @@ class Subgroup:
 
 
 def subgroups_by_group(matched: MatchedAnswers) -> list[Subgroup]:
-    """The groups that have a name, in the order of the truth, without intervals, as a group is one observation.
+    """The groups that have a name, in the order of the true labels; without intervals, as a group is one observation.
 
-    Empty where there are no groups, or each has one image.
+    Empty if there are no groups or if each has one image.
     """
     if matched.groups is None:
         return []
@@ -50,16 +51,16 @@ def subgroups_by_group(matched: MatchedAnswers) -> list[Subgroup]:
 
 
 def subgroups_by_metadata(matched: MatchedAnswers, confidence: float) -> dict[str, list[Subgroup]]:
-    """The values of each metadata column that has 2 to MOST_VALUES of them, sorted; an empty cell is a value too.
+    """The values of each metadata column with 2 to MOST_VALUES values, sorted; an empty text is a value.
 
     Args:
-        matched: truth and answers.
-        confidence: of the intervals; 0 for none.
+        matched: True labels and predictions.
+        confidence: Level of the intervals; 0 for none.
     """
     subgroups = {}
     rows = np.arange(len(matched.names))
-    for column, cells in matched.metadata.items():
-        values, codes = np.unique(np.asarray(cells, dtype=object), return_inverse=True)
+    for column, texts in matched.metadata.items():
+        values, codes = np.unique(np.asarray(texts, dtype=object), return_inverse=True)
         if not 2 <= len(values) <= MOST_VALUES:
             continue
         shape = (len(rows), len(values))

@@ -16,7 +16,7 @@ MOST_CLASSES = 20  # rows of a table of classes
 
 
 def summary(evaluation: Evaluation) -> str:
-    """All sections, separated by blank lines: what was evaluated, notes, scores, classes, attributes, comparison."""
+    """All sections, separated by blank lines: images, notes, scores, classes, attributes, comparison."""
     warning = f"warning: {seen_sentence(evaluation)}\n" if any((evaluation.learnt_from or {}).values()) else ""
     sections = [warning + _heading(evaluation)]
     notes = notes_of(evaluation)
@@ -33,7 +33,7 @@ def summary(evaluation: Evaluation) -> str:
             [SCORE_LABELS[name], *_number(difference, "+.4f"), verdict(difference)]
             for name, difference in evaluation.compare.items()
         ]
-        header = ["these answers less the others", *_interval_header(evaluation, "difference"), ""]
+        header = ["these predictions minus the others", *_interval_header(evaluation, "difference"), ""]
         sections.append(_table(header, rows))
     return "\n\n".join(sections)
 
@@ -42,7 +42,7 @@ def _attribute_table(evaluation: Evaluation) -> str:
     names = ("accuracy", "macro_f1", "balanced_accuracy")
     header = [text for name in names for text in _interval_header(evaluation, SCORE_LABELS[name])]
     if evaluation.partial:
-        header.append("pictures")
+        header.append("images")
     rows = [
         [
             attribute,
@@ -61,39 +61,38 @@ def _heading(evaluation: Evaluation) -> str:
 
 
 def seen_sentence(evaluation: Evaluation) -> str:
-    """Whether the model saw images of the evaluation in its training; "" where that is not known."""
+    """Whether images of the evaluation were used to train the model; "" if that is not known."""
     if evaluation.learnt_from is None:
         return ""
     if not any(evaluation.learnt_from.values()):
-        return "the model saw none of these images in its training"
+        return "none of these images was used to train the model"
     seen = seen_text(evaluation.learnt_from, evaluation.pictures + evaluation.partial)
-    return f"the model saw {seen}; its scores on new images are lower than these"
+    return f"{seen}; scores on new images are likely to be lower"
 
 
 def intervals(evaluation: Evaluation) -> str:
-    """How the intervals were computed: their level, number of resamples and what was resampled."""
+    """The confidence level, the number of resamples and the resampled units; or why there are no intervals."""
     if not evaluation.resamples:
-        return "no intervals, as resamples is 0"
+        return "no intervals: resamples is 0"
     units = evaluation.groups or evaluation.pictures
     if units < FEW_GROUPS:
-        what = ("group" if evaluation.groups else "picture") + ("" if units == 1 else "s")
-        there = f"there {'is' if units == 1 else 'are'} {units} {what}"
-        return f"no intervals, as {there} and an interval needs at least {FEW_GROUPS}"
-    over = "single images, as no column of groups was found"
+        noun = ("group" if evaluation.groups else "image") + ("" if units == 1 else "s")
+        return f"no intervals: {units} {noun}; an interval needs at least {FEW_GROUPS}"
+    over = "single images; no column of groups was found"
     if evaluation.groups:
         over = f"the {evaluation.groups:,} groups of column {evaluation.resampled_over}"
-    return f"{evaluation.confidence * 100:g} % intervals by {evaluation.resamples:,} resamples over {over}"
+    return f"{evaluation.confidence * 100:g} % intervals from {evaluation.resamples:,} bootstrap resamples of {over}"
 
 
 def notes_of(evaluation: Evaluation) -> list[str]:
-    """Notes for the reader of the scores: those of the matching, and classes without truth."""
+    """The notes of the evaluation, and one on classes without a true label."""
     without = evaluation.joint.without_truth
     if evaluation.is_large:
         return [f"every score is {SCORE_OF_MANY}", *evaluation.notes]
     if not without:
         return list(evaluation.notes)
-    classes = f"{len(without):,} ({listing(without)})"
-    return [*evaluation.notes, f"classes without truth, whose F1 is 0 in every macro mean: {classes}"]
+    classes = "1 class has no image" if len(without) == 1 else f"{len(without):,} classes have no images"
+    return [*evaluation.notes, f"{classes} with that true label; F1 counts as 0 in macro means: {listing(without)}"]
 
 
 def labelled_scores(evaluation: Evaluation) -> dict[str, Interval]:
@@ -112,7 +111,7 @@ def labelled_scores(evaluation: Evaluation) -> dict[str, Interval]:
 
 
 def _class_table(title: str, scores: Scores, evaluation: Evaluation) -> str:
-    """Scores by class; of more than MOST_CLASSES classes, those with the lowest F1 that have truth, in its order."""
+    """Scores by class; if there are more than MOST_CLASSES, those with true labels and the lowest F1."""
     shown = list(scores.per_class)
     if len(shown) > MOST_CLASSES:
         with_truth = [name for name in shown if scores.per_class[name].support]
@@ -128,7 +127,7 @@ def _class_table(title: str, scores: Scores, evaluation: Evaluation) -> str:
         ]
         for name, class_scores in ((name, scores.per_class[name]) for name in shown)
     ]
-    table = _table([title, *_interval_header(evaluation, "F1"), "precision", "recall", "pictures"], rows)
+    table = _table([title, *_interval_header(evaluation, "F1"), "precision", "recall", "images"], rows)
     omitted = len(scores.per_class) - len(shown)
     return f"{table}\n... and {omitted:,} more classes, all in evaluation.json" if omitted else table
 
@@ -145,12 +144,12 @@ def _number(score: Interval, form: str = ".4f") -> list[str]:
 
 
 def verdict(difference: Interval) -> str:
-    """What the interval of a difference says: better, worse or not told apart; "" without an interval."""
+    """better, worse or no clear difference, by the interval of a difference; "" without an interval."""
     if difference.low is None or difference.high is None:
         return ""
     if difference.low > 0:
         return "better"
-    return "worse" if difference.high < 0 else "not told apart"
+    return "worse" if difference.high < 0 else "no clear difference"
 
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

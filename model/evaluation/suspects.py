@@ -1,4 +1,4 @@
-"""Lists of single images for people: suspected label errors, and the images that two models answer differently."""
+"""Lists of single images for review: suspected label errors, and images that two models predict differently."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from model.evaluation.matched_answers import MatchedAnswers
 from model.labels import Scheme
 from model.metrics.scores import NO_ANSWER
 
-SUSPECTS, COMPARED = "suspects.csv", "compared.csv"  # beside report.html
+SUSPECTS, COMPARED = "suspects.csv", "compared.csv"  # next to report.html
 SUSPECT_HEADER = ("image", "given", "predicted", "probability", "given_probability")
 COMPARED_HEADER = ("image", "given", "these", "others", "right", "probability")
 SPREADSHEET = "utf-8-sig"  # UTF-8 with the mark by which Excel recognises it
 
 
 def suspected_label_errors(matched: MatchedAnswers) -> np.ndarray:
-    """Rows of the images whose label may be wrong, int64 (k,), the most confident answer first.
+    """Rows of the images whose label may be wrong, int64 (k,), the most confident prediction first.
 
-    An answer other than the label is suspect where its probability is at least the mean of those that the class has on
-    images of it (Northcutt, Jiang and Chuang 2021, "Confident Learning", JAIR 70, equation 2).
+    A prediction other than the label is suspect if its probability is at least the mean probability of that class over
+    the images labelled with it (Northcutt, Jiang and Chuang 2021, "Confident Learning", JAIR 70, equation 2).
     """
     if matched.probabilities is None:
         return np.array([], np.int64)
@@ -33,6 +33,7 @@ def suspected_label_errors(matched: MatchedAnswers) -> np.ndarray:
     own = matched.probabilities[np.arange(len(matched.names)), matched.truth]  # of the label
     known = ~np.isnan(own)
     size = matched.scheme.num_classes
+    # the threshold of each class: mean probability of the class over its images
     counts = np.bincount(matched.truth[known], minlength=size)
     sums = np.bincount(matched.truth[known], weights=own[known], minlength=size)
     threshold = np.divide(sums, counts, out=np.full(size, np.inf), where=counts > 0)
@@ -43,8 +44,11 @@ def suspected_label_errors(matched: MatchedAnswers) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Comparison:
-    """How two models answer the same images: rows, int64, of those that only one answers right, the more confident
-    answers first, and the number that both or neither answers right."""
+    """Predictions of two models for the same images.
+
+    these, others: int64, rows of the images that only this model has correct, the most confident predictions first.
+    both, neither: Number of images that both models or none of them has correct.
+    """
 
     these: np.ndarray
     others: np.ndarray
@@ -53,7 +57,7 @@ class Comparison:
 
 
 def compare_answers(matched: MatchedAnswers) -> Comparison | None:
-    """None without the answers of another model."""
+    """Compares two models image by image; None without the predictions of another model."""
     if matched.other is None:
         return None
     right, other_right = matched.correct, matched.truth == matched.other
@@ -72,8 +76,11 @@ def compare_answers(matched: MatchedAnswers) -> Comparison | None:
 
 
 def write_lists(folder: Path, matched: MatchedAnswers) -> list[str]:
-    """Writes suspects.csv and compared.csv into folder, each where it has rows; one of an earlier call is removed.
-    Returns the names of those written."""
+    """Writes suspects.csv and compared.csv into folder, each only if it has rows; otherwise removes an earlier file.
+
+    Returns:
+        Names of the files that were written.
+    """
     matched = matched.complete
     confidence, names = answer_confidence(matched), matched.names
     suspects = [
@@ -102,11 +109,11 @@ def _shares(matched: MatchedAnswers, row: int) -> list[str]:
 
 
 def _write(path: Path, header: Sequence[str], rows: Iterable[Sequence[str]]) -> bool:
-    """Writes a table; without rows it removes one that is there. Returns whether there are rows."""
-    listed = list(rows)
-    if not listed:
+    """Writes a table, or removes an earlier file if there are no rows. Returns whether there are rows."""
+    all_rows = list(rows)
+    if not all_rows:
         path.unlink(missing_ok=True)
         return False
     with write_beside(path) as beside, open(beside, "w", encoding=SPREADSHEET, newline="") as file:
-        csv.writer(file, lineterminator="\n").writerows([header, *listed])
+        csv.writer(file, lineterminator="\n").writerows([header, *all_rows])
     return True

@@ -1,4 +1,4 @@
-"""What an evaluation scores: the joint class and each attribute, with their statistics over bootstrap resamples."""
+"""The targets of an evaluation, the joint class and each attribute, with their statistics over bootstrap resamples."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ from model.metrics.scores import (
     values_in_truth,
 )
 
-COLUMNS_AT_ONCE = 8_000  # statistics that are resampled together; more than schemes have that are not large
-COUNTS_AT_ONCE = 2**22  # counts, a number for each resample and class, that scores are computed of together
-JOINT_CLASS = ""  # the joint class among the targets, which are attributes by their names otherwise
+COLUMNS_AT_ONCE = 8_000  # statistics that are resampled together; only large schemes have more
+COUNTS_AT_ONCE = 2**22  # counts (one per resample and class) whose scores are computed together
+JOINT_CLASS = ""  # name of the joint class among the targets; the others have the names of attributes
 
 
 @dataclass(frozen=True)
 class Target:
-    """The joint class or one attribute, with C classes: all of its scheme, or where the scheme of the answers is_large
-    those that occur in truth or answers.
+    """The joint class or one attribute, with C classes: all of its scheme, or only those that occur in true labels or
+    predictions if the scheme of the predictions is_large.
 
-    class_names, classes: names of the classes and their numbers in the target's scheme, int64 (C,), ascending.
-    truth, answers, other: int64 (N,), 0 to C - 1, -1 without a label or an answer; other is None without answers to
-        compare.
-    gmean_classes: of the C classes, those that the geometric mean of F1 is over; None for all.
+    class_names, classes: Names of the classes and their numbers in the target's scheme, int64 (C,), ascending.
+    truth, answers, other: int64 (N,), true classes, predictions, and predictions to compare with (None without them):
+        0 to C - 1, -1 without a label or a prediction.
+    gmean_classes: Those of the C classes that the geometric mean of F1 is over; None for all.
     """
 
     class_names: list[str]
@@ -47,9 +47,11 @@ class Target:
 
 
 def targets_of(matched: MatchedAnswers, gmean_classes: list[int]) -> dict[str, Target]:
-    """The joint class first and, where the scheme has more than one, each attribute by its name.
+    """The joint class first, then each attribute by its name if there are several.
 
-    gmean_classes: of the joint classes, those that the geometric mean of F1 is over; empty for all.
+    Args:
+        matched: True labels and predictions.
+        gmean_classes: Joint classes of the geometric mean of F1; empty for all.
     """
     scheme = matched.scheme
     codes = [matched.truth, matched.answers, *([] if matched.other is None else [matched.other])]
@@ -62,11 +64,11 @@ def targets_of(matched: MatchedAnswers, gmean_classes: list[int]) -> dict[str, T
 
 
 def _make_target(scheme: Scheme, only_occurring: bool, codes: list[np.ndarray], gmean_classes: list[int]) -> Target:
-    """codes: truth, answers and perhaps other answers, int64 (N,) each, as classes of the scheme."""
+    """A target. codes: True classes, predictions and perhaps other predictions, int64 (N,) each, in the scheme."""
     classes = np.arange(scheme.num_classes)
     if only_occurring:
-        found = np.unique(np.concatenate([*codes, np.array(gmean_classes, np.int64)]))
-        classes = found[found != NO_ANSWER]
+        occurring = np.unique(np.concatenate([*codes, np.array(gmean_classes, np.int64)]))
+        classes = occurring[occurring != NO_ANSWER]
         codes = [np.where(own == NO_ANSWER, NO_ANSWER, np.searchsorted(classes, own)) for own in codes]
         gmean_classes = np.searchsorted(classes, gmean_classes).tolist()
     truth, answers, *other = codes
@@ -85,9 +87,9 @@ def _make_target(scheme: Scheme, only_occurring: bool, codes: list[np.ndarray], 
 class Totals:
     """Statistics summed over the sample and over each resample: arrays of (1 + resamples, ...).
 
-    counts: of each target by its name.
-    others: of the targets that the other answers are compared by; empty without other answers.
-    calibration: summed rows of calibration_statistics; None without probabilities.
+    counts: Counts of each target by its name.
+    others: Counts of the other predictions, for the targets of the comparison; empty without other predictions.
+    calibration: Summed rows of calibration_statistics; None without probabilities.
     """
 
     counts: dict[str, Counts]
@@ -96,16 +98,24 @@ class Totals:
 
 
 def resampled_totals(matched: MatchedAnswers, targets: dict[str, Target], resamples: int, seed: int) -> Totals:
-    """Sums the statistics of all scores side by side, so that every score sees the same resamples."""
+    """Sums the statistics of all scores together, so that every score has the same resamples.
+
+    Args:
+        matched: True labels and predictions.
+        targets: The joint class and each attribute.
+        resamples: Number of resamples.
+        seed: Seed of the resamples.
+    """
+    # one block of columns per target
     blocks = [count_statistics(target.truth, target.answers, len(target.classes)) for target in targets.values()]
-    # the joint class decides, or where the scheme is_large all attributes
+    # the comparison is of the joint class, or of all attributes if the scheme is_large
     compared = targets if matched.scheme.is_large else {JOINT_CLASS: targets[JOINT_CLASS]}
     others = {name: target.other for name, target in compared.items() if target.other is not None}
     blocks += [count_statistics(targets[name].truth, own, len(targets[name].classes)) for name, own in others.items()]
     if matched.probabilities is not None:
         blocks.append(calibration_statistics(matched.probabilities, matched.truth))
     totals = _resample(sparse.csr_array(sparse.hstack(blocks)), matched.groups, resamples, seed)
-    # one part a block again, in the order above
+    # split the sums into the blocks again, in the order above
     parts = iter(np.split(totals, np.cumsum([block.shape[1] for block in blocks])[:-1], axis=1))
     return Totals(
         counts={name: Counts.from_totals(next(parts)) for name in targets},
@@ -115,11 +125,11 @@ def resampled_totals(matched: MatchedAnswers, targets: dict[str, Target], resamp
 
 
 def _resample(statistics: sparse.csr_array, groups: np.ndarray | None, resamples: int, seed: int) -> np.ndarray:
-    """As bootstrap.resample, with less memory for many columns."""
+    """bootstrap.resample with less memory for many columns."""
     width = statistics.shape[1]
     if width <= COLUMNS_AT_ONCE:
         return resample(statistics, groups, resamples, seed)
-    # some columns at a time, with the same draws; float32 holds whole numbers up to 16 million
+    # some columns at a time, with the same draws; float32 is exact for integers up to 16 million
     totals = np.empty((1 + resamples, width), np.float32)
     for start in range(0, width, COLUMNS_AT_ONCE):
         columns = slice(start, start + COLUMNS_AT_ONCE)
@@ -130,13 +140,13 @@ def _resample(statistics: sparse.csr_array, groups: np.ndarray | None, resamples
 def scores_of_targets(
     targets: dict[str, Target], counts: dict[str, Counts], is_large: bool
 ) -> dict[str, dict[str, np.ndarray]]:
-    """The scores of each target by their names, (1 + resamples,) each.
+    """The scores of each target by name, (1 + resamples,) each.
 
     Args:
-        targets: the joint class and each attribute.
-        counts: of those to score, (1 + resamples, C) each.
-        is_large: whether the scheme is_large; the scores of the joint class then are mean_scores_of the attributes, but
-            for the geometric mean of F1 where its classes were chosen.
+        targets: The joint class and each attribute.
+        counts: Counts of the targets to score, (1 + resamples, C) each.
+        is_large: Whether the scheme is_large; then the scores of the joint class are mean_scores_of the attributes,
+            except for the geometric mean of F1 if its classes were chosen.
     """
     if not is_large:
         return {name: by_resamples(_formula(targets[name].gmean_classes), own) for name, own in counts.items()}
@@ -153,7 +163,7 @@ def _formula(gmean_classes: list[int] | None) -> Callable[[Counts], dict[str, np
 
 
 def by_resamples(formula: Callable[[Counts], dict[str, np.ndarray]], counts: Counts) -> dict[str, np.ndarray]:
-    """What a formula gives of counts (1 + resamples, C), (1 + resamples,) each; some resamples at a time."""
+    """The scores of a formula on counts (1 + resamples, C), (1 + resamples,) each, computed in chunks of resamples."""
     parts = [formula(part) for part in _chunks(counts)]
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 

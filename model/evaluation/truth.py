@@ -1,4 +1,4 @@
-"""The truth of an evaluation: gt.csv, another table, or a labelled channel of any layout that training reads."""
+"""Reads the true labels: gt.csv, another table, or a labelled channel of any layout that training reads."""
 
 from __future__ import annotations
 
@@ -33,14 +33,13 @@ from model.errors import Problems, listing
 from model.label_values import INDICES, NAMES
 from model.labels import JOIN, Scheme
 
-CHANNEL_FILES = (".lst", ".manifest", ".jsonl")  # whose rows a channel's readers read
+CHANNEL_FILES = (".lst", ".manifest", ".jsonl")  # read as a channel, not as a table
 NAME_COLUMN = "path"
-LEFT_OUT = "images left out, as those of their labels were in training"  # for notes
+LEFT_OUT = "images whose label was dropped in training, not scored"  # for notes
 
 
 def truth_location(path: Path) -> Path:
-    """The table or the folder that the truth is read from: a file as it is; of a folder its gt.csv, else the folder
-    itself if there is anything in it."""
+    """The table or folder of true labels: a file itself; for a folder its gt.csv, otherwise the folder if not empty."""
     if path.is_file() or (path.is_dir() and not (path / TRUTH).is_file() and any(path.iterdir())):
         return path
     return path if path.suffix.lower() == ".csv" else path / TRUTH
@@ -54,23 +53,23 @@ def read_truth(
     problems: Problems,
     notes: list[str],
 ) -> ClassTable | None:
-    """Reads the true classes; None, and problems, where that is not possible.
+    """Reads the true classes; None, with problems, if that is not possible.
 
     Args:
-        location: What truth_location returns.
-        scheme: Of the answers, by which a channel or the columns of its attributes are read; None if it is not known.
-        channel: How a channel is read that is no table.
+        location: Table or folder, from truth_location.
+        scheme: Scheme of the predictions, by which a channel or columns of attributes are read; None if not known.
+        channel: How a channel is read.
         options: How a table is read.
-        problems: Collects what is wrong.
+        problems: Collects errors.
         notes: Collects how a channel was read.
     """
-    found = Problems(f"truth {location}")
+    own_problems = Problems(f"true labels {location}")
     table = None
     if location.suffix.lower() not in CHANNEL_FILES:
-        table = _read_table(location, scheme, options, channel.group_column, found, notes)
-    if table is None and not found:
-        table = _read_channel(location, scheme, channel, found, notes)
-    for kind, texts in found.kinds.items():
+        table = _read_table(location, scheme, options, channel.group_column, own_problems, notes)
+    if table is None and not own_problems:
+        table = _read_channel(location, scheme, channel, own_problems, notes)
+    for kind, texts in own_problems.kinds.items():
         for text in texts:
             problems.add(kind, text)
     return table
@@ -84,8 +83,7 @@ def _read_table(
     problems: Problems,
     notes: list[str],
 ) -> ClassTable | None:
-    """A CSV with a column of classes, or with those of the attributes. None without a problem where there is none: a
-    folder has no such table."""
+    """A CSV with a column of classes or one per attribute. None, without a problem, if a folder has no such CSV."""
     file = _table_in(location, options, problems) if location.is_dir() else location
     if file is None:
         return None
@@ -101,12 +99,12 @@ def _read_table(
 def _read_channel(
     location: Path, scheme: Scheme | None, options: ChannelOptions, problems: Problems, notes: list[str]
 ) -> ClassTable | None:
-    """The images of a channel of any layout with their joint classes by name, groups and metadata."""
+    """The images of a channel of any layout, with joint classes by name, groups and metadata."""
     root, name = (location.parent, location.name) if location.is_file() else (location, None)
     table = read_channel(root, problems, replace(options, table=name), scheme)
     if table is None or problems:
         return None
-    notes.append(f"the truth was read from {table.source}: {len(table):,} images")
+    notes.append(f"true labels were read from {table.source}: {len(table):,} images")
     frame = pd.DataFrame({NAME_COLUMN: pd.Series(table.locations.paths, dtype="str")})
     if table.grouped_by:
         frame[table.grouped_by] = table.groups
@@ -126,32 +124,30 @@ def _class_table(
     codes: pd.DataFrame,
     notes: list[str],
 ) -> ClassTable:
-    """The table of joint classes by name. Rows that the rules leave out or that have no label at all are left out.
+    """The table of joint classes by name, without rows that the rules drop or that have no label at all.
 
     Args:
-        file, names, table, name_column: Of the ClassTable, in the order of codes.
-        scheme: Of the attributes.
-        codes: int64, a column an attribute: the class of each row, MISSING without a label, DROPPED by the rules.
+        file, names, table, name_column: Fields of the ClassTable, in the order of codes.
+        scheme: Scheme of the attributes.
+        codes: int64, one column per attribute: the class of each row, MISSING without a label, DROPPED by the rules.
         notes: Collects how many rows lack labels.
     """
     optional = [attribute.name for attribute in scheme.attributes if attribute.optional]
     kept = ~(codes == DROPPED).any(axis=1)
     complete = (codes >= 0).all(axis=1)
-    lacking = kept & ~complete & (codes.drop(columns=optional) >= 0).all(axis=1)  # optional labels alone
+    lacking = kept & ~complete & (codes.drop(columns=optional) >= 0).all(axis=1)  # only optional labels
     if not kept.all():
         counts = listing(f"{name} {count:,}" for name, count in (codes == DROPPED).sum().items() if count)
         notes.append(f"{LEFT_OUT}: {int((~kept).sum()):,} ({counts})")
     unlabelled = lacking & (codes < 0).all(axis=1)
     partial = lacking & ~unlabelled
     if unlabelled.any():
-        notes.append(
-            f"images left out, as an optional label ({listing(optional)}) is missing: {int(unlabelled.sum()):,}"
-        )
+        notes.append(f"images without any label (optional: {listing(optional)}), not scored: {int(unlabelled.sum()):,}")
     if partial.any():
         missing = listing(f"no {name} {count:,}" for name, count in (codes[partial] < 0).sum().items() if count)
         notes.append(
-            f"images with a label of some attributes only, which are scored by attribute alone: "
-            f"{int(partial.sum()):,} ({missing}); with every label: {int((kept & complete).sum()):,}"
+            f"images with labels of some attributes, scored for these only: {int(partial.sum()):,} ({missing}); with "
+            f"every label: {int((kept & complete).sum()):,}"
         )
     values = _joined_values(scheme, codes).where(complete, "")
     labels = codes.where(complete | partial, MISSING) if partial.any() else None
@@ -168,7 +164,7 @@ def _class_table(
 
 
 def _joined_values(scheme: Scheme, codes: pd.DataFrame) -> pd.Series:
-    """The names of the values of each row, joined as in the name of a joint class; "" for a missing one."""
+    """The names of the values of each row, joined to the name of the joint class; "" for a missing value."""
     values = [
         np.array([*one.values, ""], dtype=object)[np.maximum(codes[one.name], MISSING)] for one in scheme.attributes
     ]
@@ -179,19 +175,20 @@ def _joined_values(scheme: Scheme, codes: pd.DataFrame) -> pd.Series:
 
 
 def match_by_file_name(truth: ClassTable, answers: pd.Series, notes: list[str]) -> ClassTable:
-    """The truth with the names that the answers have for its images.
+    """The true labels with the image names of the predictions.
 
-    A name that no answer has is matched by the last parts of its path, the most that one other name alone shares:
-    a/cat/1.jpg with cat/1.jpg, or with 1.jpg.
+    A name that is not in the predictions is matched by the end of its path, with as many parts as possible, if exactly
+    one name on each side has it: a/cat/1.jpg with cat/1.jpg, or with 1.jpg.
 
     Args:
-        truth: The truth of a channel, named by paths.
-        answers: Names of the answers.
-        notes: Collects how many were matched so.
+        truth: True labels of a channel, with paths as names.
+        answers: Names in the predictions.
+        notes: Collects how many were matched by the end of their path.
     """
     names = truth.names.copy()
     matched = 0
     depth = max((name.count("/") + 1 for name in (*names, *answers)), default=1)
+    # match the names that are left by their last `parts` parts, fewer each time
     for parts in range(depth, 0, -1):
         left = names[~names.isin(set(answers))]
         free = answers[~answers.isin(set(names))]
@@ -199,46 +196,46 @@ def match_by_file_name(truth: ClassTable, answers: pd.Series, notes: list[str]) 
             break
         own, theirs = _tails(left, parts), _tails(free, parts)
         unique = theirs[~theirs.duplicated(keep=False)]
-        found = own[~own.duplicated(keep=False) & own.isin(set(unique))]
+        fitting = own[~own.duplicated(keep=False) & own.isin(set(unique))]
         by_tail = pd.Series(free.loc[unique.index].to_numpy(), index=unique.to_numpy())
-        names.loc[found.index] = by_tail.loc[found].to_numpy()
-        matched += len(found)
+        names.loc[fitting.index] = by_tail.loc[fitting].to_numpy()
+        matched += len(fitting)
     if matched:
         notes.append(f"images matched by the end of their paths: {matched:,} of {len(names):,}")
     return replace(truth, names=names)
 
 
 def _tails(names: pd.Series, parts: int) -> pd.Series:
-    """The last so many parts of each path, of shorter ones all."""
+    """The last parts of each path; all parts of a shorter path."""
     return names.map(lambda name: "/".join(PurePosixPath(name).parts[-parts:]))
 
 
 def _table_in(folder: Path, options: TableOptions, problems: Problems) -> Path | None:
-    """The CSV in a folder that names images: the only one, or one of the usual names; None where there is none."""
+    """The CSV with image names in a folder: the only one, or the one with a usual name; None if there is none."""
     names = sorted(path.name for path in folder.iterdir() if path.is_file() and path.suffix.lower() == ".csv")
     others = input_tables(names)
     candidates = [name for name in others if has_picture_column(folder / name, options)]
     has_folders = any(path.is_dir() for path in folder.iterdir())
-    if not candidates and not has_folders:  # a name that tables about other things have too
+    if not candidates and not has_folders:  # column names that other tables also have
         headers = {name: table_header(folder / name, options.encoding, options.picture_columns) for name in others}
         candidates = [name for name, header in headers.items() if column_named(header, *options.picture_columns)]
     usual = [name for name in TABLE_NAMES if name in candidates]
     if len(candidates) > 1 and not usual:
-        named = f"name one, as in --ground_truth_dir {folder / candidates[0]}"
-        problems.add("several tables", f"{folder} has no {TRUTH}, but {listing(candidates)}; {named}")
+        remedy = f"set one, such as --ground_truth_dir {folder / candidates[0]}"
+        problems.add("several tables", f"{folder} has no {TRUTH}, but {listing(candidates)}; {remedy}")
         return None
     if names and not others and not has_folders:
-        problems.add(MISSING_FILES, f"{folder / TRUTH}: no such file; tables beside it: {listing(names)}")
+        problems.add(MISSING_FILES, f"{folder / TRUTH}: no such file; the folder has {listing(names)}")
         return None
     return folder / (usual or candidates)[0] if candidates else None
 
 
 @dataclass(frozen=True)
 class _LabelColumn:
-    """Where a table has the labels of an attribute.
+    """The column with the labels of an attribute.
 
-    name: of the column; "" for that of the images' names.
-    pattern: where the labels are parts of its texts.
+    name: Name of the column; "" for the column of image names.
+    pattern: Finds the label in its texts; None if the text is the label.
     """
 
     name: str
@@ -246,9 +243,9 @@ class _LabelColumn:
 
 
 def _label_columns(header: Sequence[str], scheme: Scheme) -> list[_LabelColumn] | None:
-    """The column of each attribute. None where one is missing, or another column holds the joint classes."""
+    """The column of each attribute; None if one is missing or if another column contains the joint classes."""
     written = [normal_text(attribute_column(name)) for name in scheme.names]
-    if set(written) <= set(map(normal_text, header)):  # as training writes them where labels are missing
+    if set(written) <= set(map(normal_text, header)):  # written by a training with missing labels
         return [_LabelColumn(name) for name in written]
     columns = []
     for attribute in scheme.attributes:
@@ -272,8 +269,19 @@ def _read_attributes(
     problems: Problems,
     notes: list[str],
 ) -> ClassTable | None:
-    """A table with the labels of each attribute: its classes are the joint ones, by name. Columns of labels are no
-    metadata, but one of them may be group_column."""
+    """Reads a table with a column of labels per attribute as joint classes by name.
+
+    Columns of labels are not metadata, but one of them may be group_column.
+
+    Args:
+        file: The table.
+        scheme: Scheme of the attributes.
+        columns: The column of each attribute.
+        options: How the table is read.
+        group_column: The setting of that name.
+        problems: Collects errors.
+        notes: Collects how many rows lack labels.
+    """
     known = (columns[0].name,) if columns[0].name else options.picture_columns
     table = read_class_table(file, problems, (), options.picture_columns, options.encoding, columns=known)
     if table is None:
@@ -292,8 +300,7 @@ def _read_attributes(
 
 
 def _codes(attribute: Attribute, texts: pd.Series, file: Path, problems: Problems) -> np.ndarray:
-    """Classes of an attribute, int64 (n,), MISSING for an empty cell, DROPPED for one that the rules leave out. A text
-    that is no value is a problem."""
+    """Classes of an attribute, int64 (n,): MISSING if empty, DROPPED by the rules. An unknown text is a problem."""
     labels = [text for text in texts.unique() if text or attribute.rules.drops(text)]
     read = attribute.read(labels, (NAMES, INDICES))
     for text, sentence in read.unknown.items():

@@ -1,4 +1,4 @@
-"""Scores of answers, and the names of the metrics of training.
+"""Scores of predictions, and the metrics of training.
 
 scores: accuracy, F1 and others from counts; bootstrap: resamples and intervals of means; proportions: intervals of
 accuracy and of a class's recall, precision and F1; calibration: calibration error and reliability; epoch_metrics: name,

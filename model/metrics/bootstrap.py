@@ -1,12 +1,12 @@
-"""Confidence intervals of means of classes' scores (macro F1 and the like) and of differences, by bootstrap.
+"""Bootstrap confidence intervals of means over classes (such as macro F1) and of differences of scores.
 
 The standard deviation over the resamples gives the interval, symmetric on the logit scale (Efron and Tibshirani 1993,
 An Introduction to the Bootstrap: standard intervals, section 12.4; transformations, 12.6). Percentile intervals
-(chapter 13) lie low for macro scores, as resamples lose images of rare classes. Proportions have intervals of their
-own: model.metrics.proportions. docs/evaluation.md has what all of them cover in a simulation.
+(chapter 13) are too low for macro scores, because resamples lose images of rare classes. For proportions see
+model.metrics.proportions; docs/evaluation.md has the coverage of all intervals in a simulation.
 
-Images of one person or sender are alike, so if groups are known, whole groups are drawn (the cluster bootstrap:
-Davison and Hinkley 1997, section 3.8): intervals over single images would be too narrow.
+Images of one person or sender are similar. If groups are known, whole groups are drawn (cluster bootstrap: Davison and
+Hinkley 1997, section 3.8); intervals from single images would be too narrow.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ import numpy as np
 from scipy import sparse
 from scipy.special import expit, logit, stdtrit
 
-FEW_GROUPS = 10  # with fewer, no interval holds its confidence
-SKEWED = ("gmean_f1",)  # 0 where one class is never right, as it is in some resamples if it is rare
+FEW_GROUPS = 10  # with fewer, no interval reaches its nominal coverage
+SKEWED = ("gmean_f1",)  # 0 if one class has no correct prediction, which happens in some resamples if it is rare
 NO_DEVIATION = 1e-12  # rounding errors of a score that is the same in all resamples
 DRAWS_AT_ONCE = 2**22  # 32 MiB of indices
 
@@ -39,7 +39,7 @@ class Interval:
     deviation: float | None = None
 
     def to_dict(self) -> dict[str, float | None]:
-        """The score as evaluation.json holds it."""
+        """The score as in evaluation.json."""
         return {"value": self.value, "low": self.low, "high": self.high}
 
 
@@ -50,8 +50,8 @@ def resample(statistics: sparse.csr_array, groups: np.ndarray | None, resamples:
     therefore paired.
 
     Args:
-        statistics: (n, K), a row an image.
-        groups: integers (n,), 0 ... G - 1, whose images are drawn together; None to draw each image by itself.
+        statistics: (n, K), one row per image.
+        groups: int64 (n,), 0 ... G - 1; images of a group are drawn together. None to draw single images.
         resamples: Number of resamples. Each draws as many groups as there are, with replacement.
         seed: Seed of the draws.
 
@@ -65,7 +65,7 @@ def resample(statistics: sparse.csr_array, groups: np.ndarray | None, resamples:
     at_once = max(1, DRAWS_AT_ONCE // count)
     for start in range(0, resamples, at_once):
         rows = min(at_once, resamples - start)
-        # How often each resample (row) draws each unit (column), counted with one bincount for all rows
+        # count how often each resample (row) draws each unit (column), with one bincount for all rows
         draws = generator.integers(count, size=(rows, count)) + np.arange(rows)[:, None] * count
         times = np.bincount(draws.ravel(), minlength=rows * count).reshape(rows, count)
         totals.append(times @ units)
@@ -73,13 +73,14 @@ def resample(statistics: sparse.csr_array, groups: np.ndarray | None, resamples:
 
 
 def sum_groups(statistics: sparse.csr_array, groups: np.ndarray) -> sparse.csr_array:
+    """Sums the rows of each group, (G, K)."""
     shape = (int(groups.max(initial=-1)) + 1, len(groups))
     member = sparse.csr_array((np.ones(len(groups)), (groups, np.arange(len(groups)))), shape=shape)
     return sparse.csr_array(member @ statistics)
 
 
 def score_intervals(scores: dict[str, np.ndarray], confidence: float, units: int) -> dict[str, Interval]:
-    """The intervals of scores by the names of metrics.scores.scores_of. Arguments: those of interval."""
+    """The intervals of scores by their names (metrics.scores.scores_of). The other arguments are those of interval."""
     return {name: interval(values, confidence, units, is_skewed=name in SKEWED) for name, values in scores.items()}
 
 
@@ -88,15 +89,14 @@ def interval(
 ) -> Interval:
     """The interval of a score between 0 and 1, or of a difference of two.
 
-    There is none for a score that is the same in all resamples, as at 0 and 1, which does not mean that it is certain.
+    There is none if the score is the same in all resamples, as at 0 and 1: that does not mean that it is certain.
 
     Args:
         values: (1 + resamples,), the score of the sample and of each resample.
         confidence: Nominal coverage.
-        units: Number of groups, or of images without groups, that were drawn. There is no interval for fewer than
-            FEW_GROUPS.
+        units: Number of groups (of images, without groups). There is no interval for fewer than FEW_GROUPS.
         is_difference: Whether the values are differences of scores, between -1 and 1.
-        is_skewed: Whether resamples reach far towards 0. Their deviation is too large for the logit scale.
+        is_skewed: Whether resamples reach far towards 0, so that their deviation is too large for the logit scale.
     """
     value, resampled = float(values[0]), values[1:]
     deviation = float(resampled.std(ddof=1)) if len(resampled) > 1 else None

@@ -1,10 +1,10 @@
 """Calibration: expected calibration error and reliability bins of the most probable class (Guo et al. 2017, "On
 Calibration of Modern Neural Networks").
 
-The error of a sample is too large, the more so the smaller that of the population, because deviations of single bins do
-not cancel: of 364 images it is 0.05 where that of the population is 0. Its interval accounts for that.
+The error of a sample overestimates that of the population, because deviations of single bins do not cancel: with 364
+images it is about 0.05 if the true error is 0. Its interval accounts for this bias.
 
-As in model.metrics.scores, each image has a row of statistics, and the results are computed from summed rows.
+As in model.metrics.scores, each image has a row of statistics, and results are computed from summed rows.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ def calibration_statistics(
     """The statistics that calibration_error_of and reliability_of sum up.
 
     Args:
-        probabilities: (n, C); a row of NaN for an image without probabilities, which is left out.
-        truth: classes (n,), -1 for an image whose class is unknown, which is left out.
-        bins: Bins of equal width for the probability of the most probable class, each with its upper edge.
+        probabilities: (n, C); a row of NaN for an image without probabilities, which is ignored.
+        truth: True classes (n,), -1 if not known; such images are ignored.
+        bins: Number of bins of equal width for the probability of the most probable class; a bin has its upper edge.
 
     Returns:
-        float (n, 3 bins), a row an image: in the column of its bin its confidence, whether the most probable class is
-        right, and 1; zeros for an image that is left out.
+        float64 (n, 3 bins), one row per image. The columns of its bin have the probability of the most probable class,
+        whether that class is correct, and 1. The row of an ignored image is 0.
     """
     probabilities, truth = np.asarray(probabilities, dtype=float), np.asarray(truth, dtype=np.int64)
     known = np.flatnonzero(~np.isnan(probabilities).any(axis=1) & (truth != NO_TRUTH))
@@ -47,7 +47,7 @@ def calibration_statistics(
 
 
 def reliability_of(totals: np.ndarray) -> dict[str, np.ndarray]:
-    """Images, mean confidence and accuracy of each bin, (..., bins) each; the latter two NaN for an empty bin.
+    """Number of images, mean confidence and accuracy of each bin, (..., bins) each; NaN for an empty bin.
 
     Args:
         totals: (..., 3 bins), summed rows of calibration_statistics.
@@ -58,7 +58,7 @@ def reliability_of(totals: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def reliability_trials(statistics: sparse.csr_array) -> tuple[sparse.csr_array, sparse.csr_array]:
-    """Whether the most probable class of each image is right, and 1, in the column of its bin, float (n, bins) each.
+    """Correctness of the most probable class of each image, and 1, in the column of its bin, float64 (n, bins) each.
 
     Args:
         statistics: Rows of calibration_statistics.
@@ -81,15 +81,14 @@ def calibration_error_of(totals: np.ndarray) -> np.ndarray:
 def calibration_error_interval(totals: np.ndarray, confidence: float, units: int) -> Interval:
     """The expected calibration error with its interval, which is wider below than above.
 
-    Above, it is the error plus Student's t times the deviation over the resamples; below, less the same and less the
-    bias. It begins at 0 where the error is not larger than that of a perfectly calibrated model may be.
-    docs/evaluation.md has what the interval covers.
+    The upper bound is the error plus Student's t times the deviation over the resamples. The lower bound subtracts the
+    same and the bias; it is 0 if a perfectly calibrated model could have that error. docs/evaluation.md has the
+    coverage of the interval.
 
     Args:
         totals: (1 + resamples, 3 bins), summed rows of calibration_statistics of the sample and of each resample.
         confidence: Nominal coverage.
-        units: Number of groups, or of images without groups, that were drawn. There is no interval for fewer than
-            FEW_GROUPS.
+        units: Number of groups (of images, without groups). There is no interval for fewer than FEW_GROUPS.
     """
     errors = calibration_error_of(totals)
     value = float(errors[0])
@@ -100,14 +99,14 @@ def calibration_error_interval(totals: np.ndarray, confidence: float, units: int
         return Interval(value, deviation=deviation)
     half = float(stdtrit(units - 1, (1 + confidence) / 2)) * deviation
 
-    # the part of the error in each bin before the absolute value is taken, normal with these standard deviations
+    # error of each bin before the absolute value is taken; normal with these standard deviations
     sure, right, pictures = np.split(totals, 3, axis=-1)
     gaps = divide(sure - right, np.broadcast_to(pictures.sum(axis=-1, keepdims=True), sure.shape))
     deviations = gaps[1:].std(ddof=1, axis=0)
     without_error = _mean_of_folded(np.zeros_like(deviations), deviations).sum()
     if value - half <= without_error:
         return Interval(value, 0.0, min(value + half, 1.0), deviation)
-    # its square is too large by the variance
+    # remove the bias: the square of a gap is too large by its variance
     unbiased = np.sqrt(np.maximum(gaps[0] ** 2 - deviations**2, 0))
     bias = float((_mean_of_folded(unbiased, deviations) - unbiased).sum())
     return Interval(value, max(value - bias - half, 0.0), min(value + half, 1.0), deviation)
@@ -118,7 +117,7 @@ def _mean_of_folded(means: np.ndarray, deviations: np.ndarray) -> np.ndarray:
     Distribution", Technometrics 3, page 543).
 
     Args:
-        means, deviations: Of the variables, (...).
+        means, deviations: Means and standard deviations of the variables, (...).
     """
     ratio = np.divide(means, deviations, out=np.full_like(means, np.inf), where=deviations > 0)
     density = np.sqrt(2 / np.pi) * np.exp(-(ratio**2) / 2)

@@ -1,9 +1,9 @@
-"""The metrics that training reports after each epoch (val_f1, train_loss, lr, ...): one entry for each.
+"""The metrics that training reports after each epoch (val_f1, train_loss, lr, ...), one entry per metric.
 
-All code that names, prints, parses or compares them takes them from here: the setting best_criterion, validation, the
+All code that names, prints, parses or compares metrics uses these entries: the setting best_criterion, validation, the
 log, TensorBoard, the model card, the report, SageMaker's metric definitions, tuning. It reads them when it needs them,
-so that an entry that is added later counts too. Imports nothing of the project, so that the launcher can use it
-without torch or numpy.
+so that entries can be added later. Imports nothing of the project, so that the launcher can use it without torch or
+numpy.
 """
 
 from __future__ import annotations
@@ -15,8 +15,10 @@ VALIDATION = "val_"  # prefix of the metrics of the validation images
 # In the validation of metrics.json: ATTRIBUTE_SCORES of each attribute by its name, if there are several
 ATTRIBUTES = "attributes"
 ATTRIBUTE_SCORES = {"f1": "macro_f1", "accuracy": "accuracy"}  # with their keys in `model.metrics.scores.SCORES`
-# What a score is where a label scheme is_large: where there are too many combinations of attributes for each to count
-SCORE_OF_MANY = "the mean of the attributes' scores, each over the values that occur; accuracy is of all together"
+# Meaning of scores if the label scheme is_large: there are too many combinations of attributes to score each
+SCORE_OF_MANY = (
+    "the mean of the attributes' scores, each over the values that occur; accuracy needs all attributes to be correct"
+)
 
 
 @dataclass(frozen=True)
@@ -26,11 +28,11 @@ class EpochMetric:
     Attributes:
         name: Key in the history of metrics.json, in the metric line of the log (`val_f1=0.8123;`), in SageMaker's
             metric definitions, and a tuning job's objective.
-        label: What texts for people call it.
+        label: Its name in texts.
         curve: Its curve in TensorBoard and Weights & Biases.
         format: Format specification of the terminal's table. The metric line has no thousands separators.
         higher_is_better: None if neither direction is better.
-        score: Key in `model.metrics.scores.SCORES`, for metrics that are computed from the counts of answers.
+        score: Key in `model.metrics.scores.SCORES`, for metrics that are computed from counts of predictions.
         header: Column header of the terminal's table; the label if empty.
         on_request: Whether an epoch reports it only if it is best_criterion.
     """
@@ -55,7 +57,7 @@ class EpochMetric:
         return self.header or self.label
 
     def text(self, value: float) -> str:
-        """The value in a table for people: `1,234.6`."""
+        """The value in a table: `1,234.6`."""
         return f"{value:{self.format}}"
 
     def assignment(self, value: float) -> str:
@@ -109,19 +111,19 @@ CRITERIA = Criteria()
 def attribute_assignments(attributes: Mapping[str, Mapping[str, float]]) -> list[str]:
     """`val_f1_mask=0.8123;` for each attribute, for the end of the metric line.
 
-    Whatever an attribute is called, no metric's regular expression matches this.
+    No regular expression of a metric matches this, for any name of an attribute.
 
     Args:
         attributes: ATTRIBUTE_SCORES by the name of the attribute.
     """
     f1 = EPOCH_METRICS[VALIDATION + "f1"]
-    words = {name: "".join(letter if letter.isalnum() else "_" for letter in name) for name in attributes}
-    return [f"{f1.name}_{words[name]}={scores['f1']:{f1.format}};" for name, scores in attributes.items()]
+    keys = {name: "".join(letter if letter.isalnum() else "_" for letter in name) for name in attributes}
+    return [f"{f1.name}_{keys[name]}={scores['f1']:{f1.format}};" for name, scores in attributes.items()]
 
 
 def metrics_of_line() -> list[EpochMetric]:
-    """The metrics in the order of the log's line, which SageMaker's regular expressions read. A line has those that
-    its epoch reports."""
+    """The metrics in the order of the metric line, which SageMaker's regular expressions read. A line has only those
+    that its epoch reports."""
     scores, losses, others = _kinds()
     return [*scores, *losses, *others]
 
@@ -133,14 +135,18 @@ def metrics_of_table() -> list[EpochMetric]:
 
 
 def reported(name: str, best_criterion: str) -> bool:
-    """Whether the log, tables and curves of a training by best_criterion have the value of this name of an epoch's
-    record, a metric or another; the record has all."""
+    """Whether log, tables and curves show a value of an epoch's record; the record itself has all.
+
+    Args:
+        name: Key in the record, of a metric or another value.
+        best_criterion: The setting of the training.
+    """
     metric = EPOCH_METRICS.get(name)
     return metric is None or not metric.on_request or metric.criterion == best_criterion
 
 
 def _kinds() -> tuple[list[EpochMetric], list[EpochMetric], list[EpochMetric]]:
-    """Scores, losses, and the metrics of which neither direction is better."""
+    """Scores, losses, and metrics for which neither direction is better."""
     metrics = EPOCH_METRICS.values()
     return (
         [metric for metric in metrics if metric.score],

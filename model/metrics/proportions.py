@@ -1,11 +1,11 @@
-"""Confidence intervals of proportions (accuracy, recall, precision, F1 of a class), exact at 0 and 1 too.
+"""Confidence intervals of proportions (accuracy; recall, precision and F1 of a class), which also hold at 0 and 1.
 
 Independent trials have Wilson's interval (Wilson 1927, JASA 22, pages 209 to 212; recommended by Brown, Cai and
 DasGupta 2001, "Interval Estimation for a Binomial Proportion", Statistical Science 16, pages 101 to 133). Trials in
 groups (images of one person) have that of Korn and Graubard (1998, "Confidence Intervals for Proportions with Small
 Expected Number of Positive Counts Estimated from Survey Data", Survey Methodology 24, pages 193 to 201): Clopper and
-Pearson's with the number of independent trials that have the same variance. docs/evaluation.md has what both cover in
-a simulation.
+Pearson's, for the number of independent trials that have the same variance. docs/evaluation.md has the coverage of both
+in a simulation.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from scipy.special import betaincinv, ndtri, stdtrit
 from model.metrics.bootstrap import FEW_GROUPS, Interval, sum_groups
 from model.metrics.scores import count_statistics
 
-# Means over the classes, by the name of what they are a mean of
+# Score of each class that a mean is over, by name of the mean
 MEANS = {"macro_f1": "f1", "balanced_accuracy": "recall", "macro_precision": "precision", "macro_recall": "recall"}
 
 
 @dataclass(frozen=True)
 class Trials:
-    """K proportions and how their trials are divided among groups; float (K,) each.
+    """K proportions and the division of their trials among groups; float64 (K,) each.
 
     Attributes:
-        proportion: Successes by trials; 0 without trials.
+        proportion: Successes divided by trials; 0 without trials.
         count: Number of trials.
         groups: Number of groups that have trials.
         variance: Variance of the proportion over the groups (Cochran 1977, Sampling Techniques, equation 6.13); 0 with
@@ -46,10 +46,10 @@ class Trials:
 
     @classmethod
     def from_groups(cls, successes: sparse.csr_array, trials: sparse.csr_array) -> Trials:
-        """Sums up groups.
+        """Sums over groups.
 
         Args:
-            successes: (G, K), a row a group, or an image without groups; at most `trials`.
+            successes: (G, K), one row per group (per image, without groups); at most `trials`.
             trials: (G, K), numbers of trials.
         """
         count, right = _column_sums(trials), _column_sums(successes)
@@ -61,9 +61,9 @@ class Trials:
             successes.multiply(trials)
         )
         squares = np.maximum(squares + proportion**2 * size, 0)
-        several = with_trials > 1
-        correction = np.divide(with_trials, with_trials - 1, out=np.zeros_like(right), where=several)
-        variance = np.divide(correction * squares, count**2, out=np.zeros_like(right), where=several)
+        has_variance = with_trials > 1
+        correction = np.divide(with_trials, with_trials - 1, out=np.zeros_like(right), where=has_variance)
+        variance = np.divide(correction * squares, count**2, out=np.zeros_like(right), where=has_variance)
         of_equal = np.divide(count**2, size, out=np.zeros_like(right), where=size > 0)
         return cls(proportion, count, with_trials, variance, of_equal)
 
@@ -73,8 +73,8 @@ class Trials:
         return self.count == self.groups
 
     def effective(self) -> np.ndarray:
-        """Number of independent trials with the same variance, (K,): from one a group to all. One a group where the
-        variance says nothing: at 0 and 1, and with few groups."""
+        """Number of independent trials with the same variance, (K,): between `of_equal` and `count`. It is `of_equal`
+        for proportions 0 and 1 and for few groups, because their variance is not informative."""
         binomial = self.proportion * (1 - self.proportion)
         effective = np.divide(binomial, self.variance, out=self.count.copy(), where=self.variance > 0)
         effective = np.where((binomial > 0) & (self.groups >= FEW_GROUPS), effective, self.of_equal)
@@ -87,7 +87,7 @@ def proportion_intervals(trials: Trials, confidence: float, units: int) -> list[
     Args:
         trials: The proportions.
         confidence: Nominal coverage; 0 for no intervals.
-        units: Number of groups of the whole sample, or of images without groups. There are no intervals for fewer than
+        units: Number of groups (of images, without groups) of the whole sample. There are no intervals for fewer than
             FEW_GROUPS.
     """
     if not confidence or units < FEW_GROUPS:
@@ -109,9 +109,9 @@ def share_intervals(
     """K shares of images with their intervals.
 
     Args:
-        successes: (n, K), a row an image; at most `trials`.
-        trials: (n, K), 1 where an image counts.
-        groups: integers (n,), 0 ... G - 1; None without groups.
+        successes: (n, K), one row per image; at most `trials`.
+        trials: (n, K), 1 if an image counts, otherwise 0.
+        groups: int64 (n,), 0 ... G - 1; None without groups.
         confidence: Nominal coverage; 0 for no intervals.
     """
     units = number_of_units(groups, trials.shape[0])
@@ -121,7 +121,7 @@ def share_intervals(
 
 
 def accuracy_interval(correct: np.ndarray, groups: np.ndarray | None, confidence: float) -> Interval:
-    """Share of the images that are answered correctly.
+    """Share of the images that are predicted correctly.
 
     Args:
         correct: bool (n,).
@@ -137,17 +137,17 @@ def class_intervals(
     """precision, recall and f1 of each class with their intervals, C each.
 
     Args:
-        truth: classes (n,).
-        answers: classes (n,), -1 for no answer.
+        truth: True classes (n,).
+        answers: Predicted classes (n,), -1 without a prediction.
         num_classes: C.
-        groups: integers (n,), 0 ... G - 1; None without groups.
+        groups: int64 (n,), 0 ... G - 1; None without groups.
         confidence: Nominal coverage; 0 for no intervals.
     """
     rows, units = count_statistics(truth, answers, num_classes), number_of_units(groups, len(truth))
     if groups is not None:
         rows = sum_groups(rows, groups)
     right, of_class, answered = (rows[:, start : start + num_classes] for start in np.arange(3) * num_classes)
-    # images that are of a class or answered as it: TP / (TP + FP + FN) is a proportion of them
+    # images that are of a class or predicted as it: TP / (TP + FP + FN) is a proportion of these
     either = sparse.csr_array(of_class + answered - right)
     by_score = {
         name: proportion_intervals(Trials.from_groups(right, trials), confidence, units)
@@ -159,19 +159,20 @@ def class_intervals(
 def with_border_intervals(
     scores: dict[str, Interval], by_class: dict[str, list[Interval]], confidence: float
 ) -> dict[str, Interval]:
-    """The scores, with intervals of means over the classes that are the same in all resamples, as where all answers are
-    right: from the intervals of the classes, which are taken as independent (Zou and Donner 2008, "Construction of
+    """Adds intervals to means over classes that are the same in all resamples, as if all predictions are correct.
+
+    They are computed from the intervals of the classes, assumed independent (Zou and Donner 2008, "Construction of
     confidence limits about effect measures", Statistics in Medicine 27, pages 1693 to 1702).
 
     Args:
-        scores: By the names of metrics.scores.scores_of.
-        by_class: As of class_intervals.
+        scores: By their names (metrics.scores.scores_of).
+        by_class: From class_intervals.
         confidence: Nominal coverage; 0 for no intervals.
     """
     means = {}
     for name, score in MEANS.items():
         parts = by_class[score]
-        if name == "balanced_accuracy":  # over the classes in truth
+        if name == "balanced_accuracy":  # over the classes with images
             parts = [part for part in parts if part.low is not None]
         value, bounded = scores[name].value, [part for part in parts if part.low is not None]
         if confidence and scores[name].low is None and bounded and math.isclose(value, _mean(parts), abs_tol=1e-9):
@@ -186,12 +187,12 @@ def _mean(parts: list[Interval]) -> float:
 
 
 def number_of_units(groups: np.ndarray | None, images: int) -> int:
-    """Number of groups, or of images without groups."""
+    """Number of groups (of images, without groups)."""
     return images if groups is None else int(groups.max(initial=-1)) + 1
 
 
 def _f1(jaccard: Interval) -> Interval:
-    """F1 = 2 TP / (2 TP + FP + FN) from TP / (TP + FP + FN), of which it is an increasing function."""
+    """F1 = 2 TP / (2 TP + FP + FN) as a function of TP / (TP + FP + FN), in which it increases."""
 
     def f1(value: float) -> float:
         return 2 * value / (1 + value)
@@ -209,14 +210,14 @@ def _wilson(proportion: np.ndarray, count: np.ndarray, confidence: float) -> tup
     count = np.maximum(count, 1)
     centre = (proportion + z**2 / (2 * count)) / (1 + z**2 / count)
     half = z / (1 + z**2 / count) * np.sqrt(proportion * (1 - proportion) / count + z**2 / (4 * count**2))
-    # 0 and 1 to the last digit
+    # exactly 0 and 1 at these proportions
     low, high = np.clip(centre - half, 0, proportion), np.clip(centre + half, proportion, 1)
     return np.where(proportion == 0, 0.0, low), np.where(proportion == 1, 1.0, high)
 
 
 def _korn_graubard(trials: Trials, confidence: float) -> tuple[np.ndarray, np.ndarray]:
-    """Korn and Graubard's bounds, (K,) each. With few groups the number of independent trials is no estimate, so its
-    correction for degrees of freedom is left out."""
+    """Korn and Graubard's bounds, (K,) each. With few groups the number of independent trials is not estimated, so
+    there is no correction for degrees of freedom."""
     tail = (1 - confidence) / 2
     freedom = np.maximum(trials.groups - 1, 1)
     ratio = np.where(trials.groups >= FEW_GROUPS, (ndtri(1 - tail) / stdtrit(freedom, 1 - tail)) ** 2, 1.0)

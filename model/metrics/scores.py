@@ -1,8 +1,8 @@
-"""Accuracy, precision, recall, F1 and others, from counts of right answers.
+"""Accuracy, precision, recall, F1 and other scores, from counts of correct predictions.
 
-Each image has a row of statistics. Rows are summed (each times the number of its draws, in a bootstrap resample), and
-scores are computed from the totals, so that a sample and all its resamples share the formulas. Arrays of totals have
-any leading axes (resamples) and the statistics in the last.
+Each image has a row of statistics. Scores are computed from sums of rows; in a bootstrap resample, each row is
+multiplied by the number of its draws. So the sample and all resamples use the same formulas. Arrays of sums may have
+any leading axes (resamples); the last axis has the statistics.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import sparse
 
-NO_ANSWER = NO_TRUTH = -1  # in place of the class of an answer, of the truth
+NO_ANSWER = NO_TRUTH = -1  # instead of a predicted class, of a true class
 
 
 @dataclass(frozen=True)
 class Counts:
-    """Images of each class, float (..., C). An image without an answer is counted in truth only: it is wrong.
+    """Numbers of images by class, float64 (..., C). An image without a prediction counts in truth only, so it is wrong.
 
     Attributes:
-        right: Images of the class that are answered as it.
+        right: Images of the class that are predicted as the class.
         truth: Images of the class.
-        answered: Images that are answered as the class.
+        answered: Images that are predicted as the class.
     """
 
     right: np.ndarray
@@ -39,7 +39,7 @@ class Counts:
 
     @classmethod
     def from_answers(cls, truth: ArrayLike, answers: ArrayLike, num_classes: int) -> Counts:
-        """Counts from classes (n,) and answers (n,), -1 for no answer."""
+        """Counts from true classes (n,) and predicted classes (n,), -1 without a prediction."""
         return cls.from_totals(count_statistics(truth, answers, num_classes).sum(axis=0))
 
     @property
@@ -59,23 +59,27 @@ class Counts:
         return divide(self.right, self.truth)
 
     def f(self, beta: float = 1.0) -> np.ndarray:
-        """F-beta of each class (van Rijsbergen 1979), 0 for a class neither in truth nor in the answers."""
+        """F-beta of each class (van Rijsbergen 1979), 0 for a class without images and predictions."""
         return divide((1 + beta**2) * self.right, self.answered + beta**2 * self.truth)
 
     def constant(self, answer: int) -> Counts:
-        """The counts of a classifier that gives every image the same answer, of which the other classes are counted
-        as one: none of them is ever right."""
+        """The counts of a classifier that always predicts one class. All other classes are counted as one, which has no
+        correct prediction.
+
+        Args:
+            answer: The predicted class.
+        """
         truth = self.truth[..., answer]
         pairs = ((truth, 0 * truth), (truth, self.pictures - truth), (self.pictures, 0 * truth))
         return Counts(*(np.stack(pair, axis=-1) for pair in pairs))
 
     def only(self, classes: Sequence[int] | np.ndarray) -> Counts:
-        """The counts of these classes, without the images of the others."""
+        """The counts of these classes only."""
         return Counts(*(counts[..., classes] for counts in (self.right, self.truth, self.answered)))
 
 
 def divide(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
-    """The quotient, 0 where the denominator is 0 (scikit-learn's zero_division=0)."""
+    """The quotient, 0 if the denominator is 0 (scikit-learn's zero_division=0)."""
     return np.divide(numerator, denominator, out=np.zeros_like(numerator, dtype=float), where=denominator != 0)
 
 
@@ -83,12 +87,12 @@ def count_statistics(truth: ArrayLike, answers: ArrayLike, num_classes: int) -> 
     """The statistics that Counts sums up.
 
     Args:
-        truth: classes (n,), -1 for an image whose class is unknown, which is not counted.
-        answers: classes (n,), -1 for no answer.
+        truth: True classes (n,), -1 if not known; such images are not counted.
+        answers: Predicted classes (n,), -1 without a prediction.
         num_classes: C.
 
     Returns:
-        float (n, 3C), a row an image, in which at most three entries are 1: right, truth and answered.
+        float64 (n, 3C), one row per image, with at most three entries of 1: in right, truth and answered.
 
     Raises:
         ValueError: If a class is outside -1 ... C - 1, or the lengths differ.
@@ -105,7 +109,7 @@ def count_statistics(truth: ArrayLike, answers: ArrayLike, num_classes: int) -> 
 def _classes(truth: ArrayLike, answers: ArrayLike, num_classes: int) -> tuple[np.ndarray, np.ndarray]:
     truth, answers = np.asarray(truth, dtype=np.int64), np.asarray(answers, dtype=np.int64)
     if truth.shape != answers.shape or truth.ndim != 1:
-        raise ValueError(f"truth {truth.shape} and answers {answers.shape} must be two vectors of one length")
+        raise ValueError(f"truth {truth.shape} and answers {answers.shape} must be vectors of equal length")
     for name, classes in (("truth", truth), ("answers", answers)):
         if classes.size and not -1 <= classes.min() <= classes.max() < num_classes:
             raise ValueError(f"{name} must be -1 to {num_classes - 1}, not {classes.min()} to {classes.max()}")
@@ -113,19 +117,21 @@ def _classes(truth: ArrayLike, answers: ArrayLike, num_classes: int) -> tuple[np
 
 
 def confusion(truth: ArrayLike, answers: ArrayLike, num_classes: int) -> sparse.csr_array:
-    """Confusion matrix, int64 (C, C), sparse: rows truth, columns answer. An image without an answer (-1) is in no
-    column, so the sum of a row may be less than the support of its class; one of an unknown class (-1) is not counted.
+    """Confusion matrix, int64 (C, C), sparse: rows are true classes, columns predicted ones.
+
+    An image without a prediction (-1) is in no column, so the sum of a row may be less than the support of its class.
+    An image without a true class (-1) is not counted.
     """
     truth, answers = _classes(truth, answers, num_classes)
     counted = (truth != NO_TRUTH) & (answers != NO_ANSWER)
-    cells = (truth[counted], answers[counted])
-    return sparse.csr_array((np.ones(len(cells[0]), np.int64), cells), shape=(num_classes, num_classes))
+    indices = (truth[counted], answers[counted])
+    return sparse.csr_array((np.ones(len(indices[0]), np.int64), indices), shape=(num_classes, num_classes))
 
 
 def scores(
     truth: ArrayLike, answers: ArrayLike, num_classes: int, gmean_classes: Sequence[int] | None = None
 ) -> dict[str, float]:
-    """The scores of scores_of from classes (n,) and answers (n,). No answer (-1) counts as wrong."""
+    """The scores of scores_of from true classes (n,) and predicted classes (n,). No prediction (-1) counts as wrong."""
     counts = Counts.from_answers(truth, answers, num_classes)
     return {name: float(value) for name, value in scores_of(counts, gmean_classes).items()}
 
@@ -135,19 +141,20 @@ def scores_of(counts: Counts, gmean_classes: Sequence[int] | None = None) -> dic
 
     Args:
         counts: Counts of C classes.
-        gmean_classes: Classes that gmean_f1 is over; all if None.
+        gmean_classes: Classes of gmean_f1; None for all.
     """
     formulas = {**SCORES, "gmean_f1": lambda counts: gmean_f1(counts, gmean_classes)}
     return {name: formula(counts) for name, formula in formulas.items()}
 
 
 def mean_scores_of(attributes: Iterable[Counts], accuracy: np.ndarray) -> dict[str, np.ndarray]:
-    """The scores of several attributes whose combinations are too many to be classes (a hierarchy), by name, (...)
-    each: the mean of the attributes' scores, each over the values in truth; see epoch_metrics.SCORE_OF_MANY.
+    """The scores of a hierarchy, whose combinations are too many to be classes, by name, (...) each.
+
+    They are means over the attributes, each over the values with images (epoch_metrics.SCORE_OF_MANY).
 
     Args:
         attributes: Counts of each attribute's values.
-        accuracy: Share of the images for which all attributes are right, (...).
+        accuracy: Share of the images with all attributes correct, (...).
     """
     by_attribute = [scores_of(values_in_truth(counts)) for counts in attributes]
     means = {name: np.mean([values[name] for values in by_attribute], axis=0) for name in by_attribute[0]}
@@ -155,20 +162,20 @@ def mean_scores_of(attributes: Iterable[Counts], accuracy: np.ndarray) -> dict[s
 
 
 def values_in_truth(counts: Counts) -> Counts:
-    """The counts of the classes that are in truth; in that of the sample, the first row, if there are resamples."""
+    """The counts of the classes with images; with resamples, those with images in the sample (the first row)."""
     sample = counts.truth.reshape(-1, counts.truth.shape[-1])[0]
     return counts.only(np.flatnonzero(sample))
 
 
 def gmean_f1(counts: Counts, classes: Sequence[int] | None = None) -> np.ndarray:
-    """Geometric mean of F1 over these classes or all, (...); 0 if any class is never right."""
+    """Geometric mean of F1 over these classes or all, (...); 0 if a class has no correct prediction."""
     f1 = counts.f() if classes is None else counts.f()[..., list(classes)]
-    with np.errstate(divide="ignore"):  # log 0 is -inf, and exp(-inf) is 0 as it should be
+    with np.errstate(divide="ignore"):  # log 0 is -inf, and exp(-inf) is 0, as intended
         return np.exp(np.log(f1).mean(axis=-1))
 
 
 def balanced_accuracy(counts: Counts) -> np.ndarray:
-    """Mean recall over the classes in truth, (...)."""
+    """Mean recall over the classes with images, (...)."""
     return divide(counts.recall.sum(axis=-1), (counts.truth > 0).sum(axis=-1))
 
 
@@ -183,7 +190,7 @@ SCORES: dict[str, Callable[[Counts], np.ndarray]] = {
     "macro_recall": lambda counts: counts.recall.mean(axis=-1),
 }
 
-# How texts for people call them, in the order of tables
+# Their names in texts, in the order of tables
 SCORE_LABELS = {
     "accuracy": "accuracy",
     "macro_f1": "macro F1",
@@ -195,7 +202,7 @@ SCORE_LABELS = {
 
 
 def weighted_scores_of(counts: Counts) -> dict[str, np.ndarray]:
-    """Accuracy, and precision, recall and F-beta weighted by each class's share of truth, (...) each; equal to
+    """Accuracy, and precision, recall and F-beta weighted by the support of each class, (...) each; equal to
     scikit-learn's average="weighted"."""
 
     def weighted(per_class: np.ndarray) -> np.ndarray:

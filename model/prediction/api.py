@@ -1,28 +1,105 @@
-"""`model.prediction.predict`, prediction from Python: a saved model's folder and images in, a DataFrame out."""
+"""Prediction from Python: `predict`, and `Model`, a loaded model that predicts again and again.
+
+`model.prediction.predict` and `rarebird.load` are these.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from model.artifacts.archive import opened_model
 from model.artifacts.ensemble import Ensemble, answering_decision, load, saved_models
 from model.artifacts.saved_model import SavedModel
 from model.decisions import Decision
-from model.errors import InputError
+from model.errors import InputError, listing
 from model.images.decode import Source
 from model.images.tta import Views
 from model.labels import Scheme
+from model.prediction.backend import Backend
 from model.prediction.backends import make_backend
+from model.prediction.frames import NUM_CLASSES
 from model.prediction.predictor import EnsemblePredictor, Predictor
+from model.settings.fields import Layer, build
+from model.settings.prediction import PredictionSettings
+
+Images = Sequence[Source | np.ndarray]
+
+
+class Model:
+    """A saved model or an ensemble in memory, ready to predict.
+
+    Pickling keeps the path and the settings only: the process that unpickles it loads the model again.
+
+    Args:
+        path: Folder of the model, a folder with one model below it, or its model.tar.gz.
+        device: Setting of inference of the same name.
+        precision: Setting of inference of the same name.
+
+    Raises:
+        InputError: The model cannot be loaded, or there is no such device or precision.
+    """
+
+    def __init__(self, path: str | Path, *, device: str = "auto", precision: str = "auto", **unknown: Any):
+        self.path, self._machine = Path(path), {"device": device, "precision": precision}
+        check_settings("load", self._machine, unknown)
+        with opened_model(self.path) as folder:
+            self._saved = load(folder)
+            self._backends = [make_backend(model, device, precision) for model in saved_models(self._saved)]
+
+    @property
+    def classes(self) -> list[str]:
+        """Names of the classes, in the order of their numbers. Those of several attributes are joined by `/`."""
+        return list(self._saved.scheme.class_names)
+
+    @property
+    def attributes(self) -> dict[str, list[str]]:
+        """The values of each attribute."""
+        return {attribute.name: list(attribute.values) for attribute in self._saved.scheme.attributes}
+
+    def predict(
+        self,
+        images: Images,
+        *,
+        num_tta: int = 1,
+        tta_mode: str = "soft",
+        seed: int = 0,
+        batch_size: int = 64,
+        **unknown: Any,
+    ) -> pd.DataFrame:
+        """Predicts images; see the function predict."""
+        chosen: dict[str, Any] = {"num_tta": num_tta, "tta_mode": tta_mode, "seed": seed, "batch_size": batch_size}
+        check_settings("Model.predict", chosen, unknown)
+        check_images(images)
+        predictor = combined_predictor(self._saved, self._backends, num_tta, tta_mode, seed)
+        probabilities = np.full((len(images), len(self._saved.scheme.class_names)), np.nan, np.float32)
+        errors = [""] * len(images)
+        for answers in predictor.predict_images(images, batch_size):
+            probabilities[answers.rows] = answers.probabilities
+            for row, reason in answers.unreadable.items():
+                errors[row] = reason
+        names = [str(image) if isinstance(image, (str, Path)) else str(row) for row, image in enumerate(images)]
+        return _answer_frame(names, probabilities, errors, self._saved.scheme, predictor.decision)
+
+    def __reduce__(self) -> tuple[Callable[..., Model], tuple[Path, dict[str, str]]]:
+        return _load, (self.path, self._machine)
+
+    def __repr__(self) -> str:
+        return f"<Model {self.path}: {len(self.classes):,} classes; {self._backends[0]}>"
+
+
+def _load(path: Path, machine: dict[str, str]) -> Model:
+    return Model(path, **machine)
 
 
 def predict(
-    model: str | Path,
-    pictures: Sequence[Source],
+    model: str | Path | Model,
+    pictures: Images,
     *,
     num_tta: int = 1,
     tta_mode: str = "soft",
@@ -30,36 +107,64 @@ def predict(
     batch_size: int = 64,
     device: str = "auto",
     precision: str = "auto",
+    **unknown: Any,
 ) -> pd.DataFrame:
     """Predicts images with a saved model or an ensemble.
 
     Args:
-        model: the saved model's or ensemble's folder.
-        images: images as paths, bytes or PIL images.
-        num_tta, tta_mode, seed, batch_size, device, precision: the settings of inference of the same names.
+        model: A loaded model, or the path of one, which is loaded for this call.
+        pictures: Images as paths, bytes, PIL images or uint8 arrays (H, W, 3) in RGB or (H, W) in grey.
+        num_tta: Views of each image whose probabilities are combined; 1 predicts the image only.
+        tta_mode: `soft` averages the probabilities of fixed views; `vote` counts the classes of random views.
+        seed: Seed of the random views.
+        batch_size: Views in a forward pass.
+        device: `auto`, `cpu`, `cuda` or `cuda:N`. A loaded model keeps its own.
+        precision: `auto`, `fp32`, `bf16` or `fp16`. A loaded model keeps its own.
 
     Returns:
-        One row per image, in order: `picture` (its path, else its number), `class` (Int64, missing where it could not
-        be read), `name` of the class, each attribute by name where there are several, `error` (empty where it could be
-        read), and for each class a column of probabilities (float32) by the class's name.
+        One row per image, in order: `picture` (its path, otherwise its number), `class` (Int64, missing if the image
+        is unreadable), `name` of the class, each attribute by name if there are at least two, `error` (why the image
+        is unreadable, otherwise empty), and for each class a column of probabilities (float32) by the class's name.
 
     Raises:
-        InputError: the model cannot be loaded, or an argument is invalid.
+        InputError: The model cannot be loaded, or an argument is invalid.
     """
-    if isinstance(pictures, (str, bytes, Path)):
-        raise InputError(f"images: expected a list of images, as in [{str(pictures)[:40]!r}], not one")
-    if tta_mode not in ("soft", "vote") or num_tta < 1:
-        raise InputError(f"tta_mode is soft or vote and num_tta at least 1, not {tta_mode!r} and {num_tta}")
-    saved = load(Path(model))
-    predictor = make_predictor(saved, num_tta=num_tta, tta_mode=tta_mode, seed=seed, device=device, precision=precision)
-    probabilities = np.full((len(pictures), saved.scheme.num_classes), np.nan, np.float32)
-    errors = [""] * len(pictures)
-    for answers in predictor.predict_images(pictures, batch_size):
-        probabilities[answers.rows] = answers.probabilities
-        for row, reason in answers.unreadable.items():
-            errors[row] = reason
-    names = [str(source) if isinstance(source, (str, Path)) else str(row) for row, source in enumerate(pictures)]
-    return _answer_frame(names, probabilities, errors, saved.scheme, predictor.decision)
+    chosen: dict[str, Any] = {"num_tta": num_tta, "tta_mode": tta_mode, "seed": seed, "batch_size": batch_size}
+    machine = {"device": device, "precision": precision}
+    check_settings("predict", chosen | machine, unknown)
+    check_images(pictures)
+    loaded = model if isinstance(model, Model) else Model(model, **machine)
+    return loaded.predict(pictures, **chosen)
+
+
+def check_settings(function: str, settings: dict[str, Any], unknown: dict[str, Any]) -> None:
+    """Raises InputError for an invalid value and for an unknown name, with the nearest one.
+
+    Args:
+        function: Name of the function that was called, for the message.
+        settings: Values of the settings that the function takes.
+        unknown: Values by other names.
+    """
+    build(PredictionSettings, [Layer("{}", settings | unknown)])
+    if unknown:
+        raise InputError(f"{function} has no setting {listing(unknown)}; it has {listing(settings)}")
+
+
+def check_images(images: Images) -> None:
+    """Raises InputError for a single image instead of a list, and for arrays of another type or shape."""
+    if isinstance(images, (str, bytes, Path)):
+        raise InputError(f"images: expected a list of images, as in [{str(images)[:40]!r}], not one")
+    for row, image in enumerate(images):
+        if isinstance(image, np.ndarray) and not is_image_array(image):
+            raise InputError(
+                f"images: image {row} is an array of {image.dtype} {image.shape}; expected uint8 of (height, width, 3) "
+                "or (height, width)"
+            )
+
+
+def is_image_array(array: np.ndarray) -> bool:
+    """Whether an array has the pixels of an image: uint8 (H, W, 3) or (H, W)."""
+    return array.dtype == np.uint8 and array.size > 0 and (array.ndim == 2 or (array.ndim == 3 and array.shape[2] == 3))
 
 
 def make_predictor(
@@ -71,17 +176,33 @@ def make_predictor(
     device: str = "auto",
     precision: str = "auto",
 ) -> EnsemblePredictor:
-    """Reads the networks of a loaded model or ensemble and places them on their hardware, ready to predict.
+    """Reads the networks of a loaded model or ensemble and moves them to their hardware, ready to predict.
 
     The arguments are the settings of inference of the same names.
 
     Raises:
         InputError: A network cannot be read, or the arguments do not fit.
     """
+    backends = [make_backend(model, device, precision) for model in saved_models(saved)]
+    return combined_predictor(saved, backends, num_tta, tta_mode, seed)
+
+
+def combined_predictor(
+    saved: SavedModel | Ensemble, backends: Sequence[Backend], num_tta: int, tta_mode: str, seed: int
+) -> EnsemblePredictor:
+    """The predictor of a model whose networks are in memory. InputError if there are not that many fixed views.
+
+    Args:
+        saved: The model or ensemble.
+        backends: One per saved model of it, in order.
+        num_tta: Views of each image.
+        tta_mode: `soft` or `vote`.
+        seed: Seed of the random views.
+    """
     predictors, views_vote = [], tta_mode == "vote" and num_tta > 1
-    for model in saved_models(saved):
+    for model, backend in zip(saved_models(saved), backends, strict=True):
         views = Views(model.pipeline, num_tta, fixed=not views_vote, seed=seed)
-        predictors.append(Predictor(make_backend(model, device, precision), views, model.decision))
+        predictors.append(Predictor(backend, views, model.decision))
     combine = partial(saved.combine_probabilities, views_vote=views_vote) if isinstance(saved, Ensemble) else next
     return EnsemblePredictor(predictors, saved.scheme, combine, answering_decision(saved, views_vote))
 
@@ -92,11 +213,11 @@ def _answer_frame(
     """The DataFrame that predict returns.
 
     Args:
-        names: of the images.
-        probabilities: float32 (N, C), a row of NaN for an image that could not be read.
-        errors: why each image could not be read, "" where it could.
-        scheme: labels of the classes.
-        decision: decides the class of each image.
+        names: Names of the images.
+        probabilities: float32 (N, C), a row of NaN for an unreadable image.
+        errors: Why each image is unreadable, "" if it was read.
+        scheme: Labels of the classes.
+        decision: Decides the class of each image.
     """
     is_read = ~np.isnan(probabilities).any(axis=1)
     classes = np.full(len(probabilities), -1, np.int64)
@@ -110,4 +231,6 @@ def _answer_frame(
             values = [attribute.values[code] if known else "" for code, known in zip(codes[attribute.name], is_read)]
             frame[attribute.name] = values
     frame["error"] = list(errors)
-    return pd.concat([frame, pd.DataFrame(probabilities, columns=scheme.class_names)], axis=1)
+    frame = pd.concat([frame, pd.DataFrame(probabilities, columns=scheme.class_names)], axis=1)
+    frame.attrs[NUM_CLASSES] = scheme.num_classes
+    return frame

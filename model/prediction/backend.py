@@ -1,4 +1,4 @@
-"""Backend: what computes a saved model's network. model.prediction.backends has the backends by the file they read."""
+"""Base class of backends, which compute the network of a saved model. model.prediction.backends lists them."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from model.network.heads import Heads
 
 
 class Backend(ABC):
-    """A network on its hardware. str() says which hardware: "CPU, 2 threads, fp32".
+    """A network on its hardware. str() describes the hardware: "CPU, 2 threads, fp32".
 
-    A backend needs `logits` and `__str__`; one that computes on GPUs, `gpu_problem` too. All methods raise MemoryError
-    if there is not enough memory.
+    A backend implements `logits` and `__str__`, and `gpu_problem` if it uses GPUs. All methods raise MemoryError if
+    memory runs out.
 
     Args:
         heads: The heads of the network.
@@ -28,36 +28,36 @@ class Backend(ABC):
 
     @abstractmethod
     def logits(self, inputs: Inputs) -> NDArray[np.float32]:
-        """Outputs of the network, float32 (N, outputs), from the inputs of N images or views."""
+        """Outputs of the network, float32 (N, outputs), for the inputs of N images or views."""
 
     @abstractmethod
     def __str__(self) -> str: ...
 
     @property
     def precision(self) -> str:
-        """The arithmetic of its answers; "" where it has only one."""
+        """Precision of the arithmetic, such as `bf16`; "" if the backend has only one."""
         return ""
 
     def probabilities(self, inputs: Inputs) -> NDArray[np.float32]:
-        """Joint probabilities, float32 (N, C), from the inputs of N images or views."""
+        """Joint probabilities, float32 (N, C), for the inputs of N images or views."""
         return self.heads.probabilities(self.logits(inputs))
 
     def batches(self, dataset: ImageDataset, items: Iterable[list[Item]], workers: int) -> Iterator[Batch]:
         """Reads batches of a dataset for this backend.
 
         Args:
-            dataset: Images.
-            items: The items of each batch; the batches come back in this order.
-            workers: Number of workers that decode, threads or processes; 0 decodes where the batches are taken.
+            dataset: The images.
+            items: The items of each batch, in the order of the batches that are yielded.
+            workers: Number of threads or processes that decode; 0 decodes in the calling thread.
         """
         return thread_batches(dataset, items, workers)
 
     def gpu_problem(self) -> str:
-        """Why it uses no GPU, "" if it does or never could."""
+        """Why it uses no GPU; "" if it uses one or does not support GPUs."""
         return ""
 
     def limit_threads(self, most: int) -> None:  # noqa: B027
-        """Computes with at most this many threads from now on, in the whole process."""
+        """Limits the number of threads for computation in this process."""
 
     def release_memory(self) -> None:  # noqa: B027
-        """Gives the memory of the network back, caches included. The backend cannot be used afterwards."""
+        """Frees the memory of the network and its caches. The backend cannot be used afterwards."""

@@ -1,7 +1,7 @@
-"""The backends by the file that each reads a network from, and the choice of a saved model's.
+"""The backends by the file that they read a network from, and the choice of the backend of a saved model.
 
-A new backend is an entry here and the name of its file in model.artifacts.files.NETWORK_FILES. Libraries that not every
-model needs are imported inside its factory.
+To add a backend, add an entry here and the name of its file to model.artifacts.files.NETWORK_FILES. Libraries that only
+this backend needs are imported in its factory.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Factory = Callable[[SavedModel, str, str], Backend]  # (saved model, settings de
 def make_torch_backend(saved: SavedModel, device: str, precision: str) -> Backend:
     """The torch backend of a saved model."""
     with paused_collector():
-        from model.prediction.torch_backend import TorchBackend  # it imports torch
+        from model.prediction.torch_backend import TorchBackend  # imports torch
 
     return TorchBackend.load(saved, device, precision)
 
@@ -30,7 +30,7 @@ BACKENDS: dict[str, Factory] = {WEIGHTS: make_torch_backend}
 
 
 def make_backend(saved: SavedModel, device: str, precision: str) -> Backend:
-    """Reads the network of a saved model and places it on its hardware.
+    """Reads the network of a saved model and moves it to its hardware.
 
     Args:
         saved: The model.
@@ -38,26 +38,26 @@ def make_backend(saved: SavedModel, device: str, precision: str) -> Backend:
         precision: Setting of the same name.
 
     Raises:
-        InputError: The network cannot be read or does not fit the settings, or there is no such device or precision.
+        InputError: The network is unreadable or does not fit the settings, or there is no such device or precision.
     """
     name = network_file(saved.folder)
     if name is None:
-        raise InputError(f"model {saved.folder}: it has no network; expected {listing(BACKENDS)}")
+        raise InputError(f"model {saved.folder}: the file of the network is missing; expected {listing(BACKENDS)}")
     return BACKENDS[name](saved, device, precision)
 
 
 def import_torch() -> None:
-    """Imports torch and what its backend needs, where it is installed: the first model would wait for it."""
+    """Imports torch, if it is installed, and its backend, so that loading the first model does not wait for it."""
     with suppress(ImportError), paused_collector():
         import model.prediction.torch_backend  # noqa: F401
 
 
 @contextmanager
 def paused_collector() -> Iterator[None]:
-    """Pauses Python's garbage collector: it would go through the objects of an import again and again, and free none.
+    """Pauses Python's garbage collector, which would scan the objects of an import repeatedly and free none.
 
-    Job scripts freeze the objects of their imports, which live as long as the process; in them, those of this import
-    are frozen too.
+    Job scripts freeze the objects of their imports, which live as long as the process. If they have done so, the
+    objects of this import are frozen too.
     """
     enabled = gc.isenabled()
     gc.disable()

@@ -1,4 +1,4 @@
-"""Answers for an input, in one go or part by part: finished parts are kept, taken over by a later run, and joined."""
+"""Predicts an input in one go or part by part. A later run reuses finished parts; all parts are joined at the end."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ log = logging.getLogger("rarebird")
 
 @dataclass(frozen=True)
 class ChannelPrediction:
-    """The rows of one host, to be predicted and written.
+    """Predicts the rows of one host and writes the predictions.
 
     Attributes:
         predictor: Predicts them.
         root: Folder of the channel.
         inputs: The rows.
         draws: int64 (N,), seeds of the rows' random views.
-        parts: The parts, which hold each row once; empty where the rows are answered in one go.
+        parts: The parts, which contain each row once; empty if the rows are predicted in one go.
         folder: Folder of the finished parts.
         model: Fingerprint of the model.
-        settings: Settings that change answers, by name.
+        settings: Settings that change predictions, by name.
         labels: Content of labels.json.
-        seen: The images that the model has seen; None where they are not known.
+        seen: The images that the model was trained on; None if they are not known.
     """
 
     predictor: EnsemblePredictor
@@ -54,7 +54,17 @@ class ChannelPrediction:
     seen: SeenImages | None
 
     def write(self, answers_file: Path, probabilities_file: Path, batch_size: int, workers: int) -> int:
-        """Predicts all rows in one go and writes their answers; returns the number of images without one."""
+        """Predicts all rows in one go and writes the files.
+
+        Args:
+            answers_file: Path of output.csv.
+            probabilities_file: Path of probabilities.csv.
+            batch_size: Views in a forward pass.
+            workers: Processes or threads that decode.
+
+        Returns:
+            Number of images without a prediction.
+        """
         answers = self.predictor.predict_channel(
             self.root, self.inputs.locations, batch_size, workers, with_keys=bool(self.seen), draws=self.draws
         )
@@ -71,20 +81,25 @@ class ChannelPrediction:
         return write_answers(answers, inputs.rows, inputs.name_column, labels, *files, self.predictor.decision)
 
     def warn_of_parts(self) -> None:
-        """Logs that there are parts of an earlier run, which rows that are answered in one go do not take over."""
+        """Warns if there are finished parts, which are not reused because all rows are predicted in one go."""
         if any(self.folder.glob(f"*/{MANIFEST}")):
-            log.warning("%s: finished parts are not used; with part_size as it was they are taken over", self.folder)
+            log.warning(
+                "%s: finished parts are not used; to reuse them, set part_size to its earlier value", self.folder
+            )
 
     def predict_parts(
         self, parts: Sequence[InputPart], resume_from: Sequence[Path], batch_size: int, workers: int
     ) -> int:
-        """Predicts these parts, but for those that an earlier run has finished. Returns the number of the latter.
+        """Predicts parts, except those that an earlier run has finished.
 
         Args:
-            parts: Those of this process.
-            resume_from: Folders with parts of earlier runs, beside `folder`.
+            parts: The parts of this process.
+            resume_from: Folders with parts of earlier runs, in addition to `folder`.
             batch_size: Views in a forward pass.
             workers: Processes or threads that decode.
+
+        Returns:
+            Number of parts that were finished before.
         """
         earlier = EarlierParts([self.folder, *resume_from], self.model, self.settings)
         earlier.warn_of_others()
@@ -95,13 +110,15 @@ class ChannelPrediction:
                 started = time.monotonic()
                 key = self._key(part)
                 folder = self.folder / part.name
-                found = earlier.find(key.content) if earlier else None
-                if found is not None and found.folder != folder:
-                    found = copy_part(found, folder)
-                if found is not None:
+                # reuse the part if an earlier run has finished it
+                reused = earlier.find(key.content) if earlier else None
+                if reused is not None and reused.folder != folder:
+                    reused = copy_part(reused, folder)
+                if reused is not None:
                     taken_over += 1
-                    finished.append(found)
+                    finished.append(reused)
                     continue
+                # otherwise predict it
                 finished.append(self._predict_part(part, key, folder, batch_size, workers))
                 seconds = time.monotonic() - started
                 log.info(
@@ -115,7 +132,7 @@ class ChannelPrediction:
         return taken_over
 
     def join(self, answers_file: Path, probabilities_file: Path) -> int:
-        """Joins all parts into the files of one inference; returns the number of images without an answer."""
+        """Joins all parts into output.csv and probabilities.csv. Returns the number of images without a prediction."""
         files = answers_file, probabilities_file
         parts = [(part.rows, self._finished(part)) for part in self.parts]
         if parts:
@@ -140,8 +157,10 @@ class ChannelPrediction:
         return write_part(folder, key, answers, inputs, self.labels, self.predictor.decision, seen)
 
     def _finished(self, part: InputPart) -> FinishedPart:
-        """The part on the disk, of this process or of another one of this job."""
+        """Reads a finished part, of this process or of another one of this job."""
         finished = FinishedPart.read(self.folder / part.name)
         if finished is None or (finished.key.model, finished.key.settings) != (self.model, self.settings):
-            raise Failure(f"{self.folder / part.name}: not a part of this run; does another job write there, too?")
+            raise Failure(
+                f"{self.folder / part.name}: not a part of this run; does another job write to the same folder?"
+            )
         return finished

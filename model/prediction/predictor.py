@@ -1,6 +1,6 @@
-"""Predictors: from images to class probabilities, for one network or an ensemble of them, on any backend.
+"""Predictors: from images to class probabilities, for one network or an ensemble, on any backend.
 
-Inference, the server and Python callers all predict through these classes.
+Inference, the server and the Python API predict with these classes.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from model.answers.write import Answers
 from model.data.image_dataset import Batch, ImageDataset, in_order
@@ -22,20 +23,19 @@ from model.images.tta import Views
 from model.labels import Scheme
 from model.prediction.backend import Backend
 
-# One image as the models of an ensemble need it: its views for each distinct input pipeline (size, channels and views)
-# of the ensemble.
+# One image, ready for an ensemble: its views for each distinct input pipeline (size, channels and views)
 ModelInputs = tuple[Inputs, ...]
 
 
 class Predictor:
-    """A backend with the views of each image that it predicts.
+    """A backend and the views of each image that it predicts.
 
     Calling it with inputs (N, views, ...) returns probabilities, float32 (N, C).
 
     Args:
         backend: Computes the network.
-        views: Makes the inputs of an image and combines the probabilities of its views.
-        decision: Decides which class a random view votes for.
+        views: Creates the inputs of an image and combines the probabilities of its views.
+        decision: How a random view votes for a class.
     """
 
     def __init__(self, backend: Backend, views: Views, decision: Decision):
@@ -47,21 +47,21 @@ class Predictor:
         return self.views.combine(probabilities.reshape(len(inputs), self.views.number, -1), self.decision)
 
     def dataset(self, root: Path, locations: ImageLocations, with_keys: bool = False) -> ImageDataset:
-        """Images of a channel as a dataset that decodes them and makes this predictor's views."""
+        """A dataset that decodes images of a channel and creates this predictor's views."""
         return ImageDataset(root, locations, self.views, with_keys)
 
 
 class EnsemblePredictor:
-    """Predictors whose probabilities are combined into one answer.
+    """Predictors whose probabilities are combined.
 
     Predictors with equal views share an input pipeline: each image is read, decoded and resized once for all of them.
 
     Args:
         predictors: At least one.
-        scheme: Labels of the combined answer.
-        combine: Takes the probabilities of all predictors, float32 (N, C of the predictor) in order, and returns
-            float32 (N, C of scheme); the default takes the only one.
-        decision: decides the class by the combined probabilities.
+        scheme: Labels of the combined probabilities.
+        combine: From the probabilities of all predictors in order, float32 (N, C of the predictor), to the combined
+            ones, float32 (N, C of scheme). The default returns those of the only predictor.
+        decision: How the combined probabilities become a class.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class EnsemblePredictor:
         return [predictor.backend for predictor in self.predictors]
 
     def gpu_problem(self) -> str:
-        """Why a backend uses no GPU, "" if each does or never could."""
+        """Why a backend uses no GPU; "" if all use one or do not support GPUs."""
         return next(filter(None, (backend.gpu_problem() for backend in self.backends)), "")
 
     def predict_channel(
@@ -94,23 +94,24 @@ class EnsemblePredictor:
         with_keys: bool = False,
         draws: NDArray[np.int64] | None = None,
     ) -> Iterator[Answers]:
-        """Predicts images of a channel batch by batch, in their order.
-
-        Holds a few batches in memory, however many images there are.
+        """Predicts images of a channel in order, batch by batch, with a few batches in memory at a time.
 
         Args:
-            root: folder of the channel.
-            locations: of the images.
-            batch_size: views in a forward pass.
-            workers: processes or threads that decode, divided among the input pipelines; 0 decodes in this one.
-            with_keys: whether the answers have the keys of the images' contents.
-            draws: int64 (N,), seeds of each image's random views; None for its row.
+            root: Folder of the channel.
+            locations: Locations of the images.
+            batch_size: Views in a forward pass.
+            workers: Processes or threads that decode, divided among the input pipelines; 0 decodes in this thread.
+            with_keys: Whether to return the keys of the images' contents.
+            draws: int64 (N,), seed of each image's random views; None for its row number.
+
+        Yields:
+            Probabilities of a batch.
         """
         per_batch = self.images_per_batch(batch_size)
         per_pipeline = math.ceil(workers / len(self.pipelines))
         streams = [
             pipeline.backend.batches(
-                # one pipeline's keys are enough
+                # the keys are the same for all pipelines
                 pipeline.dataset(root, locations, with_keys and pipeline is self.pipelines[0]),
                 in_order(len(locations), per_batch, draws),
                 per_pipeline,
@@ -119,8 +120,8 @@ class EnsemblePredictor:
         ]
         return self._predict_batches(zip(*streams, strict=True))
 
-    def predict_images(self, sources: Sequence[Source], batch_size: int) -> Iterator[Answers]:
-        """As predict_channel, for images given as paths, bytes or PIL images."""
+    def predict_images(self, sources: Sequence[Source | np.ndarray], batch_size: int) -> Iterator[Answers]:
+        """As predict_channel, for images given as paths, bytes, PIL images or arrays."""
         per_batch = self.images_per_batch(batch_size)
         for first in range(0, len(sources), per_batch):
             rows, inputs, unreadable = [], [], {}
@@ -137,27 +138,29 @@ class EnsemblePredictor:
         """Number of images in a forward pass of batch_size views."""
         return max(1, batch_size // self.pipelines[0].views.number)
 
-    def prepare(self, source: Source, row: int = 0) -> ModelInputs:
-        """Decodes one image and makes its views for each input pipeline; threads may call it at the same time.
+    def prepare(self, source: Source | np.ndarray, row: int = 0) -> ModelInputs:
+        """Decodes one image and makes its views for each input pipeline. Thread-safe.
 
         Args:
-            source: path, bytes or PIL image.
-            row: seeds random views.
+            source: Path, bytes, PIL image, or pixels as uint8 (H, W, 3) or (H, W).
+            row: Number of the image, which seeds its random views.
 
         Raises:
-            UnreadableImage: why the image cannot be read.
+            UnreadableImage: The message says why the image cannot be read.
         """
+        if isinstance(source, np.ndarray):
+            source = Image.fromarray(source)
         views = [pipeline.views for pipeline in self.pipelines]
         return tuple(each(read_source(source, each.channels, each.draft, each.pixel_range), row) for each in views)
 
     def predict_inputs(self, inputs: Sequence[ModelInputs]) -> np.ndarray:
-        """Probabilities, float32 (N, C), of images that prepare has made ready."""
+        """Probabilities, float32 (N, C), of prepared images."""
         return self._predict_batch([Inputs.stack(images) for images in zip(*inputs, strict=True)])
 
     def _predict_batches(self, batches_by_pipeline: Iterable[tuple[Batch, ...]]) -> Iterator[Answers]:
-        """Each tuple: a batch of the same rows from each pipeline."""
+        """Predicts batches. Each tuple contains the same rows, prepared by each pipeline."""
         for parts in batches_by_pipeline:
-            # predict the rows that every pipeline could read
+            # predict the rows that all pipelines could read
             unreadable = {row: reason for part in parts for row, reason in part.unreadable.items()}
             rows = np.array([row for row in parts[0].rows.tolist() if row not in unreadable], np.int64)
             inputs = [_inputs_at(rows, part) for part in parts] if len(rows) else []
@@ -166,7 +169,7 @@ class EnsemblePredictor:
             yield Answers(rows, self._predict_batch(inputs), unreadable, keys)
 
     def _predict_batch(self, inputs: Sequence[Inputs]) -> np.ndarray:
-        """inputs: (N, views, ...) from each pipeline; empty where there is no image."""
+        """Probabilities, float32 (N, C). inputs: (N, views, ...) of each pipeline; empty if there is no image."""
         if not inputs:
             return np.empty((0, self.scheme.num_classes), np.float32)
         by_views = dict(zip((pipeline.views for pipeline in self.pipelines), inputs, strict=True))
@@ -174,7 +177,7 @@ class EnsemblePredictor:
 
 
 def _inputs_at(rows: np.ndarray, batch: Batch) -> Inputs:
-    """The inputs of these rows of a batch. They are copied only if the batch has others: a copy of page-locked memory
-    is not page-locked."""
+    """The inputs of these rows of a batch. They are copied only if the batch has other rows too, since a copy of
+    page-locked memory is not page-locked."""
     assert batch.inputs is not None
     return batch.inputs if len(rows) == len(batch.rows) else batch.inputs.take(np.isin(batch.rows, rows))

@@ -1,5 +1,7 @@
-"""The torch backend: a network of model.network whose weights are in model.safetensors. The only module of
-model.prediction that imports torch."""
+"""The torch backend: a network of model.network with weights in model.safetensors.
+
+The only module of model.prediction that imports torch.
+"""
 
 from __future__ import annotations
 
@@ -56,7 +58,7 @@ class TorchBackend(Backend):
             precision: Setting of the same name.
 
         Raises:
-            InputError: As of load_network, or there is no such device or precision.
+            InputError: See load_network; or there is no such device or precision.
         """
         network = load_network(saved)
         hardware = find_hardware(device, precision, saved.settings.channels_last)
@@ -114,8 +116,8 @@ def load_network(saved: SavedModel) -> Network:
     """The network of a saved model, on the CPU and in evaluation mode.
 
     Raises:
-        InputError: The weights cannot be read or do not fit the settings; the message names what is missing, unknown or
-            has another shape.
+        InputError: The weights are unreadable or do not fit the settings; the message lists missing and unknown
+            tensors and those with another shape.
     """
     settings, heads = saved.settings, saved.heads
     backbone = make_backbone(
@@ -128,7 +130,7 @@ def load_network(saved: SavedModel) -> Network:
 
 
 def _read_weights(path: Path, network: Network) -> dict[str, torch.Tensor]:
-    """Tensors by name, which are exactly those of network. InputError lists what is missing, unknown or misshapen."""
+    """Tensors by name, exactly those of the network. InputError lists missing, unknown and misshapen ones."""
     expected = {name: tuple(value.shape) for name, value in network.state_dict().items()}
     try:
         with safe_open(path, framework="pt") as file:
@@ -144,4 +146,4 @@ def _read_weights(path: Path, network: Network) -> dict[str, torch.Tensor]:
                 raise InputError(f"{path}: the weights do not fit {SETTINGS} and {LABELS}: {listing(problems, 6)}")
             return {name: file.get_tensor(name) for name in expected}
     except (SafetensorError, OSError) as error:
-        raise InputError(f"{path}: cannot be read: {error}") from None
+        raise InputError(f"{path}: unreadable: {error}") from None

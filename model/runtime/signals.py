@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterable, Iterator
+from threading import current_thread, main_thread
 from types import FrameType
 from typing import TypeVar
 
@@ -27,7 +28,9 @@ class StopSignal:
         self.received: int | None = None
 
     def __enter__(self) -> StopSignal:
-        self._before = {number: signal.signal(number, self._receive) for number in (signal.SIGTERM, signal.SIGINT)}
+        # only the main thread may set handlers
+        numbers = (signal.SIGTERM, signal.SIGINT) if current_thread() is main_thread() else ()
+        self._before = {number: signal.signal(number, self._receive) for number in numbers}
         return self
 
     def __exit__(self, *_: object) -> None:

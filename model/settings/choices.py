@@ -31,6 +31,13 @@ CLASS_WEIGHTS = {
     "given": "the values of class_weight_values",
 }
 
+# Images in reports
+THUMBNAILS = {
+    "none": "names and labels only",
+    "blurred": "at most 8 pixels per side",
+    "full": "thumbnails",
+}
+
 # Target
 SEPARATE = "separate"  # one model per attribute; the other targets are in model.labels
 DECISIONS = {

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from model.settings.checks import unknown_encoding
-from model.settings.choices import PATHS
+from model.settings.choices import PATHS, THUMBNAILS
 from model.settings.fields import setting
 
 
@@ -50,6 +50,12 @@ class EvaluationSettings:
         "Other predictions of the same images to compare with: a folder or a file",
         common=True,
         placeholder="PATH",
+    )
+    thumbnails: str = setting(
+        "full",
+        "Which of these images report.html contains. none: only names and labels. blurred: at most 8 pixels per side, "
+        "too few for a face. full: thumbnails",
+        choices=THUMBNAILS,
     )
 
     picture_column: str | None = setting(

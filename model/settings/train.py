@@ -18,6 +18,7 @@ from model.settings.choices import (
     PATHS,
     PRECISIONS,
     SAMPLERS,
+    THUMBNAILS,
 )
 from model.settings.fields import setting
 from model.settings.nested import arguments, named_arguments, names_by_attribute, settings_by_attribute
@@ -345,7 +346,7 @@ class TrainSettings(ChannelSettings):
     tracking: str = setting(
         "auto",
         "Where training curves are recorded. auto: in TensorBoard event files next to the split, and also at "
-        "Weights & Biases (with thumbnails of mistakes) if WANDB_API_KEY is set or WANDB_MODE is offline; "
+        "Weights & Biases if WANDB_API_KEY is set or WANDB_MODE is offline; "
         "tensorboard: only in event files; none: nowhere",
         choices=("auto", "tensorboard", "none"),
         result=False,
@@ -353,6 +354,13 @@ class TrainSettings(ChannelSettings):
     report: bool = setting(
         True,
         "Predict the validation images with the saved model and write report.html with the scores",
+        result=False,
+    )
+    thumbnails: str = setting(
+        "auto",
+        "Which images the report, TensorBoard and Weights & Biases contain. none: only names and labels. blurred: at "
+        "most 8 pixels per side, too few for a face. full: thumbnails. auto: none at Weights & Biases, otherwise full",
+        choices=("auto", *THUMBNAILS),
         result=False,
     )
     wandb_project: str | None = setting(
@@ -368,6 +376,10 @@ class TrainSettings(ChannelSettings):
         if own.get("loss", self.loss) != self.loss:
             common["loss_args"] = {}
         return HeadSettings(**{**common, **own})
+
+    def thumbnails_or(self, automatic: str) -> str:
+        """The setting `thumbnails`, an entry of THUMBNAILS. automatic: what `auto` means."""
+        return automatic if self.thumbnails == "auto" else self.thumbnails
 
     def contradictions(self) -> Iterator[str]:
         """A sentence for each contradiction between settings."""

@@ -56,7 +56,7 @@ def test_a_host_without_a_shard_has_nothing_to_do(host_trees, shards, monkeypatc
     bases = host_trees(shards, 8, True)
     for base in bases[6:]:
         run_host(base, monkeypatch)
-        assert "eval: no image in it for this host" in caplog.text and not (base / "processing" / "output").exists()
+        assert "eval contains no image for this host" in caplog.text and not (base / "processing" / "output").exists()
         caplog.clear()
 
 
@@ -65,11 +65,11 @@ def test_split_shards_of_an_earlier_version_and_split_tables_are_refused(
 ):
     names = sorted(path.relative_to(loose).as_posix() for path in loose.rglob("*.png"))
     old = pack_with_one_index(loose, tmp_path / "old", [names[:9], names[9:]])
-    message = r"eval is split between 2 hosts .*shards.csv has the index of all shards.*use FullyReplicated"
+    message = r"eval is split between 2 hosts .*shards.csv also lists shards on other hosts.*use FullyReplicated"
     with pytest.raises(InputError, match=message):
         run_host(host_trees(old, 2, True, "old-ml")[0], monkeypatch)
     (shards / "info.csv").write_text("ImageID,ans\n0/00.png,0\n")
-    with pytest.raises(InputError, match=r"a table names images that other hosts have.*use FullyReplicated"):
+    with pytest.raises(InputError, match=r"its table lists images that are on other hosts.*use FullyReplicated"):
         run_host(host_trees(shards, 2, True, "table-ml")[0], monkeypatch)
 
 

@@ -88,12 +88,12 @@ def test_a_part_of_another_model_or_other_settings_is_predicted_again(
         infer(shards, model, output, "--resume_from", str(stopped), *flags)
         return len(written)
 
-    assert resumed() == 1 and "not taken over" not in caplog.text
+    assert resumed() == 1 and "not reused" not in caplog.text
     assert resumed("--batch_size", "2", "--seed", "9") == 1  # they change no answer
     assert resumed("--num_tta", "2") == 6
     assert "5 earlier parts are of other settings (num_tta 1, now 2; tta_mode None, now soft)" in caplog.text
     assert resumed(model=toy_model(tmp_path / "other", 1)) == 6
-    assert "5 earlier parts are of another model and not taken over" in caplog.text
+    assert "5 earlier parts are of another model and not reused" in caplog.text
     same = shutil.copytree(model, tmp_path / "renamed")
     assert resumed(model=same) == 1
 
@@ -140,7 +140,7 @@ def test_a_part_whose_images_or_files_have_changed_is_predicted_again(
     (stopped / "shard-00003.tar" / MANIFEST).write_text("{}")
     infer(shards, model, tmp_path / "again", "--resume_from", str(stopped))
     assert written == [number, "shard-00002.tar", "shard-00003.tar", "shard-00005.tar"]
-    assert f"{stopped / 'shard-00002.tar'}: it is not whole and is answered again" in caplog.text
+    assert f"{stopped / 'shard-00002.tar'}: incomplete, so its images are predicted again" in caplog.text
 
 
 def test_random_views_depend_on_the_row_in_the_whole_input(model, loose, tmp_path, monkeypatch):
@@ -158,7 +158,7 @@ def test_parts_of_single_files_are_reused_only_with_the_same_part_size(
         with pytest.raises(Terminated):
             infer(loose, model, tmp_path / "stopped", "--part_size", "8")
     infer(loose, model, tmp_path / "stopped")
-    assert f"{tmp_path / 'stopped' / 'parts'}: finished parts are not used; with part_size as it was" in caplog.text
+    assert f"{tmp_path / 'stopped' / 'parts'}: finished parts are not used; to reuse them" in caplog.text
     (tmp_path / "parts").mkdir()
-    with pytest.raises(InputError, match=r"there is no shard in .*loose: set part_size to what it was"):
+    with pytest.raises(InputError, match=r"resume_from: .*loose contains no shards, so part_size must be set"):
         infer(loose, model, tmp_path / "output", "--resume_from", str(tmp_path / "parts"))

@@ -90,17 +90,17 @@ def test_the_exit_code_and_the_failure_file_report_how_a_job_ended(run, tree, bo
     ("body", "expected"),
     [
         ("pass", "no model was saved in"),
-        ("save(BASE + '/model'); Path(BASE + '/model/labels.json').unlink()", "lacks labels.json"),
+        ("save(BASE + '/model'); Path(BASE + '/model/labels.json').unlink()", "missing files: labels.json"),
         ("save(BASE + '/model'); Path(BASE + '/model/labels.json').write_text('{')", "labels.json cannot be read"),
         (
             "save(BASE + '/model')\nwith open(BASE + '/model/model.safetensors', 'r+b') as file: file.truncate(70)",
-            "model.safetensors has 70 bytes where its header tells of",
+            "model.safetensors has 70 bytes; its header describes",
         ),
         ("save(BASE + '/model'); Path(BASE + '/model/model.safetensors').write_bytes(b'x' * 99)", "cannot be read"),
         (
             "save(BASE + '/model/a')\nPath(BASE + '/model/ensemble.json').write_text("
             "json.dumps({'members': [{'model': 'a'}, {'model': 'b'}]}))",
-            "no model lies in",
+            "contains no saved model",
         ),
     ],
 )
@@ -352,7 +352,7 @@ def test_a_stopped_run_saves_its_model_and_the_same_command_resumes_it(tree, fac
     first.terminate()
     log, _ = first.communicate(timeout=300)
     assert first.returncode == 0, log
-    assert "stopped by SIGTERM; the same command goes on" in log
+    assert "stopped by SIGTERM; the same command resumes" in log
     assert (
         model_problem(tree / "model") is None
         and not json.loads((tree / "model" / "metrics.json").read_text())["finished"]

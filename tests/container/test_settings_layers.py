@@ -35,6 +35,14 @@ def test_flags_override_hyperparameters_override_variables_override_the_experime
     assert (settings.epochs, settings.lr, settings.batch_size, settings.seed) == (1, 0.2, 8, 9)
 
 
+def test_values_from_python_are_flags_without_dashes(monkeypatch):
+    monkeypatch.setenv("SM_HP_LR", "0.2")
+    settings = settings_layers.read(TRAIN, {"lr": 0.1, "input_size": (128, 96), "data_dir": "train"}, "")[0]
+    assert (settings.lr, settings.input_size, settings.train_dir) == (0.1, [128, 96], "train")
+    with pytest.raises(InputError, match=r"\n  lrr: there is no such setting; nearest: lr"):
+        settings_layers.read(TRAIN, {"lrr": 1}, "")
+
+
 @pytest.mark.parametrize("encode", [str, json.dumps])
 def test_the_path_of_the_experiment_file_may_be_encoded_twice(tree, tmp_path, encode):
     (tmp_path / "a.yaml").write_text("epochs: 3\n")

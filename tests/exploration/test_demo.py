@@ -43,7 +43,7 @@ def test_train_is_in_profile_folders_of_seven_images(drawn: tuple[Path, dict[str
     assert extensions[".jpg"] > 0.75 * extensions.total()
 
 
-def test_extensions_say_what_the_files_hold(drawn: tuple[Path, dict[str, list[Person]]]) -> None:
+def test_extensions_match_the_file_formats(drawn: tuple[Path, dict[str, list[Person]]]) -> None:
     for path in drawn[0].rglob("images/**/*.*"):
         with Image.open(path) as picture:
             assert picture.format == ("PNG" if path.suffix == ".png" else "JPEG")
@@ -93,7 +93,7 @@ def test_bands_cover_all_persons() -> None:
 
 
 def test_mask_and_gender_and_age_can_be_seen(drawn: tuple[Path, dict[str, list[Person]]]) -> None:
-    """A linear classifier on 24 x 32 pixels, taught on train, tells each attribute of eval's persons apart."""
+    """A linear classifier on 24 x 32 pixels that is trained on train predicts each attribute on eval."""
     output, people = drawn
     pixels, codes = [], []
     for person in people["train"]:
@@ -116,7 +116,7 @@ def looks(path: Path) -> np.ndarray:
         return np.asarray(picture.resize((24, 32), Image.Resampling.BOX), dtype=np.float32).ravel() / 64
 
 
-def test_a_person_looks_otherwise_with_another_seed(tmp_path: Path) -> None:
+def test_a_person_looks_different_with_another_seed(tmp_path: Path) -> None:
     person = Person("000001", "female", 24)
     a, b = (next(demo.draw_images(person, small(tmp_path, seed=seed)))[1] for seed in (0, 1))
     assert np.abs(np.asarray(a, dtype=float) - np.asarray(b, dtype=float)).mean() > 10
@@ -131,7 +131,7 @@ def test_equal_seeds_draw_equal_files_and_others_do_not(tmp_path: Path) -> None:
     assert not {a[name] for name in pictures} & set(c.values())
 
 
-def test_a_folder_of_its_own_is_replaced_and_nothing_is_left_beside_it(tmp_path: Path) -> None:
+def test_its_own_folder_is_replaced_without_leftovers(tmp_path: Path) -> None:
     output = tmp_path / "data"
     draw_demo(small(output, persons=14))
     (output / "train" / "images" / "stale.jpg").write_bytes(b"")
@@ -143,7 +143,7 @@ def test_a_folder_of_its_own_is_replaced_and_nothing_is_left_beside_it(tmp_path:
 
 
 @pytest.mark.parametrize("taken", ["data", ".data.partial"])
-def test_a_folder_of_someone_else_is_left_alone(tmp_path: Path, taken: str) -> None:
+def test_any_other_folder_is_not_changed(tmp_path: Path, taken: str) -> None:
     (tmp_path / taken).mkdir()
     (tmp_path / taken / "thesis.tex").write_text("years of work")
     with pytest.raises(InputError, match=re.escape(str(tmp_path / taken))):
@@ -151,7 +151,7 @@ def test_a_folder_of_someone_else_is_left_alone(tmp_path: Path, taken: str) -> N
     assert contents(tmp_path) == {f"{taken}/thesis.tex": b"years of work"}
 
 
-def test_a_file_in_the_way_is_reported(tmp_path: Path) -> None:
+def test_a_file_instead_of_the_folder_is_reported(tmp_path: Path) -> None:
     (tmp_path / "data").write_text("a file")
     with pytest.raises(InputError, match="already exists"):
         draw_demo(small(tmp_path / "data"))
@@ -159,7 +159,7 @@ def test_a_file_in_the_way_is_reported(tmp_path: Path) -> None:
         draw_demo(small(tmp_path / "data" / "below"))
 
 
-def test_a_run_that_fails_keeps_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_run_keeps_the_earlier_data_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     output = tmp_path / "data"
     draw_demo(small(output))
     before = contents(output)

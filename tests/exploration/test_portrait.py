@@ -17,7 +17,7 @@ def test_age_changes_the_drawing_year_by_year() -> None:
     assert max(steps) < 0.5 * np.abs(pictures[-1] - pictures[0]).mean()
 
 
-def test_images_of_a_person_differ_in_place_and_light() -> None:
+def test_images_of_a_person_differ_in_position_and_light() -> None:
     portrait = Portrait("male", 40, (48, 64), np.random.default_rng(5))
     pictures = [np.asarray(portrait.picture("worn", 0), dtype=float) for _ in range(14)]
     brightness = [picture.mean() for picture in pictures]

@@ -1,10 +1,11 @@
-"""`python -m exploration runs`: synthetic runs in the form that train.py leaves them, and one that it made."""
+"""`python -m exploration runs`: synthetic runs in the format of train.py, and one that it trained."""
 
 from __future__ import annotations
 
 import csv
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ import yaml
 from wcwidth import wcswidth
 
 from exploration.__main__ import main
+from model.attributes import Attribute
+from model.labels import Scheme
 from model.settings.fields import as_dict
 from model.settings.train import TrainSettings
 from model.training.checkpoints import Checkpoints
@@ -29,8 +32,8 @@ def saved(
 ) -> Path:
     """What `runs` reads of a saved model; data: what a version that records the data's name writes of them."""
     folder.mkdir(parents=True)
-    made = TrainSettings(name=folder.name, **settings)
-    (folder / "settings.yaml").write_text(yaml.safe_dump(as_dict(made), allow_unicode=True), encoding="utf-8")
+    saved_settings = TrainSettings(name=folder.name, **settings)
+    (folder / "settings.yaml").write_text(yaml.safe_dump(as_dict(saved_settings), allow_unicode=True), encoding="utf-8")
     validation = {"f1": f1, "acc": 0.9}
     if intervals:
         validation["intervals"] = {"f1": [f1 - 0.1, f1 + 0.1], "acc": [0.8, 0.95]}
@@ -51,12 +54,12 @@ def unfinished(models: Path, name: str, f1: float, **settings: Any) -> None:
 
 def evaluated(folder: Path, accuracy: float, seconds: int = 0) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    told = {
+    scores = {
         "accuracy": {"value": accuracy, "low": accuracy - 0.05, "high": accuracy + 0.05},
         "macro_f1": {"value": 0.5, "low": None, "high": None},
     }
     path = folder / "evaluation.json"
-    path.write_text(json.dumps({"rarebird": told}))
+    path.write_text(json.dumps({"rarebird": scores}))
     os.utime(path, (1_700_000_000 + seconds,) * 2)
 
 
@@ -76,7 +79,7 @@ def row(lines: list[str], name: str) -> list[str]:
     return next(line for line in lines if line.startswith(name)).split()
 
 
-def test_runs_stand_side_by_side_with_what_differs(tmp_path, listed):
+def test_runs_are_listed_with_the_settings_that_differ(tmp_path, listed):
     saved(tmp_path / "runs" / "slow", 0.6, lr=0.001)
     saved(tmp_path / "runs" / "fast", 0.7, lr=0.01, num_workers=7)
     lines = listed()
@@ -86,7 +89,7 @@ def test_runs_stand_side_by_side_with_what_differs(tmp_path, listed):
     assert max(map(len, lines)) <= 120 and len({len(line.rstrip()) for line in lines[1:2]}) == 1
 
 
-def test_unfinished_runs_are_marked_and_the_checkpoint_knows_more(tmp_path, listed):
+def test_unfinished_runs_are_marked_and_read_from_the_checkpoint(tmp_path, listed):
     saved(tmp_path / "runs" / "done", 0.6, lr=0.01)
     saved(tmp_path / "runs" / "stopped", 0.5, finished=False)
     unfinished(tmp_path / "runs", "stopped", 0.1, seed=7)
@@ -99,7 +102,7 @@ def test_unfinished_runs_are_marked_and_the_checkpoint_knows_more(tmp_path, list
     assert row(lines, "done")[3] == "3/10"
 
 
-def test_an_evaluation_belongs_to_the_run_in_whose_folder_it_lies(tmp_path, listed):
+def test_an_evaluation_belongs_to_the_run_whose_folder_contains_it(tmp_path, listed):
     first = saved(tmp_path / "runs" / "first", 0.6)
     saved(tmp_path / "runs" / "second", 0.5)
     evaluated(first, 0.11, seconds=2)
@@ -112,13 +115,13 @@ def test_an_evaluation_belongs_to_the_run_in_whose_folder_it_lies(tmp_path, list
     assert not any(score in line for line in lines for score in ("0.22", "0.33", "0.44"))
 
 
-def test_an_evaluation_above_the_only_run_is_its_own(tmp_path, listed):
+def test_an_evaluation_above_the_only_run_belongs_to_it(tmp_path, listed):
     saved(tmp_path / "runs" / "model" / "classic", 0.6)
     evaluated(tmp_path / "runs", 0.44)
     assert row(listed(), "model/classic")[6] == "0.4400"
 
 
-def test_a_damaged_file_is_told_and_left_out(tmp_path, capsys, monkeypatch):
+def test_a_damaged_file_is_reported_and_skipped(tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "120")
     saved(tmp_path / "good", 0.6)
     (saved(tmp_path / "cut", 0.5) / "metrics.json").write_text('{"finished": true, "ep')
@@ -128,14 +131,14 @@ def test_a_damaged_file_is_told_and_left_out(tmp_path, capsys, monkeypatch):
     unfinished(tmp_path, "broken", 0.5)
     next(tmp_path.rglob("checkpoint-*.pt")).write_bytes(b"PK")
     assert main(["runs", str(tmp_path)]) == 0
-    told = capsys.readouterr()
-    assert [line.split()[0] for line in told.out.splitlines()[2:]] == ["good"]
+    captured = capsys.readouterr()
+    assert [line.split()[0] for line in captured.out.splitlines()[2:]] == ["good"]
     for name in ("cut/metrics.json", "odd/metrics.json", "newer/metrics.json", "good/evaluation.json"):
-        assert f"left out: {tmp_path / name}: " in told.err
-    assert f"left out: {tmp_path / '.checkpoints' / 'broken'}: " in told.err
+        assert f"skipped: {tmp_path / name}: " in captured.err
+    assert f"skipped: {tmp_path / '.checkpoints' / 'broken'}: " in captured.err
 
 
-def test_an_ensemble_stands_beside_its_members(tmp_path, listed):
+def test_an_ensemble_is_listed_with_its_members(tmp_path, listed):
     both = tmp_path / "runs" / "both"
     for fold in (1, 2):
         saved(both / f"fold{fold}", 0.5 + fold / 10, seed=fold)
@@ -151,6 +154,30 @@ def test_an_ensemble_stands_beside_its_members(tmp_path, listed):
     assert row(lines, "both ")[-1] == "various" and "0.7700" in row(lines, "both ")
 
 
+def test_a_product_is_listed_with_joint_models_of_the_same_data(tmp_path, listed):
+    def data(classes: int, *names: str) -> dict[str, Any]:
+        side = {"pictures": 9, "groups": 9, "class_counts": [0] * classes}
+        return {
+            "name": "shop/train",
+            "ids": {name: f"id of {name}" for name in names},
+            "train": side,
+            "validation": side,
+        }
+
+    both = tmp_path / "runs" / "both"
+    saved(both / "kind", 0.5, data=data(2, "kind"), target="kind")
+    saved(both / "size", 0.6, data=data(3, "size"), target="size")
+    saved(tmp_path / "runs" / "joint", 0.4, data=data(6, "kind", "size"))
+    members = [{"model": "kind", "weight": 1}, {"model": "size", "weight": 1}]
+    (both / "ensemble.json").write_text(json.dumps({"combine": "product", "finished": True, "members": members}))
+    scheme = Scheme((Attribute("kind", ("a", "b")), Attribute("size", ("s", "m", "l"))))
+    (both / "labels.json").write_text(json.dumps(scheme.to_dict()))
+    text = "\n".join(listed())
+    tables = re.split(r"^shop/train, (\d) classes.*$", text, flags=re.M)[1:]
+    rows = {classes: re.findall(r"^(both\S*|joint) ", table, re.M) for classes, table in zip(tables[::2], tables[1::2])}
+    assert rows == {"3": ["both/size"], "2": ["both/kind"], "6": ["joint", "both"]}
+
+
 def test_csv_has_every_value_in_full(tmp_path, listed):
     long = "/somewhere/very/far/away/" + "x" * 100 + ".safetensors"
     saved(tmp_path / "runs" / "with", 0.6, weights=long, epochs=3)
@@ -164,7 +191,7 @@ def test_csv_has_every_value_in_full(tmp_path, listed):
     assert without["seconds"] == "1234.6" and without["saved"][4] == "-"
 
 
-def test_many_differences_become_a_text_a_run(tmp_path, listed):
+def test_many_differences_become_a_text_per_run(tmp_path, listed):
     usual = {"lr": 0.01, "loss": "cross_entropy", "class_weights": "none", "dropout": 0.2, "ema": 0.9, "accumulate": 2}
     for seed in range(2):
         saved(tmp_path / "runs" / f"usual{seed}", 0.5, seed=seed, **usual)
@@ -190,7 +217,7 @@ def test_korean_names_align(tmp_path, listed):
 @pytest.mark.parametrize(
     ("sort", "names"), [("f1", "bac"), ("accuracy", "cab"), ("date", "acb"), ("name", "abc")], ids=lambda x: x
 )
-def test_the_order_is_that_asked_for(tmp_path, listed, sort, names):
+def test_runs_are_sorted_as_requested(tmp_path, listed, sort, names):
     for number, (name, f1, accuracy) in enumerate([("b", 0.9, 0.1), ("c", 0.2, 0.8), ("a", 0.5, 0.5)]):
         metrics = saved(tmp_path / "runs" / name, f1) / "metrics.json"
         content = json.loads(metrics.read_text())
@@ -207,12 +234,12 @@ def test_a_run_without_validation_is_last(tmp_path, listed):
     assert [line.split()[0] for line in listed()[2:]] == ["b", "a"]
 
 
-def test_no_folder_and_no_run_are_told(tmp_path, capsys):
+def test_a_missing_folder_and_a_folder_without_runs_are_reported(tmp_path, capsys):
     (tmp_path / "runs").mkdir()
     assert main(["runs", str(tmp_path / "rums")]) == 2
     assert "nearest: runs" in capsys.readouterr().err
     assert main(["runs", str(tmp_path / "runs")]) == 2
-    assert "no run lies in" in capsys.readouterr().err
+    assert "contains no run; a run has" in capsys.readouterr().err
 
 
 def test_what_train_leaves_is_read(faces, run_train, tmp_path, listed):
@@ -220,6 +247,6 @@ def test_what_train_leaves_is_read(faces, run_train, tmp_path, listed):
     data["train"]["pictures"] = 800
     saved(tmp_path / "runs" / "second", 0.0, data=data, model="resnet10t", pretrained=False)
     lines = listed(width=130)
-    assert data["name"] == f"{faces.name}/train" and "18 classes" not in " ".join(lines)
+    assert data["name"] == f"{faces.name}/train" and lines[0] == f"{faces.name}/train, 18 classes" and not lines[1]
     assert row(lines, "first")[3] == "1/1" and ".." not in row(lines, "first")[6]  # four persons have no interval
     assert "train_pictures=140" in " ".join(lines) and "input_size=32 24" in " ".join(lines)

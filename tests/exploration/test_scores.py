@@ -7,11 +7,17 @@ SCORE = {"value": 0.5, "low": 0.4, "high": 0.6}
 
 def evaluation(**f1: tuple[float, int]) -> dict:
     per_class = {name: {"f1": {**SCORE, "value": value}, "support": support} for name, (value, support) in f1.items()}
-    told = {"pictures": 1234, "resampled_over": "person", "accuracy": SCORE, "macro_f1": SCORE, "per_class": per_class}
-    return {"rarebird": told}
+    scores = {
+        "pictures": 1234,
+        "resampled_over": "person",
+        "accuracy": SCORE,
+        "macro_f1": SCORE,
+        "per_class": per_class,
+    }
+    return {"rarebird": scores}
 
 
-def test_the_weakest_classes_with_truth_are_shown(tmp_path, capsys):
+def test_the_weakest_classes_with_images_are_shown(tmp_path, capsys):
     path = tmp_path / "evaluation.json"
     content = evaluation(good=(0.9, 9), 착용샷=(0.1, 4), poor=(0.2, 5), fair=(0.3, 6), none=(0.0, 0))
     path.write_text(json.dumps(content))
@@ -22,7 +28,7 @@ def test_the_weakest_classes_with_truth_are_shown(tmp_path, capsys):
     assert [line.split()[2] for line in lines[4:]] == ["착용샷", "poor", "fair"]
 
 
-def test_a_file_that_is_no_evaluation_is_told(tmp_path, capsys):
+def test_a_file_that_is_not_an_evaluation_is_reported(tmp_path, capsys):
     for name, content in (("gone.json", None), ("list.json", "[]"), ("other.json", '{"a": 1}')):
         if content:
             (tmp_path / name).write_text(content)

@@ -14,7 +14,7 @@ def models(faces: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     folder = tmp_path_factory.mktemp("models")
     small = ["--model", "test_resnet", "--pretrained", "false", "--epochs", "0"]
-    small += ["--device", "cpu", "--precision", "fp32"]
+    small += ["--device", "cpu", "--precision", "fp32", "--report", "false", "--tracking", "none"]
     kinds = {
         "a": ["--seed", "1", "--input_size", "32", "24"],
         "b": ["--seed", "2", "--input_size", "40", "30"],

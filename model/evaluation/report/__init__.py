@@ -1,7 +1,7 @@
-"""The HTML report of an evaluation, one file that needs nothing beside it.
+"""The HTML report of an evaluation: one file that needs no other file and no network.
 
-render makes the page from templates/; confusion (matrices), picture_lists (what opens from a cell), examples (images
-on the page), thumbnails, charts, curves and sentences (the text, and how numbers are written) make its parts.
+render: the page, from templates/. Its parts: confusion (matrices), picture_lists (images of a cell), examples (images
+on the page), thumbnails, charts, curves, sentences (text and formats of numbers).
 
 Tested by files of other names:
     __init__: tests/model/evaluation/report/test_browser.py

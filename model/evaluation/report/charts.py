@@ -1,6 +1,4 @@
-"""Charts of the report as numbers: bars of a histogram and points of the calibration plot (its bins are
-`model.metrics.calibration.CALIBRATION_BINS`). The templates draw the SVG.
-"""
+"""Data of the report's charts: bars of a histogram, points of the reliability curve. The templates draw the SVG."""
 
 from __future__ import annotations
 
@@ -13,14 +11,14 @@ from model.evaluation.evaluate import ReliabilityBin
 from model.evaluation.subgroups import Subgroup
 from model.metrics.bootstrap import Interval
 
-MOST_BARS = 12  # correct images of a group up to which each number has a bar of its own
+MOST_BARS = 12  # images per group up to which each number of correct ones has a bar of its own
 TENTHS = 10
-SMALLEST_RADIUS, RADIUS_RANGE = 2.5, 5.0  # of a point, in units of the chart
+SMALLEST_RADIUS, RADIUS_RANGE = 2.5, 5.0  # of points, in units of the chart
 
 
 @dataclass(frozen=True)
 class Bar:
-    """A bar of a histogram. height: relative to the highest bar, 0 to 1."""
+    """A bar of a histogram. height: Relative to the highest bar, 0 to 1."""
 
     label: str
     count: int
@@ -29,17 +27,17 @@ class Bar:
 
 @dataclass(frozen=True)
 class Point:
-    """A bin of the reliability curve. radius: in units of the chart; its square grows with the bin's images."""
+    """A bin of the reliability curve. radius: In units of the chart; its area grows with the number of images."""
 
     bin: ReliabilityBin
     radius: float
 
 
 def accuracy_histogram(groups: Sequence[Subgroup]) -> list[Bar]:
-    """Histogram of the groups by how many of their images are answered correctly.
+    """Histogram of the groups by their number or share of correct images.
 
-    Where all groups have the same number of images, at most MOST_BARS, there is a bar for each number of right
-    images; else one for each tenth of the share, labelled in percent.
+    There is one bar per number if all groups have the same number of images, at most MOST_BARS; otherwise one bar per
+    tenth of the share, labelled in percent.
     """
     sizes = {group.pictures for group in groups}
     size = next(iter(sizes))
@@ -60,7 +58,7 @@ def reliability_points(bins: Sequence[ReliabilityBin]) -> list[Point]:
 
 
 def axis_limit(intervals: Sequence[Interval]) -> float:
-    """The greatest distance from 0 of the values and their bounds, for an axis symmetric about 0; 1 if all are 0."""
+    """The limit of an axis symmetric about 0: the largest absolute value or bound; 1 if all are 0."""
     ends = [
         abs(end) for interval in intervals for end in (interval.value, interval.low, interval.high) if end is not None
     ]

@@ -14,18 +14,18 @@ from model.labels import Scheme
 from model.metrics.scores import NO_ANSWER
 
 LEVELS = 9  # shades of a cell
-MOST_IN_TABLE = 30  # classes; with more the numbers would not be legible
-MOST_IN_HEAT_MAP = 250  # classes a side; more are added up in blocks, as their cells could not be seen
-PAIRS = 10
-PAIRS_OF_MANY = 25  # where there is no table
+MOST_IN_TABLE = 30  # classes; the numbers of more would not be legible
+MOST_IN_HEAT_MAP = 250  # classes per side; more are added up in blocks, because single cells would not be visible
+PAIRS = 10  # confusions listed next to a table
+PAIRS_OF_MANY = 25  # confusions listed next to a heat map
 
 
 @dataclass(frozen=True)
 class Cell:
     """A cell of a confusion matrix.
 
-    count: number of images; share: of the images of its row; level: shade, 0 (empty) to LEVELS; right: whether the
-    answer is the true class; key: of its list of images, "" for an empty cell.
+    count: Number of images; share: their share of the row; level: shade, 0 (empty) to LEVELS; right: whether the
+    prediction is the true class; key: key of the list of its images, "" for an empty cell.
     """
 
     count: int
@@ -37,7 +37,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Row:
-    """The images of one true class. support: number of them."""
+    """The images of one true class. support: Their number."""
 
     name: str
     cells: list[Cell]
@@ -47,7 +47,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Pair:
-    """A confusion: images of one class that are answered as another. answered: "" for images without an answer."""
+    """A confusion: images of one class that are predicted as another. answered: "" for images without a prediction."""
 
     truth: str
     answered: str
@@ -58,8 +58,8 @@ class Pair:
 class HeatMap:
     """A confusion matrix as shaded squares.
 
-    side: number of blocks on a side, each of `block` classes; right, wrong: SVG paths of the blocks on the diagonal
-    and of the others, by level of shade.
+    side: Number of blocks per side, each of `block` classes; right, wrong: SVG paths of the blocks on the diagonal and
+    of the others, by level of shade.
     """
 
     side: int
@@ -72,8 +72,8 @@ class HeatMap:
 class Matrix:
     """The confusion matrix of the joint class or of an attribute.
 
-    rows: empty where there is a heat map; edges: classes at which the value of the first of several attributes
-    changes, where a line is drawn.
+    rows: Empty if there is a heat map; edges: classes before which a line is drawn, because the value of the first of
+    several attributes changes.
     """
 
     name: str
@@ -88,20 +88,20 @@ class Matrix:
 def make_matrix(
     name: str, scheme: Scheme, scores: Scores, truth: np.ndarray, answers: np.ndarray, lists: PictureLists
 ) -> Matrix:
-    """The matrix of a target; adds the images of every cell that is shown to lists.
+    """The matrix of a target. Adds the images of every shown cell to lists.
 
     Args:
         name: Name of the target.
-        scheme: Its label scheme.
-        scores: Its scores.
-        truth: int64 (n,), classes of the scheme.
-        answers: int64 (n,), classes of the scheme, NO_ANSWER where there is none.
-        lists: The lists of the report's images, which are in the same order as truth and answers.
+        scheme: Label scheme of the target.
+        scores: Scores of the target.
+        truth: int64 (n,), true classes.
+        answers: int64 (n,), predicted classes, NO_ANSWER without a prediction.
+        lists: The lists of images of the report, in the order of truth and answers.
     """
     counts, names = scores.confusion, scores.class_names
     support = np.array([scores.per_class[label].support for label in names])
     unanswered = support - counts.sum(axis=1)
-    codes = np.append(scores.classes, NO_ANSWER)  # of each row and column in the scheme; NO_ANSWER is the last
+    codes = np.append(scores.classes, NO_ANSWER)  # class of each row and column; the last column is NO_ANSWER
     few = len(names) <= MOST_IN_TABLE
 
     def cell(row: int, column: int) -> Cell:
@@ -109,8 +109,8 @@ def make_matrix(
         share = count / support[row] if support[row] else 0.0
         key = ""
         if count:
-            answered = "not answered" if column == NO_ANSWER else f"answered {names[column]}"
-            title = f"{names[row]}, {answered}"
+            predicted = "no prediction" if column == NO_ANSWER else f"predicted as {names[column]}"
+            title = f"{names[row]}, {predicted}"
             key = lists.add(
                 f"{name}-{row}-{column}", title, (truth == codes[row]) & (answers == codes[column]), row != column
             )
@@ -138,14 +138,14 @@ def make_matrix(
 
 
 def level(share: float) -> int:
-    """The level of shade of a share, 0 to LEVELS: by the square root, so that a few per cent are visible."""
+    """The level of shade of a share, 0 to LEVELS, by its square root, so that a few percent are visible."""
     return math.ceil(LEVELS * math.sqrt(share)) if share else 0
 
 
 def make_heat_map(counts: sparse.csr_array, support: np.ndarray) -> HeatMap:
     """The heat map of a confusion matrix, with at most MOST_IN_HEAT_MAP blocks on a side.
 
-    A block on the diagonal shows right answers only, not the confusions among its own classes.
+    A block on the diagonal shows correct predictions only, not confusions between its own classes.
 
     Args:
         counts: int64 (C, C), sparse, rows are the true classes.
@@ -153,13 +153,13 @@ def make_heat_map(counts: sparse.csr_array, support: np.ndarray) -> HeatMap:
     """
     block = math.ceil(counts.shape[0] / MOST_IN_HEAT_MAP)
     starts = np.arange(0, counts.shape[0], block)
-    # Add up the cells of each block; on the diagonal only those of right answers.
+    # add up the cells of each block; on the diagonal only correct predictions
     cells = counts.tocoo()
     blocks = np.zeros((len(starts), len(starts)), np.int64)
     np.add.at(blocks, (cells.row // block, cells.col // block), cells.data)
     np.fill_diagonal(blocks, np.add.reduceat(counts.diagonal(), starts))
     support_of_blocks = np.add.reduceat(support, starts)
-    # One SVG path for each level of shade: a unit square at every block of that level.
+    # one SVG path per level of shade: a unit square at every block of that level
     right: dict[int, list[str]] = {}
     wrong: dict[int, list[str]] = {}
     for row, column in np.argwhere(blocks):
@@ -170,8 +170,8 @@ def make_heat_map(counts: sparse.csr_array, support: np.ndarray) -> HeatMap:
 
 
 def _most_frequent(counts: sparse.csr_array, unanswered: np.ndarray, most: int) -> list[tuple[int, int]]:
-    """(true class, answer) of the most frequent mistakes; a missing answer is NO_ANSWER."""
-    cells, last = counts.tocoo(), counts.shape[1]  # a column of missing answers behind the others
+    """(true class, predicted class) of the most frequent mistakes; NO_ANSWER for a missing prediction."""
+    cells, last = counts.tocoo(), counts.shape[1]  # missing predictions are an additional last column
     rows = np.concatenate([cells.row, np.arange(len(unanswered))])
     columns = np.concatenate([cells.col, np.full(len(unanswered), last)])
     mistakes = np.concatenate([np.where(cells.row == cells.col, 0, cells.data), unanswered])

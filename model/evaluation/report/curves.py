@@ -1,4 +1,4 @@
-"""Curves of the report as SVG coordinates: accuracy against coverage, and losses and scores by epoch."""
+"""Curves of the report as SVG coordinates: accuracy against coverage, losses and scores by epoch."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from model.evaluation.coverage import CoveragePoint
 from model.metrics.epoch_metrics import EPOCH_METRICS
 
 WIDTH, HEIGHT = 280, 180  # of a chart's area, in units of the SVG
-INTERVALS = 4  # between ticks, about so many
+INTERVALS = 4  # between ticks, approximately
 STEPS = (1, 2, 2.5, 5, 10)  # between ticks, times a power of ten
 ROUNDING = 1e-9
 
@@ -26,7 +26,7 @@ class Axis:
 
 @dataclass(frozen=True)
 class CoverageChart:
-    """line, band: SVG paths of the accuracy and of its interval, "" without one; dots: position of each point."""
+    """line, band: SVG paths of the accuracy and of its interval ("" without one); dots: position of each point."""
 
     axis: Axis
     line: str
@@ -38,7 +38,7 @@ class CoverageChart:
 class LearningCurve:
     """A chart of some metrics by epoch.
 
-    lines: label, whether it is of validation, and SVG path of each metric; best: position of the epoch of the weights.
+    lines: Label, whether it is of validation, and SVG path of each metric; best: position of the epoch of the weights.
     """
 
     title: str
@@ -49,7 +49,7 @@ class LearningCurve:
 
 
 def make_axis(low: float, high: float, percent: bool = False) -> Axis:
-    """An axis upward from a round number at or below `low` to one at or above `high`. percent: ticks in percent."""
+    """An axis from a round number at or below `low` to one at or above `high`. percent: Ticks in percent."""
     rough = ((high - low) or abs(high) or 1.0) / INTERVALS
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(power * factor for factor in STEPS if power * factor >= rough * (1 - ROUNDING))
@@ -61,7 +61,7 @@ def make_axis(low: float, high: float, percent: bool = False) -> Axis:
 
 
 def coverage_chart(points: Sequence[CoveragePoint]) -> CoverageChart | None:
-    """None without points."""
+    """The chart of accuracy against coverage; None without points."""
     if not points:
         return None
     values = [value for point in points for value in (point.accuracy.value, point.accuracy.low, point.accuracy.high)]
@@ -76,7 +76,7 @@ def coverage_chart(points: Sequence[CoveragePoint]) -> CoverageChart | None:
 
 
 def learning_curves(history: Sequence[Mapping[str, float]], best: int) -> list[LearningCurve]:
-    """The scores and the losses by epoch; empty with fewer than two epochs. best: epoch of the weights."""
+    """The scores and the losses by epoch; empty with fewer than two epochs. best: Epoch of the saved weights."""
     epochs = [record["epoch"] for record in history if "epoch" in record]
     if len(epochs) < 2 or len(epochs) != len(history):
         return []
@@ -104,7 +104,7 @@ def learning_curves(history: Sequence[Mapping[str, float]], best: int) -> list[L
 
 
 def path(dots: Sequence[tuple[float, float]]) -> str:
-    """An SVG path through some points."""
+    """An SVG path through points."""
     return "".join(f"{'L' if number else 'M'}{x:.1f} {y:.1f}" for number, (x, y) in enumerate(dots))
 
 

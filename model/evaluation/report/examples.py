@@ -1,4 +1,4 @@
-"""The single images that the report shows: the most confident mistakes, the least sure answers, and right ones."""
+"""The single images that the report shows: most confident mistakes, least confident predictions, and correct ones."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ MISTAKES, UNSURE, RIGHT = 24, 12, 12
 
 @dataclass(frozen=True)
 class Example:
-    """An image with its answer.
+    """An image with its prediction.
 
-    row: its row of the matched answers; truth, answer: for each attribute the value, and whether truth and answer
-    differ in it; confidence: probability of the answer; next: the class with the next probability, and that.
+    row: Its row in the matched predictions; truth, answer: true and predicted value of each attribute, and whether they
+    differ; confidence: probability of the prediction; next: the second class and its probability.
     """
 
     row: int
@@ -37,7 +37,7 @@ class Example:
 
 
 def gallery_rows(matched: MatchedAnswers) -> dict[str, list[int]]:
-    """The rows of each gallery, no row in two of them: mistakes, unsure, right. All have every label."""
+    """The rows of each gallery: mistakes, unsure, right. A row is in one gallery only and has every label."""
     complete, rows = matched.complete, np.flatnonzero(matched.has_all_labels)
     mistakes = surest_mistakes(complete)
     unsure = least_sure(complete, mistakes)
@@ -46,14 +46,14 @@ def gallery_rows(matched: MatchedAnswers) -> dict[str, list[int]]:
 
 
 def surest_mistakes(matched: MatchedAnswers) -> list[int]:
-    """Rows of the wrong answers with the highest probabilities; none where there are no probabilities."""
+    """Rows of the wrong predictions with the highest probabilities; empty without probabilities."""
     confidence = answer_confidence(matched)
     wrong = np.flatnonzero(~matched.correct & ~np.isnan(confidence))
     return wrong[np.argsort(-confidence[wrong], kind="stable")][:MISTAKES].tolist()
 
 
 def least_sure(matched: MatchedAnswers, left_out: Sequence[int]) -> list[int]:
-    """Rows of the answers with the smallest margin to the next class, right ones too. left_out: rows shown before."""
+    """Rows of the predictions with the smallest margin to the second class. left_out: Rows to skip."""
     if matched.probabilities is None or matched.scheme.num_classes < 2:
         return []
     top = np.partition(np.nan_to_num(matched.probabilities, nan=-1.0), -2, axis=1)[:, -2:]
@@ -63,21 +63,21 @@ def least_sure(matched: MatchedAnswers, left_out: Sequence[int]) -> list[int]:
 
 
 def surest_right(matched: MatchedAnswers, left_out: Sequence[int]) -> list[int]:
-    """Rows of right answers: the surest of each class, then the next of each. left_out: rows shown before."""
+    """Rows of correct predictions: the most confident of each class, then the next. left_out: Rows to skip."""
     confidence = answer_confidence(matched)
     rows = np.setdiff1d(np.flatnonzero(matched.correct & ~np.isnan(confidence)), left_out)
     rows = rows[np.argsort(-confidence[rows], kind="stable")]
-    # The place of each row among those of its class, the surest first
+    # rank of each row within its class, the most confident first
     classes = matched.truth[rows]
     by_class = np.argsort(classes, kind="stable")
     starts = np.searchsorted(classes[by_class], classes[by_class])
-    place = np.empty(len(rows), np.int64)
-    place[by_class] = np.arange(len(rows)) - starts
-    return rows[np.argsort(place, kind="stable")][:RIGHT].tolist()
+    rank = np.empty(len(rows), np.int64)
+    rank[by_class] = np.arange(len(rows)) - starts
+    return rows[np.argsort(rank, kind="stable")][:RIGHT].tolist()
 
 
 def make_examples(rows: Sequence[int], matched: MatchedAnswers, small: Mapping[str, Thumbnail]) -> list[Example]:
-    """The examples of some rows, each with its thumbnail where there is one."""
+    """The examples of some rows, with their thumbnails if there are any. small: Thumbnails by image name."""
     return [_example(row, matched, small) for row in rows]
 
 
@@ -99,8 +99,8 @@ def _example(row: int, matched: MatchedAnswers, small: Mapping[str, Thumbnail]) 
 
 
 def top_three(matched: MatchedAnswers, row: int) -> list[tuple[int, float]]:
-    """The answered class of an image and the most probable other ones, three in all, with their probabilities. Empty
-    without an answer or probabilities."""
+    """The predicted class of an image and the next most probable ones, three in all, with their probabilities. Empty
+    without a prediction or probabilities."""
     answer = int(matched.answers[row])
     if matched.probabilities is None or answer == NO_ANSWER or np.isnan(matched.probabilities[row]).any():
         return []

@@ -1,4 +1,4 @@
-"""Renders report.html: the whole evaluation as one page that needs no network and no other file."""
+"""Renders report.html: the evaluation as one page that needs no network and no other file."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ from model.evaluation.report.thumbnails import LARGE_SIDE, Thumbnail, make_thumb
 from model.evaluation.subgroups import MOST_VALUES, Subgroup
 from model.evaluation.summary import intervals, labelled_scores, notes_of, verdict
 from model.evaluation.suspects import COMPARED, SUSPECTS, Comparison, compare_answers, suspected_label_errors
+from model.images.deep import GivenRange
 from model.labels import JOIN, Scheme
 from model.metrics.scores import NO_ANSWER, SCORE_LABELS
 from model.settings.fields import value_text
@@ -34,17 +35,17 @@ TEMPLATES = Path(__file__).parent / "templates"
 JOINT_TITLE = "All attributes together"
 WORST_GROUPS = 10
 MOST_DIFFERING = 20  # images in each table of the comparison
-MOST_MEMBERS = 6  # whose learning curves are drawn
-ROWS_UNFOLDED = 24  # classes; with more the better ones are folded away
-FEW, MANY = 6, 12  # classes: a matrix of at most FEW has large cells, one of more than MANY takes the page's width
-LARGE_CHARACTERS, SMALL_CHARACTERS = 1_400_000, 1_300_000  # of all large and all small thumbnails together
+MOST_MEMBERS = 6  # members with learning curves
+ROWS_UNFOLDED = 24  # classes; of more, those with a higher F1 are hidden at first
+FEW, MANY = 6, 12  # classes: a matrix with at most FEW has large cells, one with more than MANY has the page's width
+LARGE_CHARACTERS, SMALL_CHARACTERS = 1_400_000, 1_300_000  # total length of the large and of the small thumbnails
 
 
 @dataclass(frozen=True)
 class Target:
     """The joint class or one attribute.
 
-    worst_first: its classes with truth by increasing F1, then those without truth.
+    worst_first: Its classes with images by increasing F1, then those without images.
     """
 
     name: str
@@ -55,7 +56,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Differing:
-    """An image that two models answer differently: its row of the matched answers, and names of its classes."""
+    """An image that two models predict differently: its row in the matched predictions, and names of its classes."""
 
     row: int
     name: str
@@ -66,7 +67,7 @@ class Differing:
 
 @dataclass(frozen=True)
 class Group:
-    """A group with wrong answers. key: of the list of its images answered wrong."""
+    """A group with wrong predictions. key: Key of the list of their images."""
 
     subgroup: Subgroup
     key: str
@@ -78,16 +79,21 @@ def render_report(
     pictures: ChannelFiles | None = None,
     compared: str | None = None,
     made_on: datetime.date | None = None,
+    thumbnails: str = "full",
 ) -> str:
     """The report as HTML.
 
     Args:
         evaluation: The scores.
-        matched: The answers that the scores are of.
-        images: Folder of the images, for thumbnails (thumbnails.picture_folder); None for a report without them.
-        compared: What to call the answers that these are compared with.
+        matched: The predictions that the scores are of.
+        pictures: Folder of the images, for thumbnails (thumbnails.picture_folder); None for a report without them.
+        compared: The name of the predictions that these are compared with.
         made_on: The date that the page gives.
+        thumbnails: Which thumbnails the page contains, an entry of THUMBNAILS.
     """
+    if thumbnails == "none":
+        pictures = None
+    # tables and matrices; their cells add lists of images
     lists = PictureLists(matched)
     scheme, provenance = matched.scheme, matched.provenance
     joint = scheme.names[0] if len(scheme.attributes) == 1 else JOINT_TITLE
@@ -96,12 +102,14 @@ def render_report(
         _target(name, scheme.only(name), scores, matched, lists) for name, scores in evaluation.attributes.items()
     ]
     groups = _worst_groups(evaluation.by_group, matched, lists)
+    # images on the page: galleries and the tables of the comparison
     galleries = examples.gallery_rows(matched)
     on_page = [row for rows in galleries.values() for row in rows]
     listed = _lists_of_pictures(matched)
     in_tables = [differing.row for _, rows in listed["differing"] for differing in rows]
     names_on_page, names_in_tables = ([matched.names[row] for row in rows] for rows in (on_page, in_tables))
-    large, small = _thumbnails(pictures, names_on_page, names_in_tables, lists, provenance)
+    blur = thumbnails == "blurred"
+    large, small = _thumbnails(pictures, names_on_page, names_in_tables, lists, _pixel_range(provenance), blur)
     shown = [row for row in on_page if matched.names[row] in large or not pictures]
     shown += [row for row in in_tables if matched.names[row] in small]
     template = _environment().get_template("report.html.j2")
@@ -115,7 +123,7 @@ def render_report(
         intervals=intervals(evaluation),
         confidence=f"{100 * evaluation.confidence:g}{sentences.SPACE}%",
         notes=notes_of(evaluation),
-        held_back_by=sentences.held_back_by(evaluation.joint),
+        weakest_classes=sentences.weakest_classes(evaluation.joint),
         targets=targets,
         points=charts.reliability_points(evaluation.reliability),
         bars=charts.accuracy_histogram(evaluation.by_group) if evaluation.by_group else [],
@@ -124,6 +132,8 @@ def render_report(
         columns_left_out=[name for name in matched.metadata if name not in evaluation.by_metadata],
         **{name: examples.make_examples(rows, matched, large) for name, rows in galleries.items()},
         with_pictures=pictures is not None,
+        offers_pictures=thumbnails != "none",
+        is_blurred=blur,
         images=sentences.images(matched, made_on),
         chart=curves.coverage_chart(evaluation.coverage),
         learning=_learning_curves(provenance),
@@ -139,7 +149,7 @@ def render_report(
 
 
 def _pixel_range(provenance: Provenance | None) -> tuple[float, ...] | None:
-    """The range by which the model, of several the first, scales images of more than 8 bits; None if not known."""
+    """The range by which the (first) model scales images of more than 8 bits; None if not known."""
     saved = provenance.members[0].settings.get("pixel_range") if provenance else None
     return tuple(map(float, saved)) if saved else None
 
@@ -149,20 +159,29 @@ def _thumbnails(
     on_page: Sequence[str],
     in_tables: Sequence[str],
     lists: PictureLists,
-    provenance: Provenance | None,
+    pixel_range: GivenRange,
+    blur: bool,
 ) -> tuple[dict[str, Thumbnail], dict[str, Thumbnail]]:
-    """The large thumbnails of the images in galleries, and the small ones of those in tables and in lists."""
+    """The large thumbnails of images in galleries, and the small ones of images in tables and lists.
+
+    Args:
+        pictures: Folder of the images; None for no thumbnails.
+        on_page: Names of the images in galleries.
+        in_tables: Names of the images in tables.
+        lists: The lists of images.
+        pixel_range: The range by which the model scales images of more than 8 bits.
+        blur: Whether the thumbnails are blurred.
+    """
     if pictures is None:
         return {}, {}
-    pixel_range = _pixel_range(provenance)
-    large = make_thumbnails(pictures, on_page, LARGE_CHARACTERS, LARGE_SIDE, pixel_range)
+    large = make_thumbnails(pictures, on_page, LARGE_CHARACTERS, LARGE_SIDE, pixel_range, blur)
     others = [name for name in lists.by_interest() if name not in large]
     small = list(dict.fromkeys([*in_tables, *others]))
-    return large, make_thumbnails(pictures, small, SMALL_CHARACTERS, pixel_range=pixel_range)
+    return large, make_thumbnails(pictures, small, SMALL_CHARACTERS, pixel_range=pixel_range, blur=blur)
 
 
 def _lists_of_pictures(matched: MatchedAnswers) -> dict[str, Any]:
-    """What the page says of the files that list single images (evaluation.suspects)."""
+    """Variables of the template on the files that list single images (evaluation.suspects)."""
     comparison = compare_answers(matched.complete)
     return {
         "suspects": len(suspected_label_errors(matched.complete)),
@@ -174,12 +193,15 @@ def _lists_of_pictures(matched: MatchedAnswers) -> dict[str, Any]:
 
 
 def _differing(comparison: Comparison | None, matched: MatchedAnswers) -> list[tuple[str, list[Differing]]]:
-    """The first images that these answers alone, and the others alone, have right; each with a heading."""
+    """The first images that only these predictions, and only the others, have correct; each with a heading."""
     if comparison is None or matched.other is None:
         return []
-    names = {NO_ANSWER: "no answer", **dict(enumerate(matched.scheme.class_names))}
-    at = np.flatnonzero(matched.has_all_labels)  # the rows that the comparison is of
-    kinds = (("Only these answers are right", comparison.these), ("Only the others are right", comparison.others))
+    names = {NO_ANSWER: "no prediction", **dict(enumerate(matched.scheme.class_names))}
+    at = np.flatnonzero(matched.has_all_labels)  # the rows of the comparison
+    kinds = (
+        ("Only these predictions are correct", comparison.these),
+        ("Only the others are correct", comparison.others),
+    )
     return [
         (
             heading,
@@ -199,14 +221,14 @@ def _differing(comparison: Comparison | None, matched: MatchedAnswers) -> list[t
 
 
 def _learning_curves(provenance: Provenance | None) -> dict[str, list[curves.LearningCurve]]:
-    """By name of the member, those of the first members that have a history."""
+    """Learning curves of the first members that have a history, by name of the member."""
     members = provenance.members if provenance else ()
-    made = {member.name: curves.learning_curves(member.history, member.epoch) for member in members}
-    return {name: charts_ for name, charts_ in list(made.items())[:MOST_MEMBERS] if charts_}
+    by_member = {member.name: curves.learning_curves(member.history, member.epoch) for member in members}
+    return {name: charts_ for name, charts_ in list(by_member.items())[:MOST_MEMBERS] if charts_}
 
 
 def _embedded_files() -> dict[str, str]:
-    """Version, style and script, and the script's hash for the page's Content-Security-Policy."""
+    """Version, style, script, and the hash of the script for the Content-Security-Policy of the page."""
     script = (TEMPLATES / "report.js").read_text(encoding="utf-8")
     return {
         "version": __version__,
@@ -217,7 +239,7 @@ def _embedded_files() -> dict[str, str]:
 
 
 def _environment() -> Environment:
-    """Jinja's environment: with autoescape, and an undefined variable is an error."""
+    """Jinja's environment, with autoescape; an undefined variable is an error."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -249,7 +271,15 @@ def _environment() -> Environment:
 
 
 def _target(name: str, scheme: Scheme, scores: Scores, matched: MatchedAnswers, lists: PictureLists) -> Target:
-    """scheme: that of the joint class or of one attribute, to which truth and answers are reduced."""
+    """A target with its matrix.
+
+    Args:
+        name: Its name.
+        scheme: The scheme of the joint class or of one attribute; true and predicted classes are reduced to it.
+        scores: Its scores.
+        matched: True labels and predictions.
+        lists: Gets the lists of images of its cells.
+    """
     truth, answers = matched.truth, matched.answers
     if scheme.names != matched.scheme.names:
         truth, answers = matched.truth_of(scheme.names[0]), matched.answers_of(scheme.names[0])[0]
@@ -260,7 +290,7 @@ def _target(name: str, scheme: Scheme, scores: Scores, matched: MatchedAnswers, 
 
 
 def _worst_groups(subgroups: Sequence[Subgroup], matched: MatchedAnswers, lists: PictureLists) -> list[Group]:
-    """The groups with wrong answers by increasing accuracy, larger ones first; adds the list of each to lists."""
+    """The groups with wrong predictions by increasing accuracy, larger ones first. Adds a list for each to lists."""
     worst = sorted(
         (group for group in subgroups if group.correct < group.pictures),
         key=lambda group: (group.accuracy.value, -group.pictures),
@@ -268,13 +298,13 @@ def _worst_groups(subgroups: Sequence[Subgroup], matched: MatchedAnswers, lists:
     groups = []
     for group in worst[:WORST_GROUPS]:
         wrong = (matched.groups == matched.group_names.index(group.name)) & ~matched.correct & matched.has_all_labels
-        title = f"{matched.group_column} {group.name}, answered wrong"
+        title = f"{matched.group_column} {group.name}, wrong predictions"
         groups.append(Group(group, lists.add(f"group {group.name}", title, wrong, wrong=True)))
     return groups
 
 
 def _settings(provenance: Provenance) -> dict[str, list[str]]:
-    """By setting, its value in each member; "default" where a member has the default."""
+    """The values of each setting in the members; "default" for the default value."""
     members = provenance.members
     return {
         name: [value_text(member.settings[name]) if name in member.settings else "default" for member in members]
@@ -283,5 +313,5 @@ def _settings(provenance: Provenance) -> dict[str, list[str]]:
 
 
 def breakable(name: str) -> Markup:
-    """A class name with a line-break opportunity after each attribute's value."""
+    """A class name that may be broken after each attribute's value."""
     return Markup(f"{JOIN}<wbr>").join(name.split(JOIN))

@@ -1,4 +1,4 @@
-"""Thumbnails of images, as data: URIs that the report embeds."""
+"""Thumbnails of images as data: URIs, which the report embeds; blurred ones have too few pixels for a face."""
 
 from __future__ import annotations
 
@@ -9,20 +9,25 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from PIL import Image
+
 from model.data.readers.channel_files import IMAGES, ChannelFiles
 from model.errors import InputError, did_you_mean, listing
 from model.images.decode import UnreadableImage, read_image
 from model.images.deep import GivenRange
 
 LONGEST_SIDE = 144  # pixels
-LARGE_SIDE = 320  # of images that stand on the page and can be enlarged
+LARGE_SIDE = 320  # of images on the page itself, which can be enlarged
+# Longest side of a blurred image in pixels. Half of the pictures of well-known people are still recognised where the
+# face has 7 x 10 pixels (Sinha et al., Proceedings of the IEEE 94, 2006, result 1); here the whole image has fewer.
+BLURRED_SIDE = 8
 QUALITY = 75
-BATCH = 32  # images read before the remaining space is checked again
+BATCH = 32  # images that are read before the remaining space is checked again
 
 
 @dataclass(frozen=True)
 class Thumbnail:
-    """A small image. uri: a JPEG as data: URI; width, height: in pixels."""
+    """A small image. uri: a JPEG, or a PNG if it is blurred, as data: URI; width, height: in pixels on the page."""
 
     uri: str
     width: int
@@ -30,19 +35,24 @@ class Thumbnail:
 
 
 def picture_folder(root: Path, names: Sequence[str]) -> ChannelFiles:
-    """The folder whose images the report shows, or the folder with images/ in it.
+    """Finds the images that the report shows, in a folder or in its subfolder images/.
+
+    Args:
+        root: The folder.
+        names: Names of the images.
 
     Raises:
-        InputError: There is no such folder, or none of the names is in it.
+        InputError: The folder is missing or has none of the images.
     """
     if not root.is_dir():
-        beside = [entry.name for entry in root.parent.iterdir()] if root.parent.is_dir() else []
-        raise InputError(f"images {root}: there is no such folder{did_you_mean(root.name, beside)}")
+        siblings = [entry.name for entry in root.parent.iterdir()] if root.parent.is_dir() else []
+        raise InputError(f"pictures {root}: no such folder{did_you_mean(root.name, siblings)}")
     files = ChannelFiles(root)
     files.locate_images(names)
     if not any(files.find_spelling(name).kind == "file" for name in names):
         raise InputError(
-            f"images {root}: none of the {len(names):,} images lies there or in {IMAGES}/: {listing(names, 3)}"
+            f"pictures {root}: has none of the {len(names):,} images, neither in the folder nor in {IMAGES}/: "
+            f"{listing(names, 3)}"
         )
     return files
 
@@ -53,21 +63,27 @@ def make_thumbnails(
     characters: int,
     side: int = LONGEST_SIDE,
     pixel_range: GivenRange = None,
+    blur: bool = False,
 ) -> dict[str, Thumbnail]:
-    """Thumbnails by name, of the first names that fit; unreadable images are left out.
+    """Thumbnails by name, of the first names that fit; unreadable images are skipped.
 
     Args:
         files: Folder of the images.
         names: Names of images, the most important first.
-        characters: How long all their URIs together may be.
+        characters: Largest length of all their URIs together.
         side: Longest side in pixels.
-        pixel_range: By which images of more than 8 bits are scaled, as by the model that answered.
+        pixel_range: The range by which the model scales images of more than 8 bits.
+        blur: Whether they are reduced to BLURRED_SIDE.
     """
     thumbnails: dict[str, Thumbnail] = {}
     paths = [files.find_spelling(name).path for name in names]
+
+    def make(path: str) -> Thumbnail | None:
+        return make_thumbnail(files, path, side, pixel_range, blur)
+
     with ThreadPoolExecutor() as pool:
         for start in range(0, len(names), BATCH):
-            batch = pool.map(lambda path: make_thumbnail(files, path, side, pixel_range), paths[start : start + BATCH])
+            batch = pool.map(make, paths[start : start + BATCH])
             for name, thumbnail in zip(names[start : start + BATCH], batch):
                 if thumbnail is None:
                     continue
@@ -79,16 +95,39 @@ def make_thumbnails(
 
 
 def make_thumbnail(
-    files: ChannelFiles, path: str, side: int = LONGEST_SIDE, pixel_range: GivenRange = None
+    files: ChannelFiles, path: str, side: int = LONGEST_SIDE, pixel_range: GivenRange = None, blur: bool = False
 ) -> Thumbnail | None:
-    """The thumbnail of an image by its path below the folder, or in its shards; None for an unreadable image."""
+    """The thumbnail of an image by its path below the folder, or in its shards; None for an unreadable image.
+
+    Args:
+        files: Folder of the images.
+        path: Path of the image below it.
+        side: Longest side on the page, in pixels.
+        pixel_range: The range by which the model scales images of more than 8 bits.
+        blur: Whether the embedded image is reduced to BLURRED_SIDE; the page enlarges it to `side`.
+    """
     try:
         picture = read_image(files.root, files.shards.locate(path), draft=(side, side), pixel_range=pixel_range)
     except UnreadableImage:
         return None
     picture.thumbnail((side, side))
+    size = picture.size
+    if blur:
+        picture = blurred(picture)
     picture.info.clear()  # comments and GPS positions stay out of the page
-    jpeg = io.BytesIO()
-    picture.save(jpeg, "JPEG", quality=QUALITY, optimize=True)
-    text = base64.b64encode(jpeg.getvalue()).decode("ascii")
-    return Thumbnail(f"data:image/jpeg;base64,{text}", *picture.size)
+    content = io.BytesIO()
+    if blur:
+        picture.save(content, "PNG")
+    else:
+        picture.save(content, "JPEG", quality=QUALITY, optimize=True)
+    text = base64.b64encode(content.getvalue()).decode("ascii")
+    return Thumbnail(f"data:image/{'png' if blur else 'jpeg'};base64,{text}", *size)
+
+
+def blurred(image: Image.Image) -> Image.Image:
+    """The image with at most BLURRED_SIDE pixels per side, each the mean of its area; a smaller image is unchanged."""
+    scale = BLURRED_SIDE / max(image.size)
+    if scale >= 1:
+        return image
+    width, height = (max(round(length * scale), 1) for length in image.size)
+    return image.resize((width, height), Image.Resampling.BOX)

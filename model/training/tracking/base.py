@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -17,7 +17,7 @@ log = logging.getLogger("rarebird")
 
 
 def curves(best_criterion: str | None = None) -> dict[str, str]:
-    """Names of curves by key of an epoch's record: all, or those of a training by best_criterion."""
+    """Names of curves by key of an epoch's record; with best_criterion, only those that such a training reports."""
     metrics = [
         metric for name, metric in EPOCH_METRICS.items() if best_criterion is None or reported(name, best_criterion)
     ]
@@ -39,6 +39,7 @@ class EpochResult:
     entry: Mapping[str, Any]
     validation: Validation | None
     better: bool
+    _figures: dict[str, dict[str, Figure]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def by_attribute(self) -> Mapping[str, Mapping[str, float]]:
@@ -48,7 +49,7 @@ class EpochResult:
     @cached_property
     def scalars(self) -> dict[str, float]:
         """Values by the name of their curve: the epoch's metrics, the scores of each attribute if there are several,
-        and the F1 of each class with validation images unless the scheme is_large."""
+        and the F1 of each class with validation images, unless the scheme is_large."""
         scalars = {curve: float(self.entry[name]) for name, curve in curves().items() if name in self.entry}
         if not self.validation:
             return scalars
@@ -62,21 +63,26 @@ class EpochResult:
                     scalars[f"f1/{name}"] = f1
         return scalars
 
-    @cached_property
-    def figures(self) -> dict[str, Figure]:
-        """Figures by name: the confusion matrix unless the scheme is_large, and the worst mistakes of weights that are
-        the best so far (their images have to be read)."""
+    def figures(self, thumbnails: str) -> dict[str, Figure]:
+        """Figures by name, drawn once: the confusion matrix unless the scheme is_large, and the worst mistakes if these
+        are the best weights so far.
+
+        Args:
+            thumbnails: Which thumbnails of the mistakes are shown, an entry of THUMBNAILS.
+        """
         if not self.validation:
             return {}
-        figures, scheme = {}, self.validation.table.scheme
-        if not scheme.is_large:
-            figures["confusion"] = confusion_figure(self.validation.confusion, scheme.class_names)
-        mistakes = mistakes_figure(self.validation) if self.better else None
-        return figures | ({"mistakes": mistakes} if mistakes else {})
+        if thumbnails not in self._figures:
+            figures, scheme = {}, self.validation.table.scheme
+            if not scheme.is_large:
+                figures["confusion"] = confusion_figure(self.validation.confusion, scheme.class_names)
+            mistakes = mistakes_figure(self.validation, thumbnails) if self.better else None
+            self._figures[thumbnails] = figures | ({"mistakes": mistakes} if mistakes else {})
+        return self._figures[thumbnails]
 
 
 class Tracker:
-    """Reports the progress of a run. The methods of this class do nothing; a tracker overrides those it needs."""
+    """Reports the progress of a run. The methods do nothing; a tracker overrides those it needs."""
 
     name = "nothing"
 

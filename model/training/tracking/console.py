@@ -25,17 +25,17 @@ OMITTED_FIRST = ("lr", "pictures_per_second")  # metrics that a narrow terminal 
 
 
 def progress_bar(description: str, pictures: int, done: int) -> tqdm[Never]:
-    """The bar of an epoch, on the terminal of rank 0 alone."""
+    """The bar of an epoch, on the terminal of rank 0 only."""
     return terminal.progress_bar(description, pictures, done=done, shown=distributed.rank() == 0)
 
 
 def metric_line(entry: Mapping[str, Any], by_attribute: Mapping[str, Mapping[str, float]] | None = None) -> str:
-    """`epoch=3 val_f1=0.8123; val_acc=0.9000; ...`, which SageMaker's metric definitions read; behind these
-    `val_f1_mask=0.9012; ...` for people if there are several attributes.
+    """`epoch=3 val_f1=0.8123; val_acc=0.9000; ...`, which SageMaker's metric definitions read, followed by
+    `val_f1_mask=0.9012; ...` if there are several attributes.
 
     Args:
-        entry: The epoch's record. Metrics that are not in it are left out.
-        by_attribute: Scores of each attribute, if there are several, as of EpochResult.
+        entry: The epoch's record; metrics that are not in it are skipped.
+        by_attribute: EpochResult.by_attribute.
     """
     values = [metric.assignment(entry[metric.name]) for metric in metrics_of_line() if metric.name in entry]
     values += attribute_assignments(by_attribute or {})
@@ -43,8 +43,8 @@ def metric_line(entry: Mapping[str, Any], by_attribute: Mapping[str, Mapping[str
 
 
 class EpochTimes:
-    """The time of each epoch, validation included, and the time that is left. Both count from the start of this
-    process: an epoch that is resumed has only its second part."""
+    """The time of each epoch, with validation, and the time left. Of an epoch that is resumed, only the time in this
+    process counts."""
 
     def __init__(self, epochs: int):
         self.epochs = epochs
@@ -64,7 +64,7 @@ class EpochTimes:
 
 
 class MetricLines(Tracker):
-    """Logs one line an epoch, and one every log_interval steps within it."""
+    """Logs one line per epoch, and one every log_interval steps."""
 
     name = "the log"
 

@@ -1,6 +1,6 @@
-"""Figures of a validation, drawn with Pillow: its confusion matrix, and a grid of its worst mistakes.
+"""Figures of a validation, drawn with Pillow: the confusion matrix, and a grid of the worst mistakes.
 
-Pillow's own font has Latin letters only, so each figure comes with a Markdown table that has the names of all classes.
+Pillow's own font has Latin letters only, so each figure has a Markdown table with the names of all classes.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from model.artifacts.model_card import cell_text
+from model.evaluation.report.thumbnails import blurred
 from model.images.decode import UnreadableImage, read_image
 from model.metrics.scores import divide
 from model.training.validation import Validation
@@ -32,9 +33,9 @@ RIGHT, WRONG = np.array((31, 96, 168)), np.array((196, 62, 32))  # blue and oran
 
 @dataclass(frozen=True)
 class Figure:
-    """A drawn image, and what it shows as Markdown with the names of all classes."""
+    """A drawn image, None without thumbnails, and its content as Markdown with the names of all classes."""
 
-    image: Image.Image
+    image: Image.Image | None
     text: str
 
 
@@ -65,10 +66,10 @@ def fitted_text(text: str, size: int, width: float) -> str:
 
 
 def confusion_figure(matrix: np.ndarray, names: Sequence[str]) -> Figure:
-    """A confusion matrix. A cell's shade is its share of its true class, blue if the answer is right.
+    """A confusion matrix. The shade of a cell is its share of the true class, blue if the prediction is correct.
 
     Args:
-        matrix: int64 (C, C), images by true class (rows) and answer (columns).
+        matrix: int64 (C, C), images by true class (rows) and predicted class (columns).
         names: Class names, C.
     """
     classes = len(names)
@@ -83,14 +84,14 @@ def confusion_figure(matrix: np.ndarray, names: Sequence[str]) -> Figure:
     draw = ImageDraw.Draw(image)
     draw.text((MARGIN, MARGIN), TITLE, INK, font(15))
 
-    # Shade the cells: one pixel each, enlarged
+    # shade the cells: one pixel each, enlarged
     share = divide(matrix.astype(float), np.broadcast_to(matrix.sum(axis=1, keepdims=True), matrix.shape))
     ink = np.where(np.eye(classes, dtype=bool)[..., None], RIGHT, WRONG)
-    shade = np.where(share > 0, 0.15 + 0.85 * share, 0)[..., None]  # one image among many is still visible
+    shade = np.where(share > 0, 0.15 + 0.85 * share, 0)[..., None]  # so that one image among many is visible
     colours = Image.fromarray((np.array(WHITE) * (1 - shade) + ink * shade).astype(np.uint8))
     image.paste(colours.resize((right - left, bottom - top), Image.Resampling.NEAREST), (left, top))
 
-    # Write names at the left, class numbers at the top, counts into the cells
+    # write names at the left, class numbers at the top, counts into the cells
     for code, label in enumerate(labels):
         middle = cell * code + cell / 2
         draw.text((left - MARGIN, top + middle), label, INK, font(size), anchor="rm")
@@ -104,45 +105,59 @@ def confusion_figure(matrix: np.ndarray, names: Sequence[str]) -> Figure:
         draw.line([(left, top + offset), (right, top + offset)], GREY)
         draw.line([(left + offset, top), (left + offset, bottom)], GREY)
 
-    lines = ["| number | class | images | right |", "| --- | --- | --- | --- |"]
+    lines = ["| number | class | images | correct |", "| --- | --- | --- | --- |"]
     for code, name in enumerate(names):
         lines.append(f"| {code} | {cell_text(name)} | {matrix[code].sum()} | {matrix[code, code]} |")
     return Figure(image, "\n".join(lines))
 
 
-def mistakes_figure(validation: Validation) -> Figure | None:
-    """Thumbnails of the most confident wrong answers, at most MISTAKES; None if every answer is right."""
+def mistakes_figure(validation: Validation, thumbnails: str = "full") -> Figure | None:
+    """The most confident wrong predictions, at most MISTAKES; None if every prediction is right.
+
+    Args:
+        validation: The validation images and their predictions.
+        thumbnails: Which thumbnails the figure shows, an entry of THUMBNAILS; for `none` it is its Markdown alone.
+    """
     rows = validation.worst(MISTAKES)
     if not len(rows):
         return None
+    image = None if thumbnails == "none" else _grid(validation, rows, thumbnails == "blurred")
+    names = validation.table.scheme.class_names
+    lines = ["| image | true class | predicted class | probability |", "| --- | --- | --- | --- |"]
+    for row in rows:
+        true, answer = int(validation.classes[row]), int(validation.answers[row])
+        path, probability = validation.table.locations[row].path, validation.probabilities[row, answer]
+        cells = (cell_text(path), cell_text(names[true]), cell_text(names[answer]), f"{probability:.3f}")
+        lines.append(f"| {' | '.join(cells)} |")
+    return Figure(image, "\n".join(lines))
+
+
+def _grid(validation: Validation, rows: np.ndarray, blur: bool) -> Image.Image:
+    """Thumbnails of some rows with their true and predicted classes."""
     names = validation.table.scheme.class_names
     shown = [name if drawable(name) else f"class {code}" for code, name in enumerate(names)]
     columns = int(np.ceil(np.sqrt(len(rows))))
     width, height = TILE[0] + MARGIN, TILE[1] + CAPTION_HEIGHT
     image = Image.new("RGB", (columns * width + MARGIN, -(-len(rows) // columns) * height + MARGIN), WHITE)
     draw = ImageDraw.Draw(image)
-    lines = ["| image | true class | predicted class | probability |", "| --- | --- | --- | --- |"]
     for number, row in enumerate(rows):
         x, y = MARGIN + number % columns * width, MARGIN + number // columns * height
         true, answer = int(validation.classes[row]), int(validation.answers[row])
         probability = float(validation.probabilities[row, answer])
-        thumbnail = _thumbnail(validation, int(row))
+        thumbnail = _thumbnail(validation, int(row), blur)
         image.paste(thumbnail, (x + (TILE[0] - thumbnail.width) // 2, y + (TILE[1] - thumbnail.height) // 2))
         captions = ((f"true: {shown[true]}", RIGHT), (f"{probability:.0%}: {shown[answer]}", WRONG))
         for line, (text, colour) in enumerate(captions):
             position = (x, y + TILE[1] + 3 + 17 * line)
             draw.text(position, fitted_text(text, 13, TILE[0]), tuple(colour.tolist()), font(13))
-        path = validation.table.locations[row].path
-        cells = (cell_text(path), cell_text(names[true]), cell_text(names[answer]), f"{probability:.3f}")
-        lines.append(f"| {' | '.join(cells)} |")
-    return Figure(image, "\n".join(lines))
+    return image
 
 
-def _thumbnail(validation: Validation, row: int) -> Image.Image:
-    """The image of a row; a grey tile if it can no longer be read."""
+def _thumbnail(validation: Validation, row: int, blur: bool) -> Image.Image:
+    """The image of a row, enlarged again if it is blurred; a grey tile if it can no longer be read."""
     table = validation.table
     try:
         picture = read_image(table.root, table.locations[row], draft=TILE, pixel_range=validation.pixel_range)
     except UnreadableImage:
         return Image.new("RGB", TILE, GREY)
-    return ImageOps.contain(picture, TILE)
+    return ImageOps.contain(blurred(picture) if blur else picture, TILE)

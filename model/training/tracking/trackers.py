@@ -1,4 +1,4 @@
-"""The trackers of a run: several used as one, and the choice of them by the setting `tracking`."""
+"""The trackers of a run: several trackers as one, and their choice by the setting `tracking`."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from model.training.tracking.weights_and_biases import WeightsAndBiases
 
 
 class Trackers(Tracker):
-    """Passes each call on to all trackers in `trackers`, none at first. A tracker that raises is logged once and
-    dropped, so that training does not fail because of it. Leaving a `with` block closes all."""
+    """Calls all trackers in `trackers`, which is empty at first. If one raises, a warning is logged and the tracker is
+    removed, so that training does not fail. The end of a `with` block closes all."""
 
     def __init__(self) -> None:
         self.trackers: list[Tracker] = []
@@ -60,13 +60,13 @@ def make_trackers(
     id_file: Path,
     live: Path | None = None,
 ) -> list[Tracker]:
-    """The trackers that the setting `tracking` asks for. One whose package is missing is left out with a warning.
+    """Creates the trackers of the setting `tracking`. If the package of one is missing, a warning is logged.
 
     Args:
-        folder: Where they write.
+        folder: Folder to write to.
         run: Name of the run.
         settings: Settings of the training.
-        account: Account at Weights & Biases (see WeightsAndBiases); None for no tracker there.
+        account: Account at Weights & Biases (see WeightsAndBiases); None without one.
         id_file: File that keeps the run's id at Weights & Biases.
         live: A second folder for TensorBoard's files; None for none.
     """
@@ -82,5 +82,5 @@ def make_trackers(
         try:
             trackers.append(factory())
         except ImportError as error:
-            log.warning("nothing is written for %s (%s): pip install %s, or --tracking none", package, error, package)
+            log.warning("%s is off: %s; pip install %s, or set --tracking none", package, error, package)
     return trackers

@@ -1,4 +1,4 @@
-"""A run at Weights & Biases, online or in a folder for `wandb sync`."""
+"""A run at Weights & Biases, online or offline in a folder for `wandb sync`."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
+from model.artifacts.provenance import portable_settings
 from model.atomic_write import write_text
-from model.settings.fields import as_dict
 from model.settings.train import TrainSettings
 from model.training.progress import Progress
 from model.training.tracking.base import EpochResult, Tracker, log
 
-ONLINE_PATIENCE = 30.0  # seconds for Weights & Biases to answer at the start
-UPLOAD_PATIENCE = 120.0  # seconds for its uploads at the end; `wandb sync` sends what is left
+ONLINE_PATIENCE = 30.0  # seconds to wait for Weights & Biases at the start
+UPLOAD_PATIENCE = 120.0  # seconds to wait for uploads at the end; `wandb sync` sends the rest
 
 
 class WeightsAndBiases(Tracker):
     """A run at Weights & Biases, or offline in a folder that `wandb sync` sends.
 
     Args:
-        folder: Where wandb keeps its files.
-        run: Name of the run there.
-        settings: The run's configuration.
+        folder: Folder of wandb's files.
+        run: Name of the run.
+        settings: Configuration of the run; `thumbnails` says which images are sent.
         account: project, entity, mode (online or offline) and api_key.
-        id_file: File that keeps the run's id, so that a resumed run continues the same run there.
+        id_file: File with the id of the run, so that a resumed run continues it.
 
     Raises:
         ImportError: If the package wandb is missing.
@@ -53,7 +53,7 @@ class WeightsAndBiases(Tracker):
             id=self.id_file.read_text(encoding="utf-8"),
             resume=None if offline else "allow",
             mode="offline" if offline else "online",
-            config=as_dict(self.settings),
+            config=portable_settings(self.settings),
             settings=self.wandb.Settings(
                 api_key=self.account["api_key"],
                 console="off",  # wandb must not capture the log
@@ -68,7 +68,8 @@ class WeightsAndBiases(Tracker):
         self.run.log({"step/train_loss": loss, "step/lr": progress.lr}, step=progress.updates)
 
     def epoch(self, result: EpochResult) -> None:
-        images = {name: self.wandb.Image(figure.image) for name, figure in result.figures.items()}
+        figures = result.figures(self.settings.thumbnails_or("none"))  # images leave this machine on request only
+        images = {name: self.wandb.Image(figure.image) for name, figure in figures.items() if figure.image is not None}
         self.run.log({**result.scalars, **images}, step=result.updates)
 
     def close(self, failed: bool) -> None:

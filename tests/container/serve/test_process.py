@@ -168,7 +168,7 @@ def test_the_model_is_found_by_flag_variable_or_in_opt_ml(model, tmp_path, monke
 
     base = tmp_path / "ml"
     monkeypatch.setenv("SAGEMAKER_BASE_DIR", str(base))
-    with pytest.raises(InputError, match="no finished run lies in runs"):
+    with pytest.raises(InputError, match="runs contains no finished run"):
         folder()
     shutil.copytree(model, base / "model")
     (base / "model" / "model.tar.gz").write_bytes(b"of the SDK's local mode")

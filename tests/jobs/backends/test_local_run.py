@@ -158,7 +158,7 @@ def test_an_existing_name_and_checkpoints_in_s3_are_errors(tmp_path):
 
 
 def test_a_training_that_ends_with_0_but_without_a_model_is_a_failure(tmp_path):
-    unusable = r"what came back is no model: no model lies in .*/exp-3/model, which holds note\.txt"
+    unusable = r"the job returned no usable model: .*/exp-3/model contains no saved model; it contains note\.txt"
     for name, message in (("exp-3", unusable), ("exp-4", "exp-4 wrote no model")):
         job = replace(LOCAL_JOB, name=name)
         record = start_record(job, tmp_path, "here")

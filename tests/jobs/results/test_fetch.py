@@ -24,7 +24,7 @@ def test_an_unpacked_model_is_described(tmp_path):
     pack(saved_model(tmp_path / "made"), tmp_path / "model.tar.gz")
     assert unpack_model(ResultsFolder(tmp_path)) == f"model: {tmp_path / 'model'} (resnet10t, 2 classes)"
     (tmp_path / "model" / "metrics.json").write_text('{"finished": false}')
-    assert str(verify(tmp_path / "model")).endswith("of a run that was stopped")
+    assert str(verify(tmp_path / "model")).endswith("training was stopped early")
 
 
 def test_a_denied_best_training_is_an_error(tmp_path):

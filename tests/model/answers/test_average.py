@@ -31,14 +31,14 @@ def test_rows_are_joined_by_name_and_columns_by_class(tmp_path):
     out = tmp_path / "joined.csv"
     assert join(first, f"{second}:3", "--output", str(out)) == 0
     expected = (p + 3 * q) / 4
-    found = pd.read_csv(tmp_path / "joined.probabilities.csv")
-    assert found.columns.tolist() == ["ImageID", "worn", "none", "착용샷"] and found["ImageID"].tolist() == names
-    np.testing.assert_allclose(found.iloc[:, 1:], expected, atol=1e-6)
+    result = pd.read_csv(tmp_path / "joined.probabilities.csv")
+    assert result.columns.tolist() == ["ImageID", "worn", "none", "착용샷"] and result["ImageID"].tolist() == names
+    np.testing.assert_allclose(result.iloc[:, 1:], expected, atol=1e-6)
     assert pd.read_csv(out)["ans"].tolist() == expected.argmax(1).tolist()
     assert "착용샷" in (tmp_path / "labels.json").read_text(encoding="utf-8")
 
 
-def test_an_image_that_one_file_could_not_read_is_answered_by_the_others(tmp_path):
+def test_an_image_without_probabilities_in_one_file_has_the_mean_of_the_others(tmp_path):
     nothing = [None] * 3
     first = write(tmp_path / "a.csv", ["x", "y"], [nothing, nothing], name="image_name")
     second = write(tmp_path / "b.csv", ["x", "y"], [[0.1, 0.7, 0.2], nothing], name="image_name")
@@ -48,12 +48,12 @@ def test_an_image_that_one_file_could_not_read_is_answered_by_the_others(tmp_pat
     assert "y" in (tmp_path / "o.errors.csv").read_text()
 
 
-def test_everything_that_does_not_fit_is_told_at_once(tmp_path, capsys):
+def test_all_differences_are_reported_at_once(tmp_path, capsys):
     first = write(tmp_path / "a.csv", ["x", "y"], [[0.1, 0.7, 0.2]] * 2)
     second = write(tmp_path / "b.csv", ["x", "z"], [[0.1, 0.7, 0.2]] * 2, columns=("worn", "none", "other"))
     assert join(first, second, "--output", str(tmp_path / "o.csv")) == 2
-    told = capsys.readouterr().err
-    assert "other" in told and "착용샷" in told and "y of" in told and "z of" in told
+    message = capsys.readouterr().err
+    assert "other" in message and "착용샷" in message and "y of" in message and "z of" in message
     assert not (tmp_path / "o.csv").exists()
 
 
@@ -70,7 +70,7 @@ def test_a_column_of_another_name_is_set_or_remembered(tmp_path, capsys):
     out = str(tmp_path / "o.csv")
     assert join(first, first, "--output", out) == 2
     assert (
-        "found file, worn, none, 착용샷; nearest: file; the setting picture_column names it" in capsys.readouterr().err
+        "found file, worn, none, 착용샷; nearest: file; name the column by --picture_column" in capsys.readouterr().err
     )
     assert join(first, first, "--output", out, "--picture_column", "file") == 0
     joined = str(tmp_path / "o.probabilities.csv")

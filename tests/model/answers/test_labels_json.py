@@ -34,18 +34,18 @@ def test_the_file_is_opened_once(read, tmp_path):
 @pytest.mark.parametrize(
     ("content", "held_out"), [({"held_out": "validation"}, "validation"), ({"held_out": 3}, ""), ({}, ""), ("[]", "")]
 )
-def test_which_images_of_a_training_were_answered(read, content, held_out):
+def test_held_out_names_the_images_of_a_training(read, content, held_out):
     assert read(content).held_out() == held_out
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "message"),
     [("{", "labels.json is not JSON: "), ("[]", "labels.json: invalid label scheme"), ("{}", "invalid label scheme")],
 )
-def test_a_scheme_that_cannot_be_read_is_a_problem(read, content, told):
+def test_a_scheme_that_cannot_be_read_is_a_problem(read, content, message):
     problems = Problems("labels")
     labels = read(content)
-    assert labels.scheme(problems) is None and told in str(problems) and labels.channel_scheme() is None
+    assert labels.scheme(problems) is None and message in str(problems) and labels.channel_scheme() is None
 
 
 def test_a_missing_file_is_a_problem(tmp_path):
@@ -58,14 +58,14 @@ def test_a_missing_file_is_a_problem(tmp_path):
 def test_a_provenance_that_cannot_be_read_is_a_note(read, content):
     notes: list[str] = []
     assert read(content).provenance(notes) is None
-    assert len(notes) == 1 and notes[0].startswith("how the model was made is left out: labels.json: ")
+    assert len(notes) == 1 and notes[0].startswith("the report does not say how the model was trained: labels.json: ")
 
 
 def written(folder) -> dict[str, dict]:
     return {path.name: json.loads(path.read_text()) for path in folder.glob("*labels.json")}
 
 
-def test_answers_of_a_name_have_labels_of_their_own_and_share_those_of_the_classes(tmp_path):
+def test_predictions_in_stem_csv_have_stem_labels_json_and_share_labels_json(tmp_path):
     write_labels(tmp_path / "a.csv", LABELS)
     assert written(tmp_path) == {"a.labels.json": LABELS, "labels.json": SCHEME.to_dict()}
     write_labels(tmp_path / "output.csv", LABELS | {"made": {"model": "other"}})
@@ -80,7 +80,7 @@ def test_shared_labels_of_other_classes_are_replaced(tmp_path):
         assert written(tmp_path)["labels.json"] == SCHEME.to_dict()
 
 
-def test_the_labels_of_a_saved_model_are_left_alone(tmp_path):
+def test_labels_json_of_a_saved_model_is_not_changed(tmp_path):
     for name in ("model.safetensors", "settings.yaml"):
         (tmp_path / name).touch()
     (tmp_path / "labels.json").write_text('{"heads": []}')
@@ -94,16 +94,16 @@ def test_the_labels_of_a_saved_model_are_left_alone(tmp_path):
 )
 def test_the_column_of_images_is_remembered_as_a_table_may_have_several(tmp_path, column, remembered):
     write_labels(tmp_path / "output.csv", LABELS, column)
-    found = LabelsJson.read(tmp_path / "labels.json")
-    assert found.picture_column() == remembered and found.scheme(Problems("labels")) == SCHEME
+    result = LabelsJson.read(tmp_path / "labels.json")
+    assert result.picture_column() == remembered and result.scheme(Problems("labels")) == SCHEME
 
 
-def test_the_column_of_images_is_remembered_beside_the_answers_alone(tmp_path):
+def test_the_image_column_is_written_for_predictions_only(tmp_path):
     write_labels(tmp_path / "a.csv", LABELS, "file")
     assert "picture_column" not in written(tmp_path)["labels.json"]
     assert written(tmp_path)["a.labels.json"]["picture_column"] == "file"
 
 
 @pytest.mark.parametrize("content", ["{", "[]", {"picture_column": 3}, {}])
-def test_a_file_without_one_remembers_none(read, content):
+def test_labels_json_without_an_image_column_gives_none(read, content):
     assert read(content).picture_column() is None

@@ -11,7 +11,7 @@ KINDS = Scheme((Attribute("kind", ("cat", "dog", "owl", "eel")),))
 SHIRTS = Scheme((Attribute("error", ("none", "stain")), Attribute("colour", ("red", "blue", "착용"))))
 
 
-def test_a_row_has_the_answer_and_the_next_two_classes_with_their_probabilities():
+def test_a_row_has_the_three_most_probable_classes_with_their_probabilities():
     table = PredictionTable(KINDS, Decision(), "ImageID")
     assert table.header == [
         "ImageID", "predicted", "probability", "second", "second_probability", "third", "third_probability", "error",
@@ -29,14 +29,14 @@ def test_two_classes_have_no_third():
     assert list(two.rows(["a"], np.float32([[0.3, 0.7]]))) == [["a", "dog", "0.7000", "cat", "0.3000", ""]]
 
 
-def test_each_of_several_attributes_has_a_column_whatever_it_is_called():
+def test_each_of_several_attributes_has_a_column_for_any_name():
     table = PredictionTable(SHIRTS, Decision(), "colour")
     assert table.header[:5] == ["colour", "predicted", "predicted_error", "predicted_colour", "probability"]
     (row,) = table.rows(["a.jpg"], np.float32([[0.05, 0.05, 0.1, 0.1, 0.1, 0.6]]))
     assert row[:5] == ["a.jpg", "stain/착용", "stain", "착용", "0.6000"] and len(row) == len(table.header)
 
 
-def test_the_answer_is_the_decisions_and_the_others_are_in_its_order():
+def test_the_decision_chooses_the_class_and_ranks_the_others():
     probabilities = np.float32([[0.4, 0.3, 0.2, 0.1]])
     biased = Decision(biases=(0.0, 0.0, 0.0, 3.0))
     assert top_classes(probabilities, biased, 3).tolist() == [[3, 0, 1]]
@@ -44,7 +44,7 @@ def test_the_answer_is_the_decisions_and_the_others_are_in_its_order():
     assert row[1:5] == ["eel", "0.1000", "cat", "0.4000"]
 
 
-def test_the_answer_comes_first_even_where_a_rule_does_not_take_the_best_score():
+def test_the_predicted_class_is_first_even_if_a_rule_does_not_choose_the_best_score():
     class Second(Decision):
         def classes(self, probabilities):
             return np.argsort(-probabilities, axis=-1)[..., 1]

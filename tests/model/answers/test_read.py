@@ -44,33 +44,33 @@ def test_a_number_may_be_the_class_or_its_name(write, problems):
     assert table.read(TENS, (NAMES, INDICES)).ambiguous
 
 
-def test_an_unknown_class_is_told_once_with_its_rows(write, problems):
+def test_an_unknown_class_is_reported_once_with_its_rows(write, problems):
     table = read_class_table(write("ImageID,ans\na,seven\nb,2\nc,seven\n"), problems)
     assert codes(table, problems, NAMES) == [-1, 1, -1]
     assert len(problems) == 1 and "a.csv rows 2, 4: class = 'seven', expected" in str(problems)
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("id,ans\na,1\n", "no column of images: expected ImageID, image_name, path, filename and"),
         ("ImageID,answer\na,1\n", "no column of classes: expected ans, y_pred, label, found ImageID, answer"),
-        ("ImageID,ans,ans\na,1,2\n", "columns that stand twice"),
+        ("ImageID,ans,ans\na,1,2\n", "duplicate columns"),
     ],
 )
-def test_a_table_without_its_columns_is_none(write, problems, text, told):
-    assert read_class_table(write(text), problems) is None and told in str(problems)
+def test_a_table_with_missing_columns_is_none(write, problems, text, message):
+    assert read_class_table(write(text), problems) is None and message in str(problems)
 
 
-def test_a_missing_file_is_told_with_the_tables_beside_it(write, problems, tmp_path):
+def test_a_missing_file_is_reported_with_the_tables_in_its_folder(write, problems, tmp_path):
     write("x\n", "other.csv")
     assert read_class_table(tmp_path / "a.csv", problems) is None
-    assert "a.csv: no such file; tables beside it: other.csv" in str(problems)
+    assert "a.csv: no such file; the folder has other.csv" in str(problems)
 
 
-def test_names_that_are_empty_or_twice_are_told(write, problems):
+def test_empty_and_duplicate_names_are_problems(write, problems):
     read_class_table(write("ImageID,ans\na,1\n,1\nb,1\na,2\n"), problems)
-    assert "rows without an image's name (1)" in str(problems) and "a.csv rows 2, 5: 'a'" in str(problems)
+    assert "rows without an image name (1)" in str(problems) and "a.csv rows 2, 5: 'a'" in str(problems)
 
 
 def test_the_rows_of_parts_are_named_by_their_folders(write, problems, tmp_path):
@@ -82,7 +82,7 @@ def test_the_rows_of_parts_are_named_by_their_folders(write, problems, tmp_path)
     assert "o.csv: its columns are ImageID, label, expected ImageID, ans" in str(problems)
 
 
-def test_probabilities_are_numbers_by_name_and_an_unread_image_has_none(write, problems):
+def test_probabilities_are_numbers_by_name_and_nan_for_unreadable_images(write, problems):
     frame = read_probabilities(write("image_name,x,y\nb,0.25,0.75\na,,\nc,1.0000001,0\n"), problems)
     assert frame.index.name == "image_name" and frame.index.tolist() == ["b", "a", "c"]
     assert frame.columns.tolist() == ["x", "y"] and not problems
@@ -90,12 +90,12 @@ def test_probabilities_are_numbers_by_name_and_an_unread_image_has_none(write, p
 
 
 @pytest.mark.parametrize(
-    ("cells", "told"),
+    ("cells", "message"),
     [("0.5,", "y = an empty cell"), ("-0.1,1", "x = -0.1"), ("0,many", "y = many"), ("1.01,0", "x = 1.01")],
 )
-def test_what_is_no_probability_is_told_with_its_row(write, problems, cells, told):
+def test_an_invalid_probability_is_reported_with_its_row(write, problems, cells, message):
     read_probabilities(write(f"ImageID,x,y\na,1,0\nb,{cells}\n"), problems)
-    assert f"a.csv row 3: {told}, expected 0 to 1" in str(problems)
+    assert f"a.csv row 3: {message}, expected 0 to 1" in str(problems)
 
 
 def test_texts():
@@ -109,7 +109,7 @@ def test_columns_without_a_name_are_left_out_of_any_table(write, problems):
     assert read_probabilities(write(",ImageID,x,y\n0,a,0.5,0.5\n"), problems).columns.tolist() == ["x", "y"]
 
 
-def test_the_first_column_of_probabilities_names_images_whatever_the_classes_are_called(write, problems):
+def test_the_first_column_of_probabilities_is_that_of_images_for_any_class_names(write, problems):
     frame = read_probabilities(write("path,ImageID,road\na,0.25,0.75\n"), problems)
     assert (frame.index.name, frame.columns.tolist()) == ("path", ["ImageID", "road"]) and not problems
     frame = read_probabilities(write("x,y,ImageID\n0.25,0.75,a\n"), problems)

@@ -38,11 +38,17 @@ def seen() -> SeenImages:
 def test_images_are_counted_by_side(seen):
     assert seen.counts == {"train": 3, "validation": 1}
     assert seen.rows == {0: 0, 2: 1, 4: 0, 5: 0}
-    assert seen_text(seen.counts, 6) == "4 of 6 images: 3 it learnt from, 1 selected its epoch"
-    assert seen_text({"train": 0, "validation": 2}, 6) == "2 of 6 images: 2 selected its epoch"
+    assert (
+        seen_text(seen.counts, 6)
+        == "4 of 6 images were used to train the model: 3 for its weights, 1 to select its epoch"
+    )
+    assert (
+        seen_text({"train": 0, "validation": 2}, 6)
+        == "2 of 6 images were used to train the model: 2 to select its epoch"
+    )
 
 
-def test_the_list_is_written_beside_the_answers_only_if_there_are_any(seen, tmp_path: Path):
+def test_learnt_from_csv_is_written_only_if_there_are_such_images(seen, tmp_path: Path):
     info = pd.DataFrame({"ImageID": [f"{name} .jpg" for name in "abcdef"], "ans": [""] * 6})
     seen.write(tmp_path / "output.csv", info, "ImageID")
     assert (tmp_path / "learnt_from.csv").read_text() == (
@@ -54,7 +60,7 @@ def test_the_list_is_written_beside_the_answers_only_if_there_are_any(seen, tmp_
     assert not (tmp_path / "learnt_from.csv").exists()
 
 
-def test_images_of_the_truth_are_counted(seen, tmp_path: Path):
+def test_images_with_true_labels_are_counted(seen, tmp_path: Path):
     answers = tmp_path / "output.csv"
     assert count_seen(labelled(answers), ["a.jpg"]) is None  # no labels.json
     (tmp_path / "labels.json").write_text("{}")

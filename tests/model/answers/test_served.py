@@ -53,17 +53,17 @@ def answered(models: Path, tmp_path: Path) -> Callable[[ResponseFormat], tuple[P
         ("text/csv", False),
     ],
 )
-def test_every_form_of_answer_is_read(media_type, verbose, answered, models, tmp_path, capsys):
+def test_every_form_of_response_is_read(media_type, verbose, answered, models, tmp_path, capsys):
     folder, expected = answered(ResponseFormat(media_type, verbose))
     output = tmp_path / "scores" / "output.csv"
     assert transform(str(folder), "--model_dir", str(models / "a"), "--output", str(output)) == 0
-    assert "5 answers, 1 of them unread" in capsys.readouterr().out
-    found = pd.read_csv(output.with_name("probabilities.csv"), index_col="ImageID")
+    assert "5 predictions, 1 of unreadable images" in capsys.readouterr().out
+    result = pd.read_csv(output.with_name("probabilities.csv"), index_col="ImageID")
     scheme = load(models / "a").scheme
-    assert found.index.tolist() == NAMES and found.columns.tolist() == scheme.class_names
+    assert result.index.tolist() == NAMES and result.columns.tolist() == scheme.class_names
     is_read = np.array(NAMES) != "cut.jpg"
-    np.testing.assert_allclose(found[is_read], expected[is_read], rtol=1e-6)
-    assert found[~is_read].isna().all(axis=None)
+    np.testing.assert_allclose(result[is_read], expected[is_read], rtol=1e-6)
+    assert result[~is_read].isna().all(axis=None)
     answers = pd.read_csv(output, dtype=str, keep_default_na=False)["ans"].tolist()
     assert answers == ["" if name == "cut.jpg" else str(row.argmax()) for name, row in zip(NAMES, expected)]
     assert output.with_name("errors.csv").read_text(encoding="utf-8").splitlines()[1] == f"cut.jpg,{UNREAD}"
@@ -87,16 +87,16 @@ def test_they_can_be_evaluated_and_the_model_may_be_packed(answered, models, tmp
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ('{"probabilities": [0.5, 0.5]}', "has 2 probabilities, expected 18, one for each class"),
-        ("0.5,0.5", "has 2 probabilities, expected 18, one for each class"),
-        (",".join(["7"] * 18), "its numbers are not probabilities, from 0 to 1"),
-        (json.dumps({"probabilities": [None] * 18}), "its numbers are not probabilities, from 0 to 1"),
-        ('{"predictions": []}', "expected the answer to one image, with its probabilities"),
-        ('{"probabilities": [0.5, 0.5], "labels": ["a", "b"]}', "its labels are not the 18 classes of the model"),
-        ("1\n2", "expected one line, the answer to one image, not 2"),
+        ('{"probabilities": [0.5, 0.5]}', "has 2 probabilities, expected 18, one per class"),
+        ("0.5,0.5", "has 2 probabilities, expected 18, one per class"),
+        (",".join(["7"] * 18), "expected probabilities from 0 to 1"),
+        (json.dumps({"probabilities": [None] * 18}), "expected probabilities from 0 to 1"),
+        ('{"predictions": []}', "expected the response for one image, with probabilities"),
+        ('{"probabilities": [0.5, 0.5], "labels": ["a", "b"]}', "its labels are not the 18 classes of --model_dir"),
+        ("1\n2", "expected one line, the response for one image, not 2"),
     ],
 )
-def test_what_is_no_answer_of_the_model_is_refused_by_name_and_nothing_is_written(
+def test_files_without_a_prediction_are_listed_and_nothing_is_written(
     content, message, answered, models, tmp_path, capsys
 ):
     folder, _ = answered(ResponseFormat("application/json"))
@@ -109,9 +109,9 @@ def test_what_is_no_answer_of_the_model_is_refused_by_name_and_nothing_is_writte
     assert not list(output.parent.iterdir())
 
 
-def test_a_folder_without_answers_and_missing_flags_are_refused(models, tmp_path, capsys):
+def test_an_empty_folder_and_missing_flags_are_errors(models, tmp_path, capsys):
     assert transform(str(tmp_path), "--model_dir", str(models / "a")) == 2
-    assert "there is no answer of a batch transform, a file PICTURE.out" in capsys.readouterr().err
+    assert "contains no output of a batch transform; expected a file IMAGE.out" in capsys.readouterr().err
     assert transform() == 2
     error = capsys.readouterr().err
-    assert "name the one folder" in error and "--model_dir is needed" in error
+    assert "expected one folder of .out files, not" in error and "--model_dir is missing" in error

@@ -65,26 +65,26 @@ def test_each_row_has_its_class_its_probabilities_or_a_reason(write, tmp_path):
     assert json.loads((tmp_path / "labels.json").read_text()) == SCHEME.to_dict()
 
 
-def test_a_column_for_answers_keeps_its_place_and_name(write, tmp_path):
+def test_an_existing_column_of_predictions_keeps_its_position_and_name(write, tmp_path):
     info = {"Ans": ["0"] * 4, "ImageID": ["a", "b", "c", "d"]}
     write(info)
     assert lines(tmp_path, "output.csv") == ["Ans,ImageID", "1,a", ",b", "0,c", "2,d"]
     assert info["Ans"] == ["0"] * 4
 
 
-def test_image_name_has_names_and_y_pred_alone(write, tmp_path):
+def test_image_name_has_names_and_y_pred_only(write, tmp_path):
     write({"category": ["x"] * 4, "image_name": ["a", "b", "c", "d"], "ans": ["0"] * 4}, "image_name")
     assert lines(tmp_path, "output.csv") == ["image_name,y_pred", "a,1", "b,", "c,0", "d,2"]
 
 
-def test_errors_of_an_earlier_call_do_not_stay(write, tmp_path):
+def test_errors_of_an_earlier_inference_are_removed(write, tmp_path):
     write({"ImageID": ["a", "b", "c", "d"]})
     assert (tmp_path / "errors.csv").is_file()
     assert write({"ImageID": ["a"]}, batches=[Answers(np.array([0]), np.float32([[1, 0, 0]]), {})]) == 0
     assert not (tmp_path / "errors.csv").exists()
 
 
-def test_predictions_of_answers_of_another_name_are_beside_them(write, tmp_path):
+def test_stem_csv_has_stem_predictions_csv(write, tmp_path):
     write({"image_name": ["a", "b", "c", "d"]}, "image_name", name="photos")
     assert lines(tmp_path, "photos.predictions.csv")[1].startswith("a,dog,")
     assert lines(tmp_path, "photos.csv")[1] == "a,1"
@@ -103,7 +103,7 @@ def test_nothing_takes_its_name_before_the_last_batch(write, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_what_a_killed_call_left_is_removed(write, tmp_path):
+def test_temporary_files_of_a_killed_process_are_removed(write, tmp_path):
     for name in (".output.csv.7.part", ".probabilities.csv.7.part", ".predictions.csv.7.part", ".other.csv.7.part"):
         (tmp_path / name).touch()
     write({"ImageID": ["a", "b", "c", "d"]})
@@ -116,23 +116,23 @@ def test_a_lone_carriage_return_is_quoted(write, tmp_path):
     assert b'\n"a\rb",0.1,' in (tmp_path / "probabilities.csv").read_bytes()
 
 
-def test_a_class_called_as_the_images_column_gives_that_another_name(write, tmp_path, caplog):
+def test_the_image_column_is_renamed_if_a_class_has_its_name(write, tmp_path, caplog):
     write({"cat": ["a", "b", "c", "d"]}, "cat")
     assert lines(tmp_path, "probabilities.csv")[0] == "ImageID,cat,dog,owl"
     assert lines(tmp_path, "output.csv")[0] == "cat,ans"
-    assert caplog.messages == ["a class is called cat: in probabilities.csv the images' column is ImageID"]
+    assert caplog.messages == ["a class is called cat: the column of images in probabilities.csv is ImageID"]
 
 
 def test_classes_with_all_names_of_the_images_column_are_an_error_before_anything_is_written(
     write, tmp_path, monkeypatch
 ):
     monkeypatch.setattr("model.answers.write.PICTURE_COLUMNS", ("cat", "dog"))
-    with pytest.raises(InputError, match="the classes cat, dog have all the names"):
+    with pytest.raises(InputError, match="no name is left for the column of images: there are classes cat, dog"):
         write({"owl": ["a", "b", "c", "d"]}, "owl")
     assert not list(tmp_path.iterdir())
 
 
-def test_a_column_of_another_name_is_remembered_beside_the_answers(write, tmp_path):
+def test_another_name_of_the_image_column_is_written_to_labels_json(write, tmp_path):
     info = ["a", "b", "c", "d"]
     write({"file": info}, "file")
     assert json.loads((tmp_path / "labels.json").read_text()) == {**SCHEME.to_dict(), "picture_column": "file"}

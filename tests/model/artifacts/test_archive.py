@@ -26,14 +26,14 @@ def archive_of(path: Path, *members: tuple[str, bytes | None], kind: bytes = tar
     return path
 
 
-def test_files_and_folders_come_out(tmp_path: Path):
+def test_files_and_folders_are_unpacked(tmp_path: Path):
     archive = archive_of(tmp_path / "a.tar.gz", ("./", None), ("./exp/a", b"1"), ("b", b"2"), kind=tarfile.DIRTYPE)
     unpack(archive, tmp_path / "out")
     assert (tmp_path / "out" / "exp" / "a").read_bytes() == b"1" and (tmp_path / "out" / "b").read_bytes() == b"2"
 
 
 @pytest.mark.parametrize(
-    ("name", "kind", "link", "told"),
+    ("name", "kind", "link", "message"),
     [
         ("../evil", None, "", "leaves the folder"),
         ("/tmp/evil", None, "", "leaves the folder"),
@@ -42,27 +42,27 @@ def test_files_and_folders_come_out(tmp_path: Path):
         ("evil", tarfile.LNKTYPE, "good", "a link or a device"),
         ("evil", tarfile.CHRTYPE, "", "a link or a device"),
         ("evil", tarfile.FIFOTYPE, "", "a link or a device"),
-        ("good", None, "", "there twice"),
+        ("good", None, "", "is a duplicate"),
     ],
 )
-def test_what_would_write_elsewhere_is_refused_whole(tmp_path: Path, name, kind, link, told):
+def test_an_archive_that_would_write_outside_the_folder_is_refused(tmp_path: Path, name, kind, link, message):
     evil = (name, b"x") if kind is None else (name, None)
     archive = archive_of(tmp_path / "model.tar.gz", ("good", b"1"), evil, kind=kind or tarfile.REGTYPE, link=link)
     out = tmp_path / "deep" / "out"
     out.mkdir(parents=True)
-    with pytest.raises(InputError, match=told):
+    with pytest.raises(InputError, match=message):
         unpack(archive, out)
     assert not list(out.iterdir()) and sorted(path.name for path in tmp_path.iterdir()) == ["deep", "model.tar.gz"]
 
 
 @pytest.mark.parametrize("content", [b"no archive", b""])
-def test_a_damaged_archive_is_told(tmp_path: Path, content: bytes):
+def test_a_damaged_archive_is_reported(tmp_path: Path, content: bytes):
     (tmp_path / "model.tar.gz").write_bytes(content)
     with pytest.raises(InputError, match="cannot be unpacked"), opened_model(tmp_path):
         pass
 
 
-def test_a_model_beside_its_archive_is_taken_as_it_is(tmp_path: Path):
+def test_a_model_next_to_its_archive_is_used(tmp_path: Path):
     archive_of(tmp_path / "model.tar.gz", ("../evil", b"x"))
     for name in ("model.safetensors", "settings.yaml"):
         (tmp_path / name).touch()
@@ -72,9 +72,9 @@ def test_a_model_beside_its_archive_is_taken_as_it_is(tmp_path: Path):
         assert folder.is_dir()
 
 
-def test_an_archive_without_a_model_is_told(tmp_path: Path):
+def test_an_archive_without_a_model_is_reported(tmp_path: Path):
     archive_of(tmp_path / "model.tar.gz", ("a.txt", b"x"))
-    with pytest.raises(InputError, match="no saved model lies in it"), opened_model(tmp_path):
+    with pytest.raises(InputError, match="no saved model is in it or below it"), opened_model(tmp_path):
         pass
 
 
@@ -107,7 +107,7 @@ def tar_member(name: str, kind: bytes = tarfile.REGTYPE, link: str = "") -> tarf
     ],
     ids=lambda info: f"{info.name} {info.type!r}",
 )
-def test_an_archive_that_cannot_be_trusted_leaves_nothing(evil, tmp_path):
+def test_an_unsafe_archive_leaves_no_files(evil, tmp_path):
     archive = write_archive(tmp_path / "m.tar.gz", (tar_member("good"), b"x"), (evil, b""))
     folder = tmp_path / "in" / "model"
     folder.mkdir(parents=True)
@@ -132,7 +132,7 @@ def test_a_damaged_archive_replaces_nothing(cut, tmp_path):
     assert not (tmp_path / "model").exists()
 
 
-def test_what_is_packed_is_unpacked_in_place_of_what_was_there(tmp_path):
+def test_a_packed_folder_replaces_the_earlier_one(tmp_path):
     source = tmp_path / "source"
     (source / "deep").mkdir(parents=True)
     (source / "deep" / "착용").write_bytes(b"1")

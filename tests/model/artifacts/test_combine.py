@@ -1,4 +1,4 @@
-"""`python -m model ensemble`: saved models from anywhere in one folder."""
+"""`python -m model ensemble`: copies saved models into one folder."""
 
 import os
 import shutil
@@ -11,7 +11,7 @@ from model.artifacts.ensemble import Ensemble, load
 from model.errors import InputError
 
 
-def test_what_is_copied_is_whole_and_alone(models, tmp_path):
+def test_copies_are_complete_and_have_no_other_files(models, tmp_path):
     (models / "a" / "notes.txt").write_text("mine")
     create_ensemble([str(models / "a"), str(models / "a")], tmp_path / "runs" / "twice")
     there = sorted(str(path.relative_to(tmp_path / "runs")) for path in (tmp_path / "runs").rglob("*.txt"))
@@ -21,22 +21,22 @@ def test_what_is_copied_is_whole_and_alone(models, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("named", "told"),
+    ("named", "message"),
     [
-        (("a", "mask"), "only the same classes"),
-        (("a:0", "b:0"), "weights must be 0 or more"),
-        (("a:-1", "b"), "weights must be 0 or more"),
+        (("a", "mask"), "the classes and their order must be the same"),
+        (("a:0", "b:0"), "weights must be at least 0"),
+        (("a:-1", "b"), "weights must be at least 0"),
         (("a:heavy", "b"), "'heavy' after the colon is not a number"),
         (("a", "c"), "there is no such folder"),
     ],
 )
-def test_what_does_not_fit_is_told_and_leaves_nothing(models, tmp_path, named, told):
-    with pytest.raises(InputError, match=told):
+def test_models_that_do_not_fit_are_reported_and_nothing_is_created(models, tmp_path, named, message):
+    with pytest.raises(InputError, match=message):
         create_ensemble([str(models / name) for name in named], tmp_path / "out")
     assert not list(tmp_path.iterdir())
 
 
-def test_a_model_whose_weights_were_cut_off_is_refused(models, tmp_path):
+def test_a_model_with_truncated_weights_is_refused(models, tmp_path):
     shutil.copytree(models / "b", tmp_path / "cut")
     os.truncate(tmp_path / "cut" / "model.safetensors", 5000)
     with pytest.raises(InputError, match=r"cut/model\.safetensors"):
@@ -60,7 +60,7 @@ def test_nothing_is_overwritten(models, tmp_path):
         create_ensemble([str(models / "a")], tmp_path / "out")
 
 
-def test_the_subcommands_say_what_they_made(models, pictures, tmp_path, capsys):
+def test_the_subcommands_print_what_they_created(models, pictures, tmp_path, capsys):
     from model.__main__ import SUBCOMMANDS
     from model.subcommands import run_subcommand
 
@@ -68,4 +68,4 @@ def test_the_subcommands_say_what_they_made(models, pictures, tmp_path, capsys):
     assert run_subcommand("model", SUBCOMMANDS, words) == 0
     assert "2 models, soft, 18 classes" in capsys.readouterr().out
     assert run_subcommand("model", SUBCOMMANDS, ["ensemble", str(models / "a")]) == 2
-    assert "--output DIR is needed" in capsys.readouterr().err
+    assert "--output DIR is missing" in capsys.readouterr().err

@@ -9,7 +9,7 @@ from model.decisions import Decision
 from model.errors import InputError
 
 
-def test_what_is_written_is_read_again(tmp_path):
+def test_a_written_decision_is_read_again(tmp_path):
     decision = Decision(1.5, (0.0, 0.7))
     write_decision(tmp_path, decision)
     assert [path.name for path in tmp_path.iterdir()] == ["decision.json"] and read_decision(tmp_path, 2) == decision
@@ -22,7 +22,7 @@ def test_a_model_of_an_earlier_version_has_the_default(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "message"),
     [
         ("{", "decision.json: cannot be read"),
         ("[]", "decision.json: expected a JSON object, not list"),
@@ -32,8 +32,8 @@ def test_a_model_of_an_earlier_version_has_the_default(tmp_path):
         ('{"rule": "argmax", "biases": [1, 2, 3]}', "decision.json: biases: expected 2, one per class, not 3"),
     ],
 )
-def test_a_damaged_file_is_told_by_name_and_field(tmp_path, content, told):
+def test_an_error_names_the_file_and_the_field(tmp_path, content, message):
     (tmp_path / "decision.json").write_text(content)
     with pytest.raises(InputError) as error:
         read_decision(tmp_path, 2)
-    assert str(error.value).startswith(told)
+    assert str(error.value).startswith(message)

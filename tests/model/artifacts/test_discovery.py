@@ -1,4 +1,4 @@
-"""The model that a folder stands for."""
+"""Finding the model in a folder."""
 
 import os
 
@@ -9,7 +9,7 @@ from model.artifacts.ensemble_file import EnsembleFile, EnsembleMember, write_en
 from model.errors import InputError
 
 
-def test_one_model_below_a_folder_is_it_and_several_are_an_error(write_model, tmp_path):
+def test_the_only_model_below_a_folder_is_used_and_more_are_an_error(write_model, tmp_path):
     models = tmp_path / "models"
     for name in ("joint", "heads"):
         write_model(models / name)
@@ -20,20 +20,20 @@ def test_one_model_below_a_folder_is_it_and_several_are_an_error(write_model, tm
     assert find_model(models / "joint") == models / "joint"
     empty = tmp_path / "empty"
     empty.mkdir()
-    with pytest.raises(InputError, match=r"2 saved models lie below it.*heads, joint"):
+    with pytest.raises(InputError, match=r"contains 2 saved models.*heads, joint"):
         find_model(models)
-    with pytest.raises(InputError, match="no saved model lies in it"):
+    with pytest.raises(InputError, match="no saved model is in it or below it"):
         find_model(empty)
     with pytest.raises(InputError, match="no such folder; nearest: joint"):
         find_model(models / "jiont")
 
 
-def test_a_folder_without_a_model_is_told_with_what_it_lacks_and_holds(write_model, tmp_path):
+def test_an_error_lists_missing_and_existing_files(write_model, tmp_path):
     (write_model(tmp_path) / "model.safetensors").unlink()
     with pytest.raises(InputError) as raised:
         find_model(tmp_path)
-    told = str(raised.value)
-    assert "model.safetensors are missing, it holds labels.json, metrics.json, preprocessing.json" in told
+    message = str(raised.value)
+    assert "missing: model.safetensors; the folder contains labels.json, metrics.json, preprocessing.json" in message
 
 
 def test_a_model_of_another_backend_is_found(write_model, tmp_path, monkeypatch):
@@ -43,7 +43,7 @@ def test_a_model_of_another_backend_is_found(write_model, tmp_path, monkeypatch)
     assert find_model(tmp_path) == tmp_path / "deep" / "exp"
 
 
-def test_members_of_an_ensemble_and_hidden_folders_are_no_models_of_their_own(write_model, tmp_path):
+def test_members_of_an_ensemble_and_hidden_folders_are_skipped(write_model, tmp_path):
     write_model(tmp_path / "folds" / "fold1")
     write_ensemble_file(tmp_path / "folds", EnsembleFile("soft", (EnsembleMember("fold1", 1.0),)))
     write_model(tmp_path / ".part" / "exp")
@@ -73,7 +73,7 @@ def test_the_newest_finished_run_is_taken(write_model, tmp_path):
 
 def test_without_a_finished_run_the_hint_ends_the_message(write_model, tmp_path):
     write_model(tmp_path / "stopped", finished=False)
-    with pytest.raises(InputError, match=r"no model is named and no finished run lies in .*: name one$"):
+    with pytest.raises(InputError, match=r"no model is named, and .* contains no finished run: name one$"):
         newest_model(tmp_path, "name one")
-    with pytest.raises(InputError, match=r"no finished run lies in .*gone$"):
+    with pytest.raises(InputError, match=r"gone contains no finished run$"):
         newest_model(tmp_path / "gone")

@@ -1,4 +1,4 @@
-"""Several models answer as one."""
+"""Ensembles: how predictions and decisions of members are combined."""
 
 import json
 import shutil
@@ -37,14 +37,14 @@ def test_members_of_the_same_classes_are_averaged_or_vote(models, pictures, tmp_
     np.testing.assert_allclose(probabilities(tmp_path / "both", pictures), expected, atol=1e-6)
 
 
-def test_members_of_other_attributes_are_multiplied_in_any_order(models, pictures, tmp_path):
+def test_members_for_different_attributes_are_multiplied_in_any_order(models, pictures, tmp_path):
     """Reference: the joint probability of independent attributes, class by class."""
-    made = create_ensemble([str(models / name) for name in ("age", "mask", "gender")], tmp_path / "three")
-    assert made.combine == "product" and made.scheme.names == ("age", "mask", "gender")
-    parts = {name: probabilities(models / name, pictures) for name in made.scheme.names}
+    created = create_ensemble([str(models / name) for name in ("age", "mask", "gender")], tmp_path / "three")
+    assert created.combine == "product" and created.scheme.names == ("age", "mask", "gender")
+    parts = {name: probabilities(models / name, pictures) for name in created.scheme.names}
     found = probabilities(tmp_path / "three", pictures)
     for joint in range(18):
-        codes = made.scheme.split(joint)
+        codes = created.scheme.split(joint)
         expected = np.prod([parts[name][:, codes[name]] for name in codes], axis=0)
         np.testing.assert_allclose(found[:, joint], expected, atol=1e-6)
 
@@ -75,7 +75,7 @@ def shift(classes: int, favoured: int, by: float = 0.2) -> Decision:
     return Decision(biases=tuple(by * (code == favoured) for code in range(classes)))
 
 
-def test_votes_are_by_the_decisions_of_the_members_and_the_most_votes_answer(models, pictures, decided, tmp_path):
+def test_members_vote_by_their_decisions_and_the_most_votes_win(models, pictures, decided, tmp_path):
     """Nested too: a member's own decision decides what the ensemble within votes for."""
     decision = shift(18, 7, 9.0)
     parts = [probabilities(models / name, pictures) for name in "ab"]
@@ -91,7 +91,7 @@ def test_votes_are_by_the_decisions_of_the_members_and_the_most_votes_answer(mod
     np.testing.assert_allclose(probabilities(tmp_path / "nested", pictures), expected, atol=1e-6)
 
 
-def test_members_of_one_decision_keep_it_and_it_answers(pictures, decided, tmp_path, caplog):
+def test_equal_decisions_of_the_members_are_that_of_the_ensemble(pictures, decided, tmp_path, caplog):
     decision = shift(18, 7, 9.0)
     members = [decided(name, decision) for name in "ab"]
     assert create_ensemble(members, tmp_path / "both").decision == decision == load(tmp_path / "both").decision
@@ -104,7 +104,7 @@ def test_members_of_one_decision_keep_it_and_it_answers(pictures, decided, tmp_p
 
 
 def test_the_product_decides_each_attribute_as_its_member_does(models, pictures, decided, tmp_path, caplog):
-    """Reference: the members' own answers. The sum of biases also holds for an ensemble within another."""
+    """Reference: the members' own predictions. The sum of biases is also tested for a nested ensemble."""
     own = {"mask": shift(3, 1), "gender": shift(2, 1), "age": Decision()}
     members = {name: decided(name, decision) for name, decision in own.items()}
     alone = {name: predict(folder, pictures, device="cpu")["class"].tolist() for name, folder in members.items()}
@@ -127,7 +127,7 @@ def test_the_product_decides_each_attribute_as_its_member_does(models, pictures,
         ({"gender": Decision(2.0, (0.0, 1.0)), "mask": shift(3, 1)}, ["gender", "mask"]),
     ],
 )
-def test_decisions_that_do_not_amount_to_one_are_not_used_which_is_told_once(decisions, unused, decided, caplog):
+def test_different_decisions_are_not_used_and_one_warning_says_so(decisions, unused, decided, caplog):
     members = {name: decided(name, decision) for name, decision in decisions.items()}
     ensemble = load_combined(list(members.values()))
     assert ensemble.decision == Decision()
@@ -135,7 +135,7 @@ def test_decisions_that_do_not_amount_to_one_are_not_used_which_is_told_once(dec
     assert message.split(": ")[-1].split(", ") == [members[name] for name in unused]
 
 
-def test_where_views_vote_a_decision_is_not_applied_to_the_shares_again(models, decided):
+def test_a_decision_is_not_applied_again_to_shares_of_votes(models, decided):
     decision = shift(18, 7, 9.0)
     members = [decided(name, decision) for name in "ab"]
     soft, vote = load_combined(members), load_combined(members, "vote")
@@ -155,7 +155,7 @@ def test_where_views_vote_a_decision_is_not_applied_to_the_shares_again(models, 
         np.testing.assert_array_equal(combined, np.eye(18)[[voted]])
 
 
-def test_a_damaged_decision_of_an_ensemble_is_told(models, tmp_path):
+def test_a_damaged_decision_of_an_ensemble_is_reported(models, tmp_path):
     create_ensemble([str(models / name) for name in "ab"], tmp_path / "both")
     (tmp_path / "both" / "decision.json").write_text('{"rule": "argmax", "biases": [1]}')
     with pytest.raises(InputError, match=r"both: decision\.json: biases: expected 18"):
@@ -168,11 +168,11 @@ def test_a_damaged_decision_of_an_ensemble_is_told(models, tmp_path):
 @pytest.mark.parametrize("place", ["../a", "/tmp", "."])
 def test_a_member_outside_is_refused(models, tmp_path, place):
     (tmp_path / "ensemble.json").write_text(json.dumps({"combine": "soft", "members": [{"model": place}]}))
-    with pytest.raises(InputError, match="does not lie below"):
+    with pytest.raises(InputError, match="is not in a subfolder"):
         load(tmp_path)
 
 
-def test_models_named_at_inference_answer_as_the_ensemble_of_them(models, faces, tmp_path):
+def test_models_named_at_inference_predict_as_their_ensemble(models, faces, tmp_path):
     import inference
 
     create_ensemble([str(models / "a"), f"{models / 'b'}:2"], tmp_path / "both")
@@ -191,13 +191,13 @@ def test_joined_needs_models():
         load_combined([])
 
 
-def test_how_an_ensemble_was_made_is_told_by_its_members(models, tmp_path):
-    made = provenance_of(
-        create_ensemble([str(models / name) for name in ("mask", "gender", "age")], tmp_path / "three"), 4
-    )
-    assert (made.model, made.views, [member.name for member in made.members]) == ("three", 4, ["mask", "gender", "age"])
-    assert "product of its members' probabilities" in made.joined
-    assert [member.settings["target"] for member in made.members] == ["mask", "gender", "age"]
+def test_the_provenance_of_an_ensemble_is_that_of_its_members(models, tmp_path):
+    names = ["mask", "gender", "age"]
+    provenance = provenance_of(create_ensemble([str(models / name) for name in names], tmp_path / "three"), 4)
+    assert (provenance.model, provenance.views) == ("three", 4)
+    assert [member.name for member in provenance.members] == names
+    assert "product of its members' probabilities" in provenance.joined
+    assert [member.settings["target"] for member in provenance.members] == names
     create_ensemble([str(tmp_path / "three"), str(models / "a")], tmp_path / "four")
     below = [member.name for member in provenance_of(load(tmp_path / "four"), 1).members]
     assert below == ["three/mask", "three/gender", "three/age", "a"]

@@ -20,7 +20,7 @@ def test_what_is_written_is_read(tmp_path):
     }
 
 
-def test_a_file_written_by_hand_needs_members_alone(tmp_path):
+def test_a_file_written_by_hand_needs_only_members(tmp_path):
     (tmp_path / "ensemble.json").write_text('{"members": [{"model": "a"}]}')
     assert read_ensemble_file(tmp_path) == EnsembleFile("", (EnsembleMember("a", 1.0),), finished=True)
 
@@ -28,7 +28,7 @@ def test_a_file_written_by_hand_needs_members_alone(tmp_path):
 @pytest.mark.parametrize(
     "text", ["", "[]", "{}", '{"members": 1}', '{"members": ["a"]}', '{"members": [{"model": "a", "weight": "heavy"}]}']
 )
-def test_other_content_is_told_with_the_file(tmp_path, text):
+def test_an_error_about_other_content_names_the_file(tmp_path, text):
     (tmp_path / "ensemble.json").write_text(text)
     with pytest.raises(InputError, match=r"ensemble\.json: cannot be read: \w+Error: "):
         read_ensemble_file(tmp_path)
@@ -37,5 +37,5 @@ def test_other_content_is_told_with_the_file(tmp_path, text):
 @pytest.mark.parametrize("path", ["../a", "/tmp", ".", "a/../.."])
 def test_a_member_outside_the_folder_is_refused(tmp_path, path):
     write_ensemble_file(tmp_path, EnsembleFile("soft", (EnsembleMember("a", 1), EnsembleMember(path, 1))))
-    with pytest.raises(InputError, match="does not lie below"):
+    with pytest.raises(InputError, match="is not in a subfolder"):
         read_ensemble_file(tmp_path)

@@ -1,4 +1,4 @@
-"""What a folder holds, by the names of its files."""
+"""Whether a folder is a saved model or an ensemble, by the names of its files."""
 
 import pytest
 
@@ -15,7 +15,7 @@ from model.artifacts.files import (
 NEEDED = ["model.safetensors", "settings.yaml", "labels.json", "preprocessing.json", "metrics.json"]
 
 
-def test_a_saved_model_lacks_nothing(tmp_path, write_model):
+def test_a_saved_model_has_no_missing_files(tmp_path, write_model):
     assert missing_files(tmp_path) == needed_files() == NEEDED
     assert missing_files(write_model(tmp_path)) == [] and is_saved_model(tmp_path) and not is_ensemble(tmp_path)
 

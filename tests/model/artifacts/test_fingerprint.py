@@ -1,4 +1,4 @@
-"""Fingerprints of models: equal where their answers are."""
+"""Fingerprints of models: equal if their predictions are."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
 
 
 @pytest.mark.parametrize("name", ["toy.npz", "labels.json", "preprocessing.json", "settings.yaml", "decision.json"])
-def test_a_model_is_known_by_its_files_wherever_it_lies(models, tmp_path, name):
+def test_the_fingerprint_of_a_model_depends_on_its_files_not_its_folder(models, tmp_path, name):
     first, other = (model_fingerprint(load(folder)) for folder in models)
     copy = shutil.copytree(models[0], tmp_path / "copy")
     (copy / "README.md").write_text("another card")
@@ -32,7 +32,7 @@ def test_a_model_is_known_by_its_files_wherever_it_lies(models, tmp_path, name):
     assert model_fingerprint(saved) != first
 
 
-def test_an_ensemble_is_known_by_members_weights_combination_and_decision(models, tmp_path):
+def test_that_of_an_ensemble_depends_on_members_weights_combination_and_decision(models, tmp_path):
     members = [load(folder) for folder in models]
     first = make_ensemble(tmp_path / "x", members, [1, 2], "soft")
     same = make_ensemble(tmp_path / "y", members, [1.0, 2.0], "soft")

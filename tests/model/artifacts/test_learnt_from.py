@@ -27,7 +27,7 @@ def with_keys(table, keys: list[int]):
     )
 
 
-def test_an_image_that_was_learnt_from_and_validated_on_was_learnt_from():
+def test_an_image_in_both_sides_counts_as_a_training_image():
     keys = np.array([5, 1, 3, 9, 2**64 - 1, 0], np.uint64)
     assert SEEN.sides(keys).tolist() == [0, 1, -1, 0, 1, -1]
     none = np.empty(0, np.uint64)
@@ -55,7 +55,7 @@ def test_a_damaged_file_is_named(tmp_path, content):
 def test_keys_of_objects_are_not_unpickled(tmp_path):
     np.savez(tmp_path / "x.npz", train=np.array([{}], dtype=object), validation=SEEN.validation)
     (tmp_path / "x.npz").rename(tmp_path / LEARNT_FROM)
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match="unreadable"):
         read_learnt_from(tmp_path)
     with (tmp_path / LEARNT_FROM).open("wb") as file:
         np.savez(file, train=np.zeros(3), validation=SEEN.validation)
@@ -63,7 +63,7 @@ def test_keys_of_objects_are_not_unpickled(tmp_path):
         read_learnt_from(tmp_path)
 
 
-def test_it_is_known_only_if_all_contents_are(tmp_path):
+def test_images_are_known_only_if_all_contents_are(tmp_path):
     table = make_table(tmp_path, ["a", "b", "c"])
     known = LearntFrom.of(Datasets(with_keys(table, [9, 2, 9]), with_keys(table, [7, 8, 3])))
     assert known.train.tolist() == [2, 9] and known.validation.tolist() == [3, 7, 8]
@@ -82,6 +82,6 @@ def test_it_is_packed_and_verified_with_the_model(models, tmp_path):
         assert read_learnt_from(folder).train.tolist() == SEEN.train.tolist()
     assert model_problem(tmp_path / "exp") is None
     (tmp_path / "exp" / LEARNT_FROM).write_bytes(b"damaged")
-    assert "learnt_from.npz is no NumPy archive" in model_problem(tmp_path / "exp")
+    assert "learnt_from.npz is not a NumPy archive" in model_problem(tmp_path / "exp")
     (tmp_path / "exp" / LEARNT_FROM).unlink()  # as of an earlier version
     assert model_problem(tmp_path / "exp") is None

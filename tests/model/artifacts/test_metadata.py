@@ -1,4 +1,4 @@
-"""A saved model's readable files, where nothing heavy is loaded."""
+"""settings.yaml and metrics.json of a saved model, read without heavy imports."""
 
 import subprocess
 import sys
@@ -14,8 +14,8 @@ ROOT = Path(__file__).resolve().parents[3]
 
 def test_runs_are_listed_without_torch():
     script = "import sys, exploration.runs; print(sorted({'torch', 'timm', 'torchvision'} & set(sys.modules)))"
-    told = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert told.stdout == "[]\n"
+    completed = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert completed.stdout == "[]\n"
 
 
 def test_settings_and_metrics_are_read(tmp_path, write_model):
@@ -24,18 +24,18 @@ def test_settings_and_metrics_are_read(tmp_path, write_model):
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "told"),
+    ("name", "text", "message"),
     [
         ("settings.yaml", "model: [", r"^settings\.yaml: cannot be read: "),
-        ("settings.yaml", "- a", r"^settings\.yaml: expected settings by name, not list$"),
+        ("settings.yaml", "- a", r"^settings\.yaml: expected a mapping of settings, not list$"),
         ("settings.yaml", "modle: x", "nearest: model"),
         ("metrics.json", "{", r"^metrics\.json: cannot be read: "),
         ("metrics.json", "[]", r"^metrics\.json: expected a JSON object, not list$"),
     ],
 )
-def test_a_file_that_cannot_be_read_is_named(tmp_path, write_model, name, text, told):
+def test_an_unreadable_file_is_named(tmp_path, write_model, name, text, message):
     (write_model(tmp_path) / name).write_text(text)
-    with pytest.raises(InputError, match=told):
+    with pytest.raises(InputError, match=message):
         read_settings_and_metrics(tmp_path)
 
 

@@ -1,4 +1,4 @@
-"""Saved models that are whole, and those that are not."""
+"""Complete saved models, and incomplete ones."""
 
 import json
 import shutil
@@ -54,7 +54,7 @@ def test_a_decision_is_saved_and_packed_with_the_model(models, tmp_path):
     assert load_model(tmp_path / "exp").decision == Decision()
 
 
-def test_labels_are_those_of_the_classes_alone(models):
+def test_labels_describe_only_the_classes(models):
     saved = load_model(models / "mask")
     labels = saved.labels()
     assert labels["classes"] == ["worn", "incorrect", "none"] and "heads" not in labels
@@ -62,7 +62,7 @@ def test_labels_are_those_of_the_classes_alone(models):
 
 
 @pytest.mark.parametrize("missing", ["labels.json", "preprocessing.json", "metrics.json"])
-def test_a_model_with_a_part_missing_names_it(models, tmp_path, missing):
+def test_a_missing_file_of_a_model_is_named(models, tmp_path, missing):
     shutil.copytree(models / "a", tmp_path / "exp")
     (tmp_path / "exp" / missing).unlink()
     with pytest.raises(InputError, match=missing.replace(".", r"\.")):
@@ -70,7 +70,7 @@ def test_a_model_with_a_part_missing_names_it(models, tmp_path, missing):
 
 
 @pytest.mark.parametrize(
-    ("name", "change", "told"),
+    ("name", "change", "message"),
     [
         ("labels.json", lambda text: "{", "labels.json: cannot be read"),
         ("labels.json", lambda text: text.replace('"classes": 18', '"classes": 17'), "do not predict the attributes"),
@@ -79,11 +79,11 @@ def test_a_model_with_a_part_missing_names_it(models, tmp_path, missing):
         ("decision.json", lambda text: text.replace("[]", "[1, 2]"), r"exp: decision\.json: biases: expected 18"),
     ],
 )
-def test_a_model_that_is_damaged_says_where(models, tmp_path, name, change, told):
+def test_an_error_about_a_damaged_model_names_the_file(models, tmp_path, name, change, message):
     shutil.copytree(models / "a", tmp_path / "exp")
     path = tmp_path / "exp" / name
     path.write_text(change(path.read_text(encoding="utf-8")), encoding="utf-8")
-    with pytest.raises(InputError, match=told):
+    with pytest.raises(InputError, match=message):
         load_model(tmp_path / "exp")
 
 

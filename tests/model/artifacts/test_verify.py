@@ -1,4 +1,4 @@
-"""Whether a saved model or an ensemble is whole, without torch."""
+"""Whether a saved model or an ensemble is complete, without torch."""
 
 import json
 import subprocess
@@ -14,12 +14,12 @@ from model.errors import Failure
 ROOT = Path(__file__).resolve().parents[3]
 
 
-def test_a_whole_model_is_told(tmp_path, write_model):
+def test_a_complete_model_is_described(tmp_path, write_model):
     assert str(verify(write_model(tmp_path))) == "resnet10t, 2 classes"
-    assert str(verify(write_model(tmp_path, finished=False))).endswith("of a run that was stopped")
+    assert str(verify(write_model(tmp_path, finished=False))).endswith("training was stopped early")
 
 
-def test_an_ensemble_is_told(tmp_path, write_model):
+def test_an_ensemble_is_described(tmp_path, write_model):
     for name in ("a", "b"):
         write_model(tmp_path / name)
     (tmp_path / "ensemble.json").write_text(json.dumps({"members": [{"model": "a"}, {"model": "b"}]}))
@@ -37,8 +37,8 @@ def test_an_ensemble_of_a_run_that_was_stopped_between_its_models_is_not_finishe
     assert not verify(tmp_path).finished
 
 
-def test_members_are_those_of_ensemble_json_at_any_depth_and_each_must_be_whole(tmp_path, write_model):
-    write_model(tmp_path / "earlier")  # lies there, and is no member
+def test_all_members_in_ensemble_json_must_be_complete_at_any_depth(tmp_path, write_model):
+    write_model(tmp_path / "earlier")  # in the folder, but not a member
     for name in ("sex", "age"):
         write_model(tmp_path / "fold1" / name)
     inner = {"combine": "product", "members": [{"model": "sex"}, {"model": "age"}]}
@@ -46,7 +46,7 @@ def test_members_are_those_of_ensemble_json_at_any_depth_and_each_must_be_whole(
     (tmp_path / "ensemble.json").write_text('{"combine": "soft", "members": [{"model": "fold1"}]}')
     assert verify(tmp_path).models == 2
     (tmp_path / "fold1" / "age" / "labels.json").unlink()
-    assert model_problem(tmp_path) == f"the model in {tmp_path}/fold1/age lacks labels.json"
+    assert model_problem(tmp_path) == f"model {tmp_path}/fold1/age: missing files: labels.json"
 
 
 @pytest.mark.parametrize("folder", ["", "a"])
@@ -69,13 +69,13 @@ def test_a_member_outside_its_ensemble_is_a_problem(tmp_path, write_model, membe
     write_model(tmp_path / "a")
     (tmp_path / "both").mkdir()
     (tmp_path / "both" / "ensemble.json").write_text(json.dumps({"combine": "soft", "members": [{"model": members}]}))
-    assert "does not lie below" in model_problem(tmp_path / "both")
+    assert "is not in a subfolder" in model_problem(tmp_path / "both")
 
 
-def test_a_folder_without_a_model_is_told_with_what_it_holds(tmp_path):
+def test_an_error_about_a_folder_without_a_model_lists_its_files(tmp_path):
     (tmp_path / "notes.txt").touch()
-    assert model_problem(tmp_path) == f"no model lies in {tmp_path}, which holds notes.txt"
-    assert model_problem(tmp_path / "gone") == f"no model lies in {tmp_path}/gone, which holds nothing"
+    assert model_problem(tmp_path) == f"{tmp_path} contains no saved model; it contains notes.txt"
+    assert model_problem(tmp_path / "gone") == f"{tmp_path}/gone contains no saved model; it contains nothing"
 
 
 def test_nothing_heavy_is_imported():
@@ -84,12 +84,12 @@ def test_nothing_heavy_is_imported():
     assert run.stdout == "[]\n"
 
 
-def test_a_model_of_another_backend_is_whole_without_weights(tmp_path, write_model, monkeypatch):
+def test_a_model_of_another_backend_is_complete_without_weights(tmp_path, write_model, monkeypatch):
     monkeypatch.setattr("model.artifacts.files.NETWORK_FILES", ["model.safetensors", "toy.npz"])
     (write_model(tmp_path) / "model.safetensors").rename(tmp_path / "toy.npz")
     assert model_problem(tmp_path) is None
     (tmp_path / "toy.npz").unlink()
-    assert "no model lies in" in model_problem(tmp_path)
+    assert "contains no saved model" in model_problem(tmp_path)
 
 
 def cut_weights(folder: Path) -> None:
@@ -98,16 +98,16 @@ def cut_weights(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("harm", "told"),
+    ("harm", "message"),
     [
         (lambda folder: (folder / "metrics.json").unlink(), "metrics.json"),
-        (cut_weights, "bytes where its header tells of"),
+        (cut_weights, "bytes; its header describes"),
         (lambda folder: (folder / "settings.yaml").write_text("modle: x\n"), "nearest: model"),
         (lambda folder: (folder / "labels.json").write_text("{}"), "invalid label scheme"),
         (lambda folder: (folder / "settings.yaml").write_text("- a\n"), "settings.yaml|no attribute"),
     ],
 )
-def test_a_model_that_is_not_whole_is_told(harm: Callable[[Path], None], told, tmp_path, write_model):
+def test_an_incomplete_model_is_reported(harm: Callable[[Path], None], message, tmp_path, write_model):
     harm(write_model(tmp_path / "model"))
-    with pytest.raises(Failure, match=told):
+    with pytest.raises(Failure, match=message):
         verify(tmp_path / "model")

@@ -196,6 +196,27 @@ def test_identity_and_summary_describe_both_tables(table: Table) -> None:
     assert Datasets(table, None).summary()["validation"] is None
 
 
+def test_content_ids_are_of_all_images_however_they_are_split(table: Table) -> None:
+    whole = Datasets(table, None).content_ids()
+    assert whole.keys() == {"age", "kind"} and {len(text) for text in whole.values()} == {16}
+    assert hold_out(table, [0, 1], 0.1).content_ids() == hold_out(table, [7, 3], 0.1).content_ids() == whole
+    assert hold_out(table, [0, 1], 0.1).summary()["ids"] == whole
+    backwards = table.take(np.arange(len(table))[::-1])
+    assert list(backwards.locations.paths) != list(table.locations.paths)
+    assert Datasets(backwards, None).content_ids() == whole
+    fewer = Datasets(table.take(np.arange(len(table) - 1)), None).content_ids()
+    assert all(fewer[name] != whole[name] for name in whole)
+
+
+def test_the_content_id_of_an_attribute_is_that_of_its_own_labels(table: Table) -> None:
+    whole = Datasets(table, None).content_ids()
+    labels = table.labels.copy()
+    labels.loc[[0, 1], "kind"] = labels.loc[[1, 0], "kind"].to_numpy()
+    swapped = Datasets(replace(table, labels=labels), None).content_ids()
+    assert swapped["age"] == whole["age"] and swapped["kind"] != whole["kind"]
+    assert hold_out(table, [0, 1], 0.1).narrowed("age").content_ids() == {"age": whole["age"]}
+
+
 def test_the_identity_depends_on_the_data_not_on_how_it_was_read(root: Path) -> None:
     touch(root, *(f"{row}.jpg" for row in range(4)))
     rows = "path,label\n" + "".join(f"{row}.jpg,{('blau', 'grün')[row % 2]}\n" for row in range(4))

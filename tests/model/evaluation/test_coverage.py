@@ -24,7 +24,7 @@ def matched(correct: list[bool], confidence: list[float], groups: list[int] | No
     )
 
 
-def test_the_surest_answers_are_counted_in_whatever_order_they_come():
+def test_the_most_confident_predictions_are_counted_in_any_order_of_rows():
     sure = np.linspace(0.99, 0.51, 40)
     correct = np.arange(40) < 30
     shuffled = np.random.default_rng(0).permutation(40)
@@ -36,7 +36,7 @@ def test_the_surest_answers_are_counted_in_whatever_order_they_come():
     assert points[-1].accuracy.low < 0.75 < points[-1].accuracy.high
 
 
-def test_answers_without_a_probability_are_no_part_of_it():
+def test_predictions_without_a_probability_are_ignored():
     points = coverage_curve(matched([True] * 20 + [False] * 5, [0.9] * 20 + [np.nan] * 5), 0.0)
     assert points[-1].pictures == 20 and points[-1].accuracy.value == 1 and points[-1].accuracy.low is None
 
@@ -56,7 +56,7 @@ def test_few_images_have_no_curve_and_no_probabilities_no_confidence():
     assert coverage_curve(without, 0.95) == [] and np.isnan(answer_confidence(without)).all()
 
 
-def test_the_confidence_is_that_of_the_answer():
+def test_the_confidence_is_that_of_the_predicted_class():
     scheme = Scheme((Attribute("kind", ("a", "b", "c")),))
     probabilities = np.array([[0.2, 0.7, 0.1], [0.5, 0.4, 0.1], [np.nan] * 3])
     answered = MatchedAnswers(scheme, ["x", "y", "z"], np.zeros(3, int), np.array([1, -1, -1]), probabilities)

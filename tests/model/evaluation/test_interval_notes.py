@@ -30,14 +30,14 @@ def test_classes_of_few_groups_are_named_with_their_number() -> None:
     truth = [0] * 12 + [5] * 9
     tail = "the intervals of macro scores may be too narrow"
     assert notes(truth) == [
-        f"joint classes of fewer than 10 images: 1 (owl/young: 9); {tail}",
-        f"values of kind of fewer than 10 images: 1 (owl: 9); {tail}",
-        f"values of age of fewer than 10 images: 1 (young: 9); {tail}",
+        f"joint classes with fewer than 10 images: 1 (owl/young: 9); {tail}",
+        f"values of kind with fewer than 10 images: 1 (owl: 9); {tail}",
+        f"values of age with fewer than 10 images: 1 (young: 9); {tail}",
     ]
     # ten groups of cat/old, nine of owl/young with two images each
     groups = [*range(10), 0, 1, *range(10, 19)]
     assert notes([*truth, *[5] * 9], [*groups, *range(10, 19)])[0] == (
-        f"joint classes of fewer than 10 groups: 1 (owl/young: 9); {tail}"
+        f"joint classes with fewer than 10 groups: 1 (owl/young: 9); {tail}"
     )
     assert notes([0] * 12 + [5] * 10) == []
 
@@ -48,7 +48,7 @@ def test_images_without_a_label_are_of_no_class() -> None:
 
 def test_scores_without_an_interval_are_named() -> None:
     scores = {**WITH_INTERVAL, "gmean_f1": Interval(0.0)}
-    expected = ["no interval of geometric mean of F1: the value is the same in every resample"]
+    expected = ["no interval for geometric mean of F1: the value is the same in every resample"]
     assert notes([0] * 10 + [5] * 10, scores=scores) == expected
 
 
@@ -64,6 +64,6 @@ def test_attributes_with_labels_of_more_images_have_intervals_of_their_own() -> 
     names = [f"{row}.jpg" for row in range(21)]
     matched = MatchedAnswers(SCHEME, names, truth, np.zeros(21, int), truth_by_attribute={"kind": kind, "age": age})
     assert interval_notes(targets_of(matched, []), WITH_INTERVAL, None, 9) == [
-        "no intervals of scores over images with every label: 9 images; an interval needs at least 10",
-        "values of kind of fewer than 10 images: 1 (dog: 3); the intervals of macro scores may be too narrow",
+        "no intervals for scores over images with every label: 9 images; an interval needs at least 10",
+        "values of kind with fewer than 10 images: 1 (dog: 3); the intervals of macro scores may be too narrow",
     ]

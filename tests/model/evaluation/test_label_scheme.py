@@ -49,7 +49,7 @@ def test_a_scheme_that_is_named_must_be_there(files, tmp_path):
 
 
 @pytest.mark.parametrize("labels", ["{", "[]", "{}", '{"attributes": [{"name": "a", "values": ["x", "x"]}]}'])
-def test_a_broken_scheme_is_told(files, labels):
+def test_a_broken_scheme_is_a_problem(files, labels):
     truth, answers = files("ImageID,ans\na,0\n", "ImageID,ans\na,0\n", scheme=None)
     write(answers.with_name("labels.json"), labels)
     with pytest.raises(InputError, match=r"labels\.json"):
@@ -58,7 +58,9 @@ def test_a_broken_scheme_is_told(files, labels):
 
 @pytest.mark.parametrize("value", ["착용샷", "1000", "987654321012", "-1"])
 def test_without_labels_only_small_whole_numbers_are_classes(files, value):
-    with pytest.raises(InputError, match=r"labels\.json: without it classes must be whole numbers below 1,000|'-1'"):
+    with pytest.raises(
+        InputError, match=r"labels\.json: no such file; without it, classes must be integers below 1,000|'-1'"
+    ):
         match_answers(*files(f"ImageID,ans\na,{value}\n", f"ImageID,ans\na,{value}\n", scheme=None))
 
 
@@ -68,15 +70,15 @@ JOINT = "ImageID,ans\na,17\nb,0\nc,\nd,4\n"
 @pytest.mark.parametrize(
     ("text", "expected", "note"),
     [
-        (JOINT, [2, 0, -1, 1], "the truth holds classes of mask and gender and age together, of which age is taken"),
+        (JOINT, [2, 0, -1, 1], "the true labels are joint classes of mask and gender and age, of which age is used"),
         (
             "ImageID,ans\na,60 and over\nb,under 30\nc,\n",
             [2, 0, -1],
-            "the truth is read as classes of age, not of mask and",
+            "the true labels are read as values of age, not as joint classes of mask and",
         ),
     ],
 )
-def test_a_model_of_one_attribute_takes_it_from_the_joint_truth(tmp_path, text, expected, note):
+def test_a_model_of_one_attribute_is_scored_by_joint_true_labels(tmp_path, text, expected, note):
     problems, notes = Problems("truth"), []
     truth = read_class_table(write(tmp_path / "gt.csv", text), problems)
     classes = true_classes(truth, mask_scheme().only("age"), mask_scheme(), None, problems, notes)
@@ -97,33 +99,33 @@ NUMBERS = Scheme((Attribute("label", ("1", "2", "3")),))
         ("1 2 1", "indices", [1, 2, 1]),
     ],
 )
-def test_a_truth_is_read_as_a_whole_by_names_or_indices(files, values, flag, expected):
+def test_a_column_of_true_labels_is_read_as_names_or_as_indices(files, values, flag, expected):
     truth = "ImageID,ans\n" + "".join(f"{row},{value}\n" for row, value in enumerate(values.split()))
     matched = match_answers(*files(truth, "ImageID,ans\n0,0\n1,1\n2,2\n", NUMBERS), label_values=flag)
     assert matched.truth.tolist() == expected and matched.answers.tolist() == [0, 1, 2]
 
 
 @pytest.mark.parametrize("column", ["ans", "y_pred", "label"])
-def test_a_truth_that_fits_both_ways_names_the_setting(files, column):
+def test_an_ambiguous_column_of_true_labels_names_the_setting(files, column):
     scheme = Scheme((Attribute("grade", ("01", "02", "03")),))
-    with pytest.raises(InputError, match=r"'1' is class '01' by name and class '02' by index; give --label_values n"):
+    with pytest.raises(InputError, match=r"'1' is class '01' by name and class '02' by index; set --label_values n"):
         match_answers(*files(f"ImageID,{column}\na,1\nb,2\n", "ImageID,ans\na,0\nb,1\n", scheme))
 
 
 @pytest.mark.parametrize(("column", "is_read"), [("label", True), ("Label", True), ("ans", False)])
-def test_a_truth_with_the_label_column_of_training_is_read_as_that_was(files, column, is_read):
+def test_a_column_with_the_name_of_the_training_label_column_is_read_like_it(files, column, is_read):
     """Whoever splits one table into training and truth has the labels of training in both."""
     written = files(f"ImageID,{column}\na,1.0\nb,2.0\n", "ImageID,ans\na,0\nb,1\n", NUMBERS)
     if is_read:
         matched = match_answers(*written)
         assert matched.truth.tolist() == [0, 1]
-        assert any("is read as names, as the column of that name in training was" in note for note in matched.notes)
+        assert any("is read as class names, like that column in training" in note for note in matched.notes)
     else:
         with pytest.raises(InputError, match="--label_values"):
             match_answers(*written)
 
 
-def test_names_and_indices_in_one_truth_are_refused(files):
+def test_names_and_indices_in_one_column_are_refused(files):
     with pytest.raises(InputError, match=r"'1', expected .* a column must contain either names or indices"):
         match_answers(*files("ImageID,ans\na,착용샷\nb,1\n", "ImageID,ans\na,0\nb,1\n"))
 
@@ -134,21 +136,21 @@ def test_a_column_of_names_is_preferred(files):
     assert matched.truth.tolist() == matched.answers.tolist() == [1, 2] and not matched.metadata
 
 
-def test_rules_of_the_model_are_applied_to_the_truth(files):
+def test_rules_of_the_model_are_applied_to_the_true_labels(files):
     rules = LabelRules(("Skip", ""), (("Polo", "Shirt"),), fold_case=True)
     scheme = Scheme((Attribute("kind", ("Pants", "Shirt"), (), "kind", rules),))
     truth = "ImageID,label,person\na,polo,p\nb,Skip,q\nc,PANTS,r\nd,,s\ne,skip,s\n"
     matched = match_answers(*files(truth, "ImageID,ans\na,1\nb,1\nc,0\nd,0\ne,0\n", scheme))
     assert (matched.names, matched.truth.tolist()) == (["a", "c"], [1, 0])
     assert matched.group_names == ["p", "r"] and matched.groups.tolist() == [0, 1]
-    note = "images left out, as those of their labels were in training: 3 (Skip (1), no label (1), skip (1))"
+    note = "images whose label was dropped in training, not scored: 3 (Skip (1), no label (1), skip (1))"
     assert note in matched.notes
     indices = match_answers(*files("ImageID,ans\na,1\nb,0\n", "ImageID,ans\na,1\nb,1\n", scheme))
     assert indices.truth.tolist() == [1, 0]
 
 
 @given(LABEL_SETS)
-def test_truth_and_answers_are_read_back_as_the_classes_they_were_written_as(labels):
+def test_true_labels_and_predictions_are_read_back_as_written(labels):
     names = found_names(labels)
     scheme = Scheme.from_dict(json.loads(json.dumps(Scheme((Attribute("label", names),)).to_dict())))
     lookup = Names(names)
@@ -182,7 +184,7 @@ def hierarchy():
     return scheme.occurring({"a": np.array([0, 2]), "b": np.array([1, 3])})
 
 
-def test_combinations_that_only_the_truth_has_are_wrong_and_scored_by_attribute(files, hierarchy):
+def test_combinations_that_the_model_cannot_predict_are_wrong_and_scored_by_attribute(files, hierarchy):
     truth = "ImageID,ans\na,v/0/v1\nb,v/0/v/0\nc,v2/v3\nd,v/0/v/0\n"
     table = "ImageID,v/0/v1,v2/v3\na,0.75,0.25\nc,0.5,0.5\nb,0.25,0.75\nd,,\n"
     matched = match_answers(*files(truth, "ImageID,ans\na,0\nb,0\nc,0\nd,\n", hierarchy, probabilities=table))
@@ -190,12 +192,12 @@ def test_combinations_that_only_the_truth_has_are_wrong_and_scored_by_attribute(
     assert matched.truth.tolist() == [0, 2, 1, 2] and matched.answers.tolist() == [0, 0, 0, -1]
     np.testing.assert_array_equal(matched.probabilities[:3], [[0.75, 0.25, 0], [0.25, 0.75, 0], [0.5, 0.5, 0]])
     assert np.isnan(matched.probabilities[3]).all()
-    assert any("does not know: 1 (v/0/v/0), of 2 images" in note for note in matched.notes)
+    assert any("cannot predict: 1 (v/0/v/0), in 2 images" in note for note in matched.notes)
     with pytest.raises(InputError, match="v2/v9x"):
         match_answers(*files("ImageID,ans\na,v2/v9x\n", "ImageID,ans\na,0\n", hierarchy))
 
 
-def test_an_answer_is_no_combination_that_only_the_truth_has(files, hierarchy):
+def test_a_prediction_is_no_combination_of_the_true_labels_only(files, hierarchy):
     with pytest.raises(InputError, match=r"output\.csv row 2: class = '2'"):
         match_answers(*files("ImageID,ans\na,v/0/v/0\n", "ImageID,ans\na,2\n", hierarchy))
 

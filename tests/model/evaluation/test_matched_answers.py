@@ -30,12 +30,12 @@ def partial():
     )
 
 
-def test_an_image_is_right_if_it_has_every_label_and_all_are_answered_right(partial):
+def test_an_image_is_correct_if_it_has_every_label_and_all_are_predicted(partial):
     assert partial.correct.tolist() == [True, False, False, False]
     assert partial.has_all_labels.tolist() == [True, False, False, True]
 
 
-def test_attributes_have_their_own_truth_and_answers(partial):
+def test_attributes_have_their_own_true_and_predicted_classes(partial):
     assert [partial.truth_of(name).tolist() for name in SCHEME.names] == [[1, 0, -1, 1], [0, -1, 1, 1]]
     these, others = partial.answers_of("kind")
     assert (these.tolist(), others.tolist()) == ([1, -1, 0, -1], [0, 0, 1, -1])
@@ -47,7 +47,7 @@ def test_a_missing_label_has_a_name_of_its_own(partial):
     assert names == ["dog/small", "cat/no label", "no label/large", "dog/large"]
 
 
-def test_the_complete_images_keep_what_belongs_to_them(partial):
+def test_the_complete_images_keep_their_fields(partial):
     complete = partial.complete
     assert (complete.names, complete.truth.tolist(), complete.answers.tolist()) == (["a", "d"], [2, 3], [2, -1])
     assert (complete.groups.tolist(), complete.group_names) == ([1, 0], ["p", "r"])

@@ -40,7 +40,7 @@ def test_classes_may_be_names_or_numbers_and_a_spreadsheets_numbers(files):
     assert matched.truth.tolist() == matched.answers.tolist() == [2, 1, 2]
 
 
-def test_where_names_are_numbers_an_answer_is_a_number_and_a_truth_is_a_name(files):
+def test_numeric_class_names_are_read_as_numbers_in_predictions_and_as_names_in_true_labels(files):
     """Class folders called 1, 2 and 3 are classes 0, 1 and 2, and inference writes 0, 1 and 2."""
     folders = Scheme((Attribute("label", ("1", "2", "3")),))
     matched = match_answers(*files("ImageID,ans\na,1\nb,3\n", "ImageID,ans\na,0\nb,2\n", folders))
@@ -56,7 +56,7 @@ def test_byte_order_mark_blank_lines_and_spaces_are_read_silently(files):
     assert [note for note in matched.notes if "calibration" not in note] == []
 
 
-def test_names_are_text_whatever_they_look_like(files):
+def test_image_names_are_always_text(files):
     names = ["NA", "001", "1", "1.0", "None", "nan", "1e3"]
     table = "ImageID,ans\n" + "".join(f"{name},1\n" for name in names)
     matched = match_answers(*files(table, table))
@@ -71,18 +71,18 @@ def test_a_name_is_found_in_either_unicode_form(files):
     assert matched.answers.tolist() == [0]
 
 
-def test_missing_and_empty_answers_have_none_and_what_has_no_truth_is_left_out(files):
+def test_missing_predictions_are_minus_one_and_predictions_without_a_true_label_are_dropped(files):
     matched = match_answers(*files("ImageID,ans\na,0\nb,1\nc,2\n", "ImageID,ans\nz,0\nc,\na,0\n"))
     assert matched.answers.tolist() == [0, -1, -1]
     assert matched.unanswered == ["b", "c"]
     assert matched.left_out == ["z"]
-    told = "\n".join(matched.notes)
-    assert "no row" in told and "1 of 3 (b)" in told
-    assert "an empty answer" in told and "1 of 3 (c)" in told
-    assert "answers without truth, left out: 1 (z)" in told
+    message = "\n".join(matched.notes)
+    assert "no row" in message and "1 of 3 (b)" in message
+    assert "no prediction in" in message and "1 of 3 (c)" in message
+    assert "predictions without a true label, not scored: 1 (z)" in message
 
 
-def test_answers_without_rows_are_all_wrong(files):
+def test_a_table_of_predictions_without_rows_makes_all_images_wrong(files):
     assert match_answers(*files("ImageID,ans\na,0\n", "ImageID,ans\n")).answers.tolist() == [-1]
 
 
@@ -94,7 +94,7 @@ def test_groups_are_found_by_the_columns_name(files, column):
     assert matched.groups.tolist() == [0, 1, 0]
 
 
-def test_groups_are_named_by_flag_and_images_without_one_stand_alone(files):
+def test_the_group_column_is_set_by_a_flag_and_images_without_a_group_are_single(files):
     truth = "ImageID,ans,person,house\na,0,p,x\nb,0,q,\nc,1,p,\nd,1,q,x\n"
     matched = match_answers(*files(truth, "ImageID,ans\na,0\n"), group_column="house")
     assert matched.groups.tolist() == [0, 1, 2, 0]
@@ -110,35 +110,35 @@ def test_probabilities_are_matched_by_name_and_by_class(files):
     assert any("without probabilities" in note and "2 (c, d)" in note for note in matched.notes)
 
 
-def test_without_probabilities_that_is_told(files):
+def test_missing_probabilities_are_noted(files):
     matched = match_answers(*files("ImageID,ans\na,0\n", "ImageID,ans\na,0\n"))
     assert matched.probabilities is None
     assert any("probabilities.csv" in note for note in matched.notes)
 
 
-def test_another_models_answers_are_matched_to_the_same_truth(files, tmp_path):
+def test_predictions_of_another_model_are_matched_to_the_same_true_labels(files, tmp_path):
     other = write(tmp_path / "old" / "a.csv", "image_name,y_pred\nb,1\n")
     matched = match_answers(*files("ImageID,ans\na,0\nb,1\n", "ImageID,ans\na,0\nb,0\n"), other_file=other)
     assert matched.other.tolist() == [-1, 1]
     write(tmp_path / "old" / "labels.json", json.dumps(mask_scheme().to_dict()))
-    with pytest.raises(InputError, match="those compared with 착용샷, 설치후배치컷, 미분류"):
+    with pytest.raises(InputError, match="expected 착용샷, 설치후배치컷, 미분류"):
         match_answers(tmp_path / "gt" / "gt.csv", tmp_path / "out" / "output.csv", other_file=other)
 
 
-def test_answers_of_several_hosts_are_matched(parts):
+def test_predictions_of_several_hosts_are_matched(parts):
     truth, answers = parts
     matched = match_answers(truth, answers, other_file=answers)
     assert matched.scheme.class_names == KOREAN.class_names
     assert matched.answers.tolist() == matched.other.tolist() == [1, 1, 1, 1] and not matched.unanswered
     assert matched.probabilities[:, 1].tolist() == [1, 1, 1, 1]
     assert matched.metadata == {"house": ["algo-1", "algo-2", "algo-1", "algo-2"]}
-    assert "answers of 2 folders joined: algo-1, algo-2" in matched.notes
+    assert "predictions of 2 hosts were joined: algo-1, algo-2" in matched.notes
     write(answers, "ImageID,ans\na,0\n")
     assert match_answers(truth, answers).answers.tolist() == [0, -1, -1, -1]
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "told"),
+    ("name", "text", "message"),
     [
         ("output.csv", "ImageID,ans,house\na,1,x\n", "output.csv rows 2 of algo-1, 2 of algo-2: 'a'"),
         ("output.csv", "ImageID,ans,house\nb,9,x\n", "output.csv row 2 of algo-2: class = '9', expected"),
@@ -149,17 +149,17 @@ def test_answers_of_several_hosts_are_matched(parts):
         ),
         ("probabilities.csv", "ImageID,x\nb,1\n", "algo-2/probabilities.csv: its columns are ImageID, x, expected"),
         ("probabilities.csv", None, "algo-2/probabilities.csv: no such file"),
-        ("labels.json", "{}", "algo-2/labels.json tells another model than"),
-        ("labels.json", None, "one is missing"),
+        ("labels.json", "{}", "algo-2/labels.json is of another model than"),
+        ("labels.json", None, "one of them is missing"),
     ],
 )
-def test_what_does_not_agree_between_hosts_is_told(parts, name, text, told):
+def test_differences_between_hosts_are_problems(parts, name, text, message):
     truth, answers = parts
     changed = answers.parent / "algo-2" / name
     changed.unlink() if text is None else write(changed, text)
     with pytest.raises(InputError) as raised:
         match_answers(truth, answers)
-    assert told in str(raised.value)
+    assert message in str(raised.value)
 
 
 def test_hosts_may_have_met_different_numbers_of_images_that_the_model_saw(parts):
@@ -173,14 +173,14 @@ def test_hosts_may_have_met_different_numbers_of_images_that_the_model_saw(parts
     assert match_answers(truth, answers).learnt_from == {"train": 1, "validation": 1}
 
 
-def test_one_folder_of_answers_stands_for_no_other(parts):
+def test_one_subfolder_does_not_replace_missing_predictions(parts):
     truth, answers = parts
     (answers.parent / "algo-2" / "output.csv").unlink()
     with pytest.raises(InputError, match=r"out/output\.csv: no such file"):
         match_answers(truth, answers)
 
 
-def test_all_problems_are_told_at_once(files, tmp_path):
+def test_all_problems_are_reported_at_once(files, tmp_path):
     truth, answers = files(
         "ImageID,ans\na,0\nb,착용삿\na,1\nc,\n,1\n",
         "ImageID,ans\na,0\n" + "".join(f"x{i},9\ny,1\n" for i in range(30)),
@@ -188,7 +188,7 @@ def test_all_problems_are_told_at_once(files, tmp_path):
     )
     with pytest.raises(InputError) as raised:
         match_answers(truth, answers, group_column="persom", other_file=tmp_path / "none" / "output.csv")
-    told = str(raised.value)
+    message = str(raised.value)
     for sentence in (
         f"{truth} rows 2, 4: 'a'",
         f"{truth} row 5: 'c'",
@@ -207,18 +207,18 @@ def test_all_problems_are_told_at_once(files, tmp_path):
         "probabilities.csv: column '설치후', expected",
         f"{tmp_path}/none/output.csv: no such file; there is no folder {tmp_path}/none",
     ):
-        assert sentence in told
-    assert told.startswith("evaluation cannot read its input: ")
+        assert sentence in message
+    assert message.startswith("evaluation cannot read its input: ")
 
 
 def test_only_the_first_twenty_of_a_kind_are_listed(files):
     twice = "".join(f"n{i},0\nn{i},0\n" for i in range(25))
-    with pytest.raises(InputError, match=r"(?s)stand twice \(25\).*'n19'\n    \.\.\. and 5 more$"):
+    with pytest.raises(InputError, match=r"(?s)duplicate images \(25\).*'n19'\n    \.\.\. and 5 more$"):
         match_answers(*files("ImageID,ans\na,0\n", "ImageID,ans\n" + twice))
 
 
 @pytest.mark.parametrize(
-    "truth, told",
+    "truth, message",
     [
         ("", r"empty table \(1\):\n    gt.csv"),
         ("ImageID,ans\n", r"gt\.csv has no rows"),
@@ -228,24 +228,24 @@ def test_only_the_first_twenty_of_a_kind_are_listed(files):
         ("ImageID,ans, ans\na,0,1\n", r"gt\.csv: ans"),
     ],
 )
-def test_a_table_that_cannot_be_read_is_told(files, truth, told):
-    with pytest.raises(InputError, match=told):
+def test_an_unreadable_table_is_a_problem(files, truth, message):
+    with pytest.raises(InputError, match=message):
         match_answers(*files(truth, "ImageID,ans\na,0\n"))
 
 
-def test_a_table_in_another_encoding_is_told(files):
+def test_a_table_in_another_encoding_is_a_problem(files):
     truth, answers = files("ImageID,ans\na,0\n", "ImageID,ans\na,0\n")
     truth.write_bytes("ImageID,ans\na,착용샷\n".encode("cp949"))
     with pytest.raises(InputError, match=r"gt\.csv row 2: byte 0xc2; save it as UTF-8"):
         match_answers(truth, answers)
 
 
-def test_groups_keep_their_names_and_an_image_without_one_is_alone(files):
+def test_groups_keep_their_names_and_an_image_without_a_group_is_single(files):
     matched = match_answers(*files("ImageID,ans,person\na,0,x\nb,0,\nc,0,y\nd,1,x\n", "ImageID,ans\na,0\n"))
     assert matched.groups.tolist() == [0, 1, 2, 0] and matched.group_names == ["x", "", "y"]
 
 
-def test_other_columns_of_both_tables_are_metadata_in_the_order_of_the_truth(files):
+def test_other_columns_of_both_tables_are_metadata_in_the_order_of_the_true_labels(files):
     truth = "image_name,label,sender,site,light\nb,1,s1,north,\na,0,s2,south,day\n"
     answers = "image_name,Y_PRED,camera,site,PATH\na,0,c1,elsewhere,x\nextra,0,c9,,x\n"
     matched = match_answers(*files(truth, answers))
@@ -253,12 +253,12 @@ def test_other_columns_of_both_tables_are_metadata_in_the_order_of_the_truth(fil
     assert (matched.group_column, matched.correct.tolist()) == ("sender", [False, True])
 
 
-def test_answers_without_rows_have_no_metadata_but_the_truths(files):
+def test_a_table_of_predictions_without_rows_adds_no_metadata(files):
     matched = match_answers(*files("ImageID,ans,site\na,0,north\n", "ImageID,ans,camera\n"))
     assert matched.metadata == {"camera": [""], "site": ["north"]}
 
 
-def test_how_the_model_was_made_is_read_from_labels_json(files, tmp_path):
+def test_the_provenance_is_read_from_labels_json(files, tmp_path):
     member = {
         "name": "exp", "backbone": "resnet18", "settings": {}, "source": "CSV", "grouped_by": None,
         "train": {"pictures": 9, "groups": 9}, "validation": None, "scores": {}, "best_criterion": "f1",
@@ -273,10 +273,12 @@ def test_how_the_model_was_made_is_read_from_labels_json(files, tmp_path):
     assert match_answers(*tables, labels=elsewhere).provenance.model == "exp"
     write(tmp_path / "out" / "labels.json", json.dumps({**KOREAN.to_dict(), "made": {"model": "exp"}}))
     spoilt = match_answers(*tables)
-    assert spoilt.provenance is None and any("how the model was made is left out" in note for note in spoilt.notes)
+    assert spoilt.provenance is None and any(
+        "the report does not say how the model was trained" in note for note in spoilt.notes
+    )
 
 
-def test_notes_name_files_by_their_last_folder_alone(files, tmp_path):
+def test_notes_name_files_with_their_last_folder_only(files, tmp_path):
     notes = match_answers(*files("ImageID,ans\na,0\nb,0\n", "ImageID,ans\na,0\n")).notes
     assert any("no row in out/output.csv" in note for note in notes) and str(tmp_path) not in " ".join(notes)
 
@@ -292,7 +294,7 @@ def test_labels_json_is_read_once(files, monkeypatch):
     assert opened.count("labels.json") == 1
 
 
-def test_columns_of_another_name_are_set_or_remembered_with_the_answers(files):
+def test_another_name_of_the_image_column_is_set_or_read_from_labels_json(files):
     probabilities = f"file,{','.join(KOREAN.class_names)}\na,0,1,0\n"
     truth, answers = files("file,ans,note\na,1,x\n", "file,ans,site\na,1,north\n", probabilities=probabilities)
     with pytest.raises(InputError, match=r"no column of images: expected ImageID, image_name, path, .*, found file"):
@@ -311,14 +313,14 @@ def test_columns_of_another_name_are_set_or_remembered_with_the_answers(files):
         match_answers(truth, answers, picture_column="fiel")
 
 
-def test_a_class_may_be_called_as_the_column_of_images(files):
+def test_a_class_may_have_the_name_of_the_image_column(files):
     probabilities = "path,ImageID,road\na,0.25,0.75\n"
     scheme = Scheme((Attribute("kind", ("ImageID", "road")),))
     matched = match_answers(*files("path,ans\na,1\n", "path,ans\na,1\n", scheme, probabilities=probabilities))
     assert matched.probabilities.tolist() == [[0.25, 0.75]]
 
 
-def test_the_truth_may_be_in_another_encoding_and_have_columns_without_a_name(files):
+def test_true_labels_may_have_another_encoding_and_columns_without_a_name(files):
     truth, answers = files("ImageID,ans\na,0\n", "ImageID;ans;;\n사진;착용샷;;\n")
     truth.write_bytes("ImageID,ans,,\n사진,착용샷,,\n".encode("cp949"))
     assert match_answers(truth, answers, encoding="cp949").answers.tolist() == [0]

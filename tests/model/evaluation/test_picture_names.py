@@ -36,7 +36,7 @@ def test_another_name_is_not_found(name: str):
     assert match_names([name], ["p0.png"]).rows.tolist() == [-1]
 
 
-def test_an_exact_name_goes_first_and_is_never_ambiguous():
+def test_an_exact_name_is_preferred_and_never_ambiguous():
     match = match_names(["p0", "p0.png"], ["p0.png", "p0", "p0.jpg"])
     assert match.rows.tolist() == [1, 0] and not match.respelled and not match.ambiguous
 
@@ -61,30 +61,30 @@ def test_keys():
 
 
 @pytest.mark.parametrize("name", ["a", "a.JPG", "./a.jpg", "images/a.jpg", ".\\a.jpg", "images\\a.Jpg"])
-def test_another_spelling_of_a_name_is_the_same_image_and_a_note_says_so(files, name):
+def test_another_spelling_of_a_name_is_the_same_image_with_a_note(files, name):
     probabilities = f"ImageID,{','.join(KOREAN.class_names)}\na.jpg,0,1,0\nb.jpg,1,0,0\n"
     answers = "ImageID,ans,site\nb.jpg,0,south\na.jpg,1,north\n"
     matched = match_answers(*files(f"ImageID,ans\n{name},1\nb.jpg,0\n", answers, probabilities=probabilities))
     assert matched.answers.tolist() == [1, 0] and matched.probabilities[:, 1].tolist() == [1, 0]
     assert matched.metadata == {"site": ["north", "south"]} and not matched.left_out
-    notes = [f"images spelled in another way in out/output.csv: 1 of 2 ({name} is a.jpg there)"]
+    notes = [f"image names spelled differently in out/output.csv: 1 of 2 ({name} is a.jpg there)"]
     assert matched.notes == notes
 
 
 @pytest.mark.parametrize(
-    ("truth", "answers", "told"),
+    ("truth", "answers", "message"),
     [
-        ("A.JPG", "a.jpg", "none of A.JPG is there; its names are a.jpg; nearest: a.jpg"),
-        ("x/a.jpg", "a.jpg", "none of x/a.jpg is there"),
-        ("a", "a.jpg,0\na.png", "'a' of the truth fits a.jpg, a.png"),
-        ("a.jpg,0\nimages/a.jpg", "a.jpg", "'a.jpg', 'images/a.jpg' of the truth are all 'a.jpg'"),
+        ("A.JPG", "a.jpg", "has none of A.JPG; its names are a.jpg; nearest: a.jpg"),
+        ("x/a.jpg", "a.jpg", "has none of x/a.jpg"),
+        ("a", "a.jpg,0\na.png", "'a' of the true labels matches a.jpg, a.png"),
+        ("a.jpg,0\nimages/a.jpg", "a.jpg", "'a.jpg', 'images/a.jpg' of the true labels all match 'a.jpg'"),
     ],
 )
-def test_names_that_fit_none_or_several_are_an_error(files, truth, answers, told):
+def test_names_that_fit_none_or_several_are_an_error(files, truth, answers, message):
     tables = files(f"ImageID,ans\n{truth},0\n", f"ImageID,ans\n{answers},0\n")
     with pytest.raises(InputError) as raised:
         match_answers(*tables)
-    assert told in str(raised.value)
+    assert message in str(raised.value)
     with pytest.raises(InputError, match=r"old/o\.csv: "):
         other = write(tables[0].parent / "old" / "o.csv", f"ImageID,ans\n{answers},0\n")
         match_answers(tables[0], write(tables[1], f"ImageID,ans\n{truth},0\n"), other_file=other)

@@ -37,12 +37,12 @@ def matched():
 
 
 def test_groups_with_a_name_are_counted(matched):
-    found = {of.name: of for of in subgroups_by_group(matched)}
-    assert list(found) == [name for name in matched.group_names if name]
+    result = {of.name: of for of in subgroups_by_group(matched)}
+    assert list(result) == [name for name in matched.group_names if name]
     for at, name in enumerate(matched.group_names):
         if name:
             right = sum(matched.truth[row] == matched.answers[row] for row in range(60) if matched.groups[row] == at)
-            assert (found[name].pictures, found[name].correct, found[name].accuracy.value) == (5, right, right / 5)
+            assert (result[name].pictures, result[name].correct, result[name].accuracy.value) == (5, right, right / 5)
 
 
 def test_groups_of_one_image_each_are_no_groups(matched):
@@ -51,9 +51,9 @@ def test_groups_of_one_image_each_are_no_groups(matched):
 
 
 def test_values_of_a_column_are_counted_and_an_empty_cell_is_one(matched):
-    found = subgroups_by_metadata(matched, 0.0)
-    assert list(found) == ["site"] and [of.name for of in found["site"]] == ["", "a", "b"]
-    for of in found["site"]:
+    result = subgroups_by_metadata(matched, 0.0)
+    assert list(result) == ["site"] and [of.name for of in result["site"]] == ["", "a", "b"]
+    for of in result["site"]:
         rows = [row for row in range(60) if matched.metadata["site"][row] == of.name]
         right = sum(matched.truth[row] == matched.answers[row] for row in rows)
         assert (of.pictures, of.correct, of.accuracy.value) == (len(rows), right, right / len(rows))
@@ -78,13 +78,13 @@ def test_an_interval_is_over_the_groups_and_has_a_width_at_one_group(matched):
     assert all(one.accuracy.low is None for one in subgroups_by_metadata(few, 0.9)["site"])
 
 
-def test_the_evaluation_holds_them_and_its_file_the_metadata_alone(matched):
-    found = evaluate(matched, resamples=20)
-    assert found.by_group == subgroups_by_group(matched)
-    assert found.by_metadata == subgroups_by_metadata(matched, 0.95)
-    block = found.to_dict()
+def test_evaluation_json_has_subgroups_of_metadata_only(matched):
+    result = evaluate(matched, resamples=20)
+    assert result.by_group == subgroups_by_group(matched)
+    assert result.by_metadata == subgroups_by_metadata(matched, 0.95)
+    block = result.to_dict()
     assert "by_group" not in block and list(block["metadata"]) == ["site"]
-    of = found.by_metadata["site"][1]
+    of = result.by_metadata["site"][1]
     assert block["metadata"]["site"]["a"] == {
         "pictures": of.pictures,
         "accuracy": {"value": of.accuracy.value, "low": of.accuracy.low, "high": of.accuracy.high},

@@ -22,8 +22,8 @@ def evaluated(resamples: int = 0, gmean_classes: tuple[str, ...] = (), **changes
 
 def test_the_summary_has_a_table_each_for_scores_classes_and_attributes():
     heading, note, *tables = summary(evaluated()).split("\n\n")
-    assert heading == "4 images in 4 classes; no intervals, as resamples is 0"
-    assert note == "note: classes without truth, whose F1 is 0 in every macro mean: 1 (dog/large)"
+    assert heading == "4 images in 4 classes; no intervals: resamples is 0"
+    assert note == "note: 1 class has no image with that true label; F1 counts as 0 in macro means: dog/large"
     assert [table.split()[0] for table in tables] == ["score", "class", "attribute", "kind", "size"]
     scores, classes, attributes, *_ = (table.splitlines() for table in tables)
     assert re.split("  +", scores[2]) == ["accuracy", "0.5000", "-"]
@@ -35,41 +35,41 @@ def test_a_comparison_has_a_signed_difference_and_its_verdict():
     compared = evaluated(resamples=50, other=np.array([2, 2, 2, 1]))
     *_, table = summary(compared).split("\n\n")
     header, _, accuracy, *_ = table.splitlines()
-    assert header.startswith("these answers less the others") and " +0.5000 " in accuracy
+    assert header.startswith("these predictions minus the others") and " +0.5000 " in accuracy
 
 
 @pytest.mark.parametrize(
     ("low", "high", "expected"),
-    [(0.1, 0.2, "better"), (-0.2, -0.1, "worse"), (-0.1, 0.1, "not told apart"), (None, None, "")],
+    [(0.1, 0.2, "better"), (-0.2, -0.1, "worse"), (-0.1, 0.1, "no clear difference"), (None, None, "")],
 )
-def test_a_verdict_goes_by_the_side_of_0_on_which_the_interval_lies(low, high, expected):
+def test_a_verdict_depends_on_the_side_of_0_of_the_interval(low, high, expected):
     assert verdict(Interval(0.0, low, high)) == expected
 
 
-def test_what_was_resampled_is_named():
+def test_the_heading_names_the_resampled_units():
     few = {"groups": np.array([0, 0, 1, 1]), "group_column": "person", "group_names": ["p", "q"]}
-    assert intervals(evaluated(10)) == "no intervals, as there are 4 images and an interval needs at least 10"
-    assert intervals(evaluated(10, **few)) == "no intervals, as there are 2 groups and an interval needs at least 10"
-    assert intervals(evaluated(0, **few)) == "no intervals, as resamples is 0"
+    assert intervals(evaluated(10)) == "no intervals: 4 images; an interval needs at least 10"
+    assert intervals(evaluated(10, **few)) == "no intervals: 2 groups; an interval needs at least 10"
+    assert intervals(evaluated(0, **few)) == "no intervals: resamples is 0"
     enough = replace(evaluated(10, **few), groups=10)
-    assert intervals(enough) == "95 % intervals by 10 resamples over the 10 groups of column person"
-    over = "single images, as no column of groups was found"
-    assert intervals(replace(evaluated(10), pictures=10)) == f"95 % intervals by 10 resamples over {over}"
+    assert intervals(enough) == "95 % intervals from 10 bootstrap resamples of the 10 groups of column person"
+    over = "single images; no column of groups was found"
+    assert intervals(replace(evaluated(10), pictures=10)) == f"95 % intervals from 10 bootstrap resamples of {over}"
 
 
 def test_one_image_is_written_in_the_singular_and_notes_name_groups_or_images():
     kind = Scheme((Attribute("kind", ("cat",)),))
     one = evaluate(MatchedAnswers(kind, ["a.jpg"], np.array([0]), np.array([0])), resamples=10)
-    heading = "1 image in 1 class; no intervals, as there is 1 image and an interval needs at least 10"
+    heading = "1 image in 1 class; no intervals: 1 image; an interval needs at least 10"
     assert summary(one).splitlines()[0] == heading
     assert "no intervals: 1 image; an interval needs at least 10" in one.notes
     grouped = evaluated(10, groups=np.array([0, 0, 1, 1]), group_column="person", group_names=["p", "q"])
     assert "no intervals: 2 groups; an interval needs at least 10" in grouped.notes
 
 
-def test_notes_of_the_matching_come_before_classes_without_truth():
+def test_notes_of_the_matching_precede_that_on_classes_without_images():
     notes = notes_of(evaluated(notes=["a note"]))
-    assert notes[0] == "a note" and notes[1].startswith("classes without truth") and len(notes) == 2
+    assert notes[0] == "a note" and notes[1].startswith("1 class has no image") and len(notes) == 2
 
 
 def test_a_geometric_mean_of_some_classes_names_them():
@@ -81,7 +81,9 @@ def test_a_geometric_mean_of_some_classes_names_them():
 def test_images_that_the_model_saw_are_the_first_line():
     seen = {"train": 2, "validation": 1}
     first, second, *_ = summary(evaluated(learnt_from=seen)).splitlines()
-    assert first.startswith("warning: the model saw 3 of 4 images: 2 it learnt from, 1 selected its epoch; its scores")
+    assert first.startswith(
+        "warning: 3 of 4 images were used to train the model: 2 for its weights, 1 to select its epoch; scores"
+    )
     assert second.startswith("4 images in 4 classes")
     assert summary(evaluated(learnt_from={"train": 0, "validation": 0})) == summary(evaluated())
 
@@ -109,11 +111,11 @@ def test_the_scores_of_a_hierarchy_are_called_means_of_the_attributes():
     assert "geometric mean of F1 of v0/v0, v0/v1" in labelled_scores(chosen)
 
 
-def test_images_of_each_attribute_are_counted_where_labels_are_missing():
+def test_images_of_each_attribute_are_counted_if_labels_are_missing():
     assert "pictures" not in summary(evaluated()).split("\n\n")[4].splitlines()[0]
     labels = {"kind": np.array([0, 0, 0, 1]), "size": np.array([0, 0, -1, 0])}
     truth, answers = np.array([0, 0, -1, 2]), np.array([0, 1, 1, -1])
     lacking = MatchedAnswers(TWO, list("abcd"), truth, answers, truth_by_attribute=labels)
     heading, *_, attributes, _, _ = summary(evaluate(lacking, resamples=0)).split("\n\n")
     assert heading.startswith("3 images in 4 classes")
-    assert [line.split()[-1] for line in attributes.splitlines() if "---" not in line] == ["pictures", "4", "3"]
+    assert [line.split()[-1] for line in attributes.splitlines() if "---" not in line] == ["images", "4", "3"]

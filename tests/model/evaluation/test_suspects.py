@@ -28,7 +28,7 @@ def table(path) -> list[list[str]]:
         return list(csv.reader(file))
 
 
-def test_a_wrong_answer_as_sure_as_the_class_usually_is_is_suspect():
+def test_a_wrong_prediction_with_the_usual_probability_of_its_class_is_suspect():
     # class 0 has 0.8 on average on its own two images, class 1 has 0.4 on its own
     matched = make([0, 0, 1, 1, 1, 2, 3], [0, 0, 1, 0, 0, 1, -1], [0.9, 0.7, 0.9, 0.85, 0.79, 0.6, 0.5])
     assert suspected_label_errors(matched).tolist() == [3, 5]

@@ -28,18 +28,18 @@ def hierarchy() -> Scheme:
 
 
 def test_a_small_scheme_keeps_all_of_its_classes():
-    found = targets_of(matched(mask_scheme(), [0, 5], [0, -1]), [])
-    assert list(found) == [JOINT_CLASS, "mask", "gender", "age"]
-    assert found[JOINT_CLASS].class_names == mask_scheme().class_names
-    assert found["age"].truth.tolist() == [0, 2] and found["age"].answers.tolist() == [0, -1]
+    result = targets_of(matched(mask_scheme(), [0, 5], [0, -1]), [])
+    assert list(result) == [JOINT_CLASS, "mask", "gender", "age"]
+    assert result[JOINT_CLASS].class_names == mask_scheme().class_names
+    assert result["age"].truth.tolist() == [0, 2] and result["age"].answers.tolist() == [0, -1]
 
 
-def test_of_a_large_scheme_only_the_classes_of_truth_and_answers_are_kept(hierarchy):
-    found = targets_of(matched(hierarchy, [0, 3, 3], [1, 3, -1]), [])
-    joint = found[JOINT_CLASS]
+def test_a_large_scheme_keeps_only_true_and_predicted_classes(hierarchy):
+    result = targets_of(matched(hierarchy, [0, 3, 3], [1, 3, -1]), [])
+    joint = result[JOINT_CLASS]
     assert joint.class_names == ["v0/v0", "v0/v1", "v2/v3"] and joint.classes.tolist() == [0, 1, 3]
     assert joint.truth.tolist() == [0, 2, 2] and joint.answers.tolist() == [1, 2, -1]
-    assert found["b"].class_names == ["v0", "v1", "v3"] and found["b"].classes.tolist() == [0, 1, 3]
+    assert result["b"].class_names == ["v0", "v1", "v3"] and result["b"].classes.tolist() == [0, 1, 3]
     assert joint.gmean_classes is None
     chosen = targets_of(matched(hierarchy, [0, 3, 3], [1, 3, -1]), [2, 3])[JOINT_CLASS]
     assert chosen.classes.tolist() == [0, 1, 2, 3] and chosen.gmean_classes == [2, 3]
@@ -51,10 +51,10 @@ def test_the_score_of_a_large_scheme_is_the_mean_of_the_attributes(hierarchy):
     answers = matched(hierarchy, [0, 3, 3], [1, 3, -1], [0, 3, 3])
     targets = targets_of(answers, [])
     totals = resampled_totals(answers, targets, 0, 0)
-    found = scores_of_targets(targets, totals.counts, True)
-    assert found["a"]["macro_f1"] == pytest.approx(5 / 6) and found["b"]["macro_f1"] == pytest.approx(1 / 3)
-    assert found[JOINT_CLASS]["macro_f1"] == pytest.approx((5 / 6 + 1 / 3) / 2)
-    assert found[JOINT_CLASS]["accuracy"] == pytest.approx(1 / 3)
+    result = scores_of_targets(targets, totals.counts, True)
+    assert result["a"]["macro_f1"] == pytest.approx(5 / 6) and result["b"]["macro_f1"] == pytest.approx(1 / 3)
+    assert result[JOINT_CLASS]["macro_f1"] == pytest.approx((5 / 6 + 1 / 3) / 2)
+    assert result[JOINT_CLASS]["accuracy"] == pytest.approx(1 / 3)
     assert scores_of_targets(targets, totals.others, True)[JOINT_CLASS]["macro_f1"] == 1
     chosen = targets_of(answers, [0, 3])
     by_chosen = scores_of_targets(chosen, resampled_totals(answers, chosen, 0, 0).counts, True)
@@ -79,7 +79,7 @@ def test_columns_and_resamples_that_are_computed_apart_give_the_same(monkeypatch
             np.testing.assert_allclose(by_resamples(formula, counts)[name], values, rtol=1e-12)
 
 
-def test_a_constant_answer_counts_as_the_answers_say():
+def test_a_constant_prediction_has_the_counts_of_a_table_of_it():
     truth = np.array([0, 0, 1, 2, 2, 2])
     reference = weighted_scores_of(Counts.from_answers(truth, np.full(6, 2), 3))
     for name, value in weighted_scores_of(Counts.from_answers(truth, truth, 3).constant(2)).items():

@@ -44,21 +44,21 @@ def draw(root: Path, *names: str) -> None:
         Image.new("RGB", (8, 8)).save(root / name)
 
 
-def test_class_folders_are_the_truth_by_their_names(matched, tmp_path):
+def test_class_folders_are_true_labels(matched, tmp_path):
     draw(tmp_path / "truth", "1/a.png", "2/b.png", "cat/c.png", "cat/d.png")
-    found = matched(FOLDERS, "1/a.png,0", "2/b.png,1", "cat/c.png,0", "cat/d.png,2")
-    assert found.truth.tolist() == [0, 1, 2, 2] and found.answers.tolist() == [0, 1, 0, 2]
-    assert any("the truth was read from class folders" in note for note in found.notes)
+    result = matched(FOLDERS, "1/a.png,0", "2/b.png,1", "cat/c.png,0", "cat/d.png,2")
+    assert result.truth.tolist() == [0, 1, 2, 2] and result.answers.tolist() == [0, 1, 0, 2]
+    assert any("true labels were read from class folders" in note for note in result.notes)
 
 
-def test_names_are_matched_by_the_end_of_their_paths_where_that_is_unique(matched, tmp_path):
+def test_names_are_matched_by_a_unique_end_of_their_paths(matched, tmp_path):
     draw(tmp_path / "truth", "1/a.png", "1/x.png", "2/a.png", "cat/c.png", "cat/d.png")
-    found = matched(
+    result = matched(
         FOLDERS, "test/1/a.png,0", "test/2/a.png,1", "c.png,2", "else/d.png,2", "other/x.png,0", "y/x.png,0"
     )
-    assert found.names == ["test/1/a.png", "1/x.png", "test/2/a.png", "c.png", "else/d.png"]
-    assert found.answers.tolist() == [0, -1, 1, 2, 2]  # x.png is the end of two answers
-    assert "images matched by the end of their paths: 4 of 5" in found.notes
+    assert result.names == ["test/1/a.png", "1/x.png", "test/2/a.png", "c.png", "else/d.png"]
+    assert result.answers.tolist() == [0, -1, 1, 2, 2]  # x.png is the end of two answers
+    assert "images matched by the end of their paths: 4 of 5" in result.notes
 
 
 def test_an_exact_name_is_never_taken_by_another(tmp_path):
@@ -72,9 +72,9 @@ def test_an_exact_name_is_never_taken_by_another(tmp_path):
 
 def test_attributes_may_have_columns_of_their_own(matched, tmp_path):
     write(tmp_path / "truth" / "gt.csv", "ImageID,Size,articleType,site\na,9.5,shoe,x\nb,large,shirt,y\nc,10,shoe,x\n")
-    found = matched(SHIRTS, "a,2", "b,1", "c,0")
-    assert found.truth.tolist() == [2, 1, 3] and found.answers.tolist() == [2, 1, 0]
-    assert found.metadata == {"site": ["x", "y", "x"]}
+    result = matched(SHIRTS, "a,2", "b,1", "c,0")
+    assert result.truth.tolist() == [2, 1, 3] and result.answers.tolist() == [2, 1, 0]
+    assert result.metadata == {"site": ["x", "y", "x"]}
 
 
 @pytest.mark.parametrize("location", ["truth", "truth/table.csv"])
@@ -82,12 +82,14 @@ def test_rows_without_an_optional_label_have_the_others(matched, tmp_path, locat
     kind, size = SHIRTS.attributes
     scheme = Scheme((kind, replace(size, optional=True)))
     write(tmp_path / "truth" / "table.csv", "ImageID,size,articleType\na,9,shoe\nb,,shirt\nc,10,shirt\n")
-    found = matched(scheme, "a,2", "b,1", "c,0", truth=location)
-    assert (found.names, found.truth.tolist()) == (["a", "b", "c"], [2, -1, 1])
-    assert [found.truth_of(name).tolist() for name in ("kind", "size")] == [[1, 0, 0], [0, -1, 1]]
-    note = "scored by attribute alone: 1 (no size 1); with every label: 2"
-    assert any(note in text for text in found.notes) and not any("without truth" in text for text in found.notes)
-    assert found.metadata == {} and found.true_name(1) == "shirt/no label" and found.true_name(2) == "shirt/large"
+    result = matched(scheme, "a,2", "b,1", "c,0", truth=location)
+    assert (result.names, result.truth.tolist()) == (["a", "b", "c"], [2, -1, 1])
+    assert [result.truth_of(name).tolist() for name in ("kind", "size")] == [[1, 0, 0], [0, -1, 1]]
+    note = "scored for these only: 1 (no size 1); with every label: 2"
+    assert any(note in text for text in result.notes) and not any(
+        "without a true label" in text for text in result.notes
+    )
+    assert result.metadata == {} and result.true_name(1) == "shirt/no label" and result.true_name(2) == "shirt/large"
     for row in ("b,,", "b,9,"):  # without kind, which is not optional
         write(tmp_path / "truth" / "table.csv", f"ImageID,size,articleType\na,9,shoe\n{row}\nc,,shirt\n")
         with pytest.raises(InputError, match=r"images without a true class \(1\):\n.*'b'"):
@@ -100,9 +102,9 @@ def test_rows_of_a_channel_without_an_optional_label_have_the_others(matched, tm
         Attribute("kind", ("shirt", "shoe"), (), pattern_column("kind"), pattern=LabelPattern("^([a-z]+)")),
         Attribute("size", ("9", "10"), (), pattern_column("size"), optional=True, pattern=LabelPattern("_([0-9]*)")),
     )
-    found = matched(Scheme(attributes), "shirt_9.png,0", "shoe_.png,2")
-    assert (found.names, found.truth.tolist()) == (["shirt_9.png", "shoe_.png"], [0, -1])
-    assert [found.truth_of(name).tolist() for name in ("kind", "size")] == [[0, 1], [0, -1]]
+    result = matched(Scheme(attributes), "shirt_9.png,0", "shoe_.png,2")
+    assert (result.names, result.truth.tolist()) == (["shirt_9.png", "shoe_.png"], [0, -1])
+    assert [result.truth_of(name).tolist() for name in ("kind", "size")] == [[0, 1], [0, -1]]
     # a table of the same names, named as a file, needs no images and no column of classes
     write(tmp_path / "table.csv", "path,site\nshirt_9.png,x\nshoe_.png,y\n")
     named = matched(Scheme(attributes), "shirt_9.png,0", "shoe_.png,2", truth="table.csv")
@@ -110,7 +112,7 @@ def test_rows_of_a_channel_without_an_optional_label_have_the_others(matched, tm
     # alone, an attribute has no scores on images without its label
     alone = matched(Scheme(attributes[1:]), "shirt_9.png,0", "shoe_.png,1", truth="table.csv")
     assert (alone.names, alone.truth.tolist(), alone.truth_by_attribute) == (["shirt_9.png"], [0], {})
-    assert "images left out, as an optional label (size) is missing: 1" in alone.notes
+    assert "images without any label (optional: size), not scored: 1" in alone.notes
     # labels that are parts of a column's texts
     texts = tuple(replace(one, pattern=replace(one.pattern, column="text")) for one in attributes)
     write(tmp_path / "table.csv", "path,text,ans\na,shoe_9,\nb,shirt_10,\n")
@@ -127,10 +129,10 @@ def test_the_columns_of_attributes_that_training_writes_are_read_before_the_join
         "ImageID,ans,ans_name,ans_name_kind,ans_name_size,group\na,2,shoe/small,shoe,small,p\nb,,,shirt,,q\nc,,,,,q\n"
     )
     write(tmp_path / "truth" / "gt.csv", table)
-    found = matched(scheme, "a,2", "b,1", "c,0", "d,0")
-    assert (found.names, found.truth.tolist()) == (["a", "b"], [2, -1]) and found.metadata == {}
-    assert found.group_names == ["p", "q"] and found.left_out == ["c", "d"]
-    complete = found.complete
+    result = matched(scheme, "a,2", "b,1", "c,0", "d,0")
+    assert (result.names, result.truth.tolist()) == (["a", "b"], [2, -1]) and result.metadata == {}
+    assert result.group_names == ["p", "q"] and result.left_out == ["c", "d"]
+    complete = result.complete
     assert (complete.names, complete.group_names, complete.groups.tolist()) == (["a"], ["p"], [0])
     assert complete.truth_by_attribute == {} and complete.complete is complete
 
@@ -139,15 +141,15 @@ def test_rows_that_the_rules_leave_out_are_counted(matched, tmp_path):
     kind, size = SHIRTS.attributes
     scheme = Scheme((replace(kind, rules=LabelRules(drop=("?",))), size))
     write(tmp_path / "truth" / "gt.csv", "ImageID,size,articleType\na,9,?\nb,10,shirt\nc,,?\n")
-    found = matched(scheme, "b,1")
-    assert found.names == ["b"]
-    assert "images left out, as those of their labels were in training: 2 (kind 2)" in found.notes
+    result = matched(scheme, "b,1")
+    assert result.names == ["b"]
+    assert "images whose label was dropped in training, not scored: 2 (kind 2)" in result.notes
     write(tmp_path / "truth" / "gt.csv", "ImageID,size,articleType\na,9,?\n")
-    with pytest.raises(InputError, match=r"gt.csv has no rows that are not left out; .* in training: 1 \(kind 1\)"):
+    with pytest.raises(InputError, match=r"gt.csv has no rows to score; .* in training, not scored: 1 \(kind 1\)"):
         matched(scheme, "b,1")
 
 
-def test_a_truth_of_images_that_all_lack_a_label_is_an_error(matched, tmp_path):
+def test_true_labels_that_all_lack_an_attribute_are_an_error(matched, tmp_path):
     scheme = Scheme(tuple(replace(one, optional=True) for one in SHIRTS.attributes))
     write(tmp_path / "truth" / "gt.csv", "ImageID,size,articleType\na,9,\nb,,shirt\n")
     with pytest.raises(InputError, match=r"none of 2 images has a label of every attribute; labels: kind 1, size 1"):
@@ -156,24 +158,24 @@ def test_a_truth_of_images_that_all_lack_a_label_is_an_error(matched, tmp_path):
 
 def test_a_column_of_labels_may_be_that_of_the_groups(matched, tmp_path):
     write(tmp_path / "truth" / "gt.csv", "ImageID,size,articleType\na,9,shoe\nb,20,shirt\nc,9,shirt\n")
-    found = matched(SHIRTS, "a,2", "b,1", "c,0", group_column="Size")
-    assert (found.group_column, found.group_names, found.groups.tolist()) == ("size", ["9", "20"], [0, 1, 0])
+    result = matched(SHIRTS, "a,2", "b,1", "c,0", group_column="Size")
+    assert (result.group_column, result.group_names, result.groups.tolist()) == ("size", ["9", "20"], [0, 1, 0])
     assert matched(SHIRTS, "a,2", "b,1", "c,0").metadata == {}
 
 
-def test_an_attribute_may_be_called_as_the_column_of_classes(matched, tmp_path):
+def test_an_attribute_may_have_the_name_of_the_column_of_classes(matched, tmp_path):
     scheme = Scheme((Attribute("label", ("shirt", "shoe")), Attribute("size", ("small", "large"))))
     write(tmp_path / "truth" / "gt.csv", "ImageID,label,size\na,shoe,small\nb,shirt,large\n")
     assert matched(scheme, "a,2", "b,1").truth.tolist() == [2, 1]
 
 
-def test_values_of_attributes_are_told_by_row(matched, tmp_path):
+def test_unknown_values_of_attributes_are_reported_by_row(matched, tmp_path):
     write(tmp_path / "truth" / "gt.csv", "ImageID,size,articleType\na,9,shoes\nb,,shirt\nc,big,shoe\n")
     with pytest.raises(InputError) as caught:
         matched(SHIRTS, "a,2")
-    told = str(caught.value)
-    assert "gt.csv row 2: kind = 'shoes', expected shirt, shoe" in told and "gt.csv row 4: size = 'big'" in told
-    assert "images without a true class" in told and "gt.csv row 3: 'b'" in told
+    message = str(caught.value)
+    assert "gt.csv row 2: kind = 'shoes', expected shirt, shoe" in message and "gt.csv row 4: size = 'big'" in message
+    assert "images without a true class" in message and "gt.csv row 3: 'b'" in message
 
 
 @pytest.mark.parametrize("location", ["truth", "truth/mine.csv"])
@@ -181,39 +183,39 @@ def test_a_table_of_another_name_is_read_without_its_images(matched, tmp_path, l
     write(tmp_path / "truth" / "legend.csv", "code,meaning\n1,one\n")
     for column in ("path", "File_Name"):
         write(tmp_path / "truth" / "mine.csv", f"{column},label,sender\na.png,cat,s\nb.png,1,t\n")
-        found = matched(FOLDERS, "a.png,2", "b.png,0", truth=location)
-        assert found.truth.tolist() == [2, 0] and found.group_names == ["s", "t"]
+        result = matched(FOLDERS, "a.png,2", "b.png,0", truth=location)
+        assert result.truth.tolist() == [2, 0] and result.group_names == ["s", "t"]
 
 
 def test_one_of_several_tables_must_be_named(matched, tmp_path):
     for name in ("a.csv", "b.csv"):
         write(tmp_path / "truth" / name, "path,label\na.png,cat\n")
     with pytest.raises(
-        InputError, match=r"has no gt.csv, but a.csv, b.csv; name one, as in --ground_truth_dir .*/a.csv"
+        InputError, match=r"has no gt.csv, but a.csv, b.csv; set one, such as --ground_truth_dir .*/a.csv"
     ):
         matched(FOLDERS, "a.png,2")
 
 
-def test_answers_are_never_their_own_truth(matched, tmp_path):
+def test_predictions_are_never_read_as_true_labels(matched, tmp_path):
     write(tmp_path / "out" / "predictions.csv", "ImageID,predicted\na,cat\n")
     write(tmp_path / "out" / "mine.csv", "ImageID,ans\na,2\n")
     write(tmp_path / "out" / "mine.probabilities.csv", "ImageID,1,2,cat\na,0,0,1\n")
-    with pytest.raises(InputError, match=r"out/gt.csv: no such file; tables beside it: mine.csv, mine.prob"):
+    with pytest.raises(InputError, match=r"out/gt.csv: no such file; the folder has mine.csv, mine.prob"):
         matched(FOLDERS, "a,2", truth="out")
 
 
-def test_profile_folders_are_the_truth_with_their_persons(matched, tmp_path, faces):
+def test_profile_folders_are_true_labels_with_persons(matched, tmp_path, faces):
     (tmp_path / "truth").symlink_to(faces / "train")
     paths = [path.relative_to(faces / "train").as_posix() for path in (faces / "train").rglob("*.*")]
     channel = sorted(path for path in paths if path.startswith("images/"))
-    found = matched(mask_scheme(), *(f"{name},0" for name in channel))
-    assert sorted(found.names) == channel and found.group_column and len(found.group_names) == 24
-    masks = mask_scheme().split(found.truth)["mask"].tolist()
-    file_names = [name.rpartition("/")[2] for name in found.names]
+    result = matched(mask_scheme(), *(f"{name},0" for name in channel))
+    assert sorted(result.names) == channel and result.group_column and len(result.group_names) == 24
+    masks = mask_scheme().split(result.truth)["mask"].tolist()
+    file_names = [name.rpartition("/")[2] for name in result.names]
     assert masks == [0 if name.startswith("mask") else 1 if name.startswith("incorrect") else 2 for name in file_names]
 
 
-def test_a_list_is_the_truth(matched, tmp_path):
+def test_a_list_has_true_labels(matched, tmp_path):
     draw(tmp_path / "truth", "a.png", "b.png")
     write(tmp_path / "truth" / "test.lst", "0\t1\ta.png\n1\t0\tb.png\n")
     scheme = Scheme((Attribute("label", ("0", "1")),))
@@ -221,7 +223,7 @@ def test_a_list_is_the_truth(matched, tmp_path):
         assert matched(scheme, "a.png,1", "b.png,1", truth=location).truth.tolist() == [1, 0]
 
 
-def test_a_folder_of_no_layout_and_an_unknown_class_are_told(matched, tmp_path):
+def test_an_unknown_layout_and_an_unknown_class_are_problems(matched, tmp_path):
     write(tmp_path / "truth" / "notes.txt", "x")
     with pytest.raises(InputError, match="unknown layout"):
         matched(FOLDERS, "a,0")
@@ -232,7 +234,7 @@ def test_a_folder_of_no_layout_and_an_unknown_class_are_told(matched, tmp_path):
 
 
 @pytest.mark.parametrize(("path", "expected"), [("none", "none/gt.csv"), ("truth/x.csv", "truth/x.csv")])
-def test_what_is_missing_is_named(matched, tmp_path, path, expected):
+def test_a_missing_file_is_named(matched, tmp_path, path, expected):
     assert truth_location(tmp_path / path) == tmp_path / expected
     with pytest.raises(InputError, match=f"{expected}: no such file"):
         matched(FOLDERS, "a,0", truth=path)
@@ -247,10 +249,10 @@ def test_images_are_grouped_by_the_pattern_of_the_training(matched, tmp_path):
         "finished": True, "epoch": 1, "epochs": 1, "seconds": 2.0, "hardware": "CPU", "versions": {},
     }  # fmt: skip
     made = {"made": {"model": "exp", "views": 1, "joined": "", "members": [member]}}
-    found = matched(FOLDERS, *answers, made=made)
-    assert found.names == ["p1_a.png", "p1_b.png", "p2_a.png"] and found.group_column == "group"
-    assert (found.groups.tolist(), found.group_names) == ([0, 0, 1], ["p1", "p2"])
-    assert "images are grouped by the model's group_pattern /(p[0-9])_" in found.notes
+    result = matched(FOLDERS, *answers, made=made)
+    assert result.names == ["p1_a.png", "p1_b.png", "p2_a.png"] and result.group_column == "group"
+    assert (result.groups.tolist(), result.group_names) == ([0, 0, 1], ["p1", "p2"])
+    assert "images are grouped by the model's group_pattern /(p[0-9])_" in result.notes
     # a table too, unless it has a column of groups
     write(tmp_path / "table.csv", "path,label\n1/p1_a.png,1\n1/p2_a.png,1\n")
     assert matched(FOLDERS, "1/p1_a.png,0", truth="table.csv", made=made).group_names == ["p1", "p2"]

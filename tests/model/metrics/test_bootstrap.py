@@ -49,9 +49,9 @@ def test_intervals_equal_those_of_a_brute_force_bootstrap(pictures, grouped):
     truth, answers, other, groups = pictures
     groups = groups if grouped else None
     blocks = [count_statistics(truth, classes, CLASSES) for classes in (answers, other)]
-    totals = resample(sparse.csr_array(sparse.hstack(blocks)), groups, resamples=200, seed=7)
+    totals = resample(sparse.csr_array(sparse.hstack(blocks)), groups, resamples=80, seed=7)
     these, those = (scores_of(Counts.from_totals(part)) for part in np.split(totals, 2, axis=1))
-    drawn = brute_resamples(groups, len(truth), 200, 7)
+    drawn = brute_resamples(groups, len(truth), 80, 7)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # y_pred contains classes not in y_true
         for name, metric in METRICS.items():
@@ -100,7 +100,7 @@ def test_groups_of_images_that_are_alike_give_wider_intervals():
     assert deviation(None) == pytest.approx((0.7 * 0.3 / 2000) ** 0.5, rel=0.1)
 
 
-def test_without_resamples_there_is_a_value_alone(pictures):
+def test_without_resamples_there_is_no_interval(pictures):
     truth, answers, _, groups = pictures
     totals = resample(count_statistics(truth, answers, CLASSES), groups, 0, 0)
     assert interval(Counts.from_totals(totals).accuracy, 0.95, 17) == Interval((truth == answers).mean())
@@ -144,6 +144,6 @@ def test_a_difference_that_never_varies_is_that_difference():
 def test_the_geometric_mean_keeps_its_own_scale():
     values = np.append(0.3, np.random.default_rng(0).beta(2, 4, size=500))
     half = stats.t.ppf(0.975, 49) * values[1:].std(ddof=1)
-    found = score_intervals({"gmean_f1": values, "macro_f1": values}, 0.95, 50)
-    assert (found["gmean_f1"].low, found["gmean_f1"].high) == (max(0, 0.3 - half), pytest.approx(0.3 + half))
-    assert 0 < found["macro_f1"].low == interval(values, 0.95, 50).low
+    result = score_intervals({"gmean_f1": values, "macro_f1": values}, 0.95, 50)
+    assert (result["gmean_f1"].low, result["gmean_f1"].high) == (max(0, 0.3 - half), pytest.approx(0.3 + half))
+    assert 0 < result["macro_f1"].low == interval(values, 0.95, 50).low

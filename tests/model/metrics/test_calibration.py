@@ -86,11 +86,11 @@ def totals_of(overconfidence: float, pictures: int = 400, seed: int = 0) -> np.n
 
 
 @pytest.mark.parametrize("overconfidence", [0.0, 0.05, 0.3])
-def test_the_interval_of_the_calibration_error_holds_that_of_the_population(overconfidence):
-    found = [calibration_error_interval(totals_of(overconfidence, seed=seed), 0.95, 400) for seed in range(40)]
-    assert sum(one.low <= overconfidence <= one.high for one in found) >= 37
-    assert all(one.low <= one.value <= one.high for one in found)
-    assert all((one.low > 0.2) == (overconfidence == 0.3) for one in found)
+def test_the_interval_of_the_calibration_error_contains_that_of_the_population(overconfidence):
+    result = [calibration_error_interval(totals_of(overconfidence, seed=seed), 0.95, 400) for seed in range(40)]
+    assert sum(one.low <= overconfidence <= one.high for one in result) >= 37
+    assert all(one.low <= one.value <= one.high for one in result)
+    assert all((one.low > 0.2) == (overconfidence == 0.3) for one in result)
 
 
 def test_a_very_small_calibration_error_has_no_interval_up_to_1():
@@ -98,8 +98,8 @@ def test_a_very_small_calibration_error_has_no_interval_up_to_1():
     totals = totals_of(0.0)
     _, right, pictures = np.split(totals[0], 3)
     totals[0] = np.concatenate([right + 1e-6, right, pictures])
-    found = calibration_error_interval(totals, 0.95, 400)
-    assert found.value < 1e-6 and found.low == 0 and 0.02 < found.high < 0.06
+    result = calibration_error_interval(totals, 0.95, 400)
+    assert result.value < 1e-6 and result.low == 0 and 0.02 < result.high < 0.06
 
 
 def test_without_enough_groups_or_resamples_there_is_no_interval_of_the_calibration_error():

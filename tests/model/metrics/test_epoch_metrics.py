@@ -93,9 +93,9 @@ def test_training_computes_chooses_and_saves_an_added_metric(added):
     low, high = added["interval"]
     assert low <= added["value"] <= high
     assert added["value"] == pytest.approx(sum(added["macro"]) / 2)
-    assert re.search(r"gmean, recall\b", added["help"]) and added["provenance"]["recall"] == added["value"]
+    assert re.search(r"gmean,\s+recall\b", added["help"]) and added["provenance"]["recall"] == added["value"]
     assert f"| mean of recalls | {added['value']:.4f} |" in re.sub(" +", " ", added["card"])
-    assert "scored best by recall" in added["card"]
+    assert "the epoch with the best recall" in added["card"]
 
 
 def test_an_added_metric_is_logged_and_read_from_the_log(added):
@@ -111,12 +111,12 @@ def test_tables_have_an_aligned_column_for_an_added_metric(added):
     assert "recall" in added["terminal"]
 
 
-def test_what_is_taken_out_again_is_gone_everywhere(added):
+def test_a_removed_metric_is_gone_everywhere(added):
     assert added and "recall" not in CRITERIA and len(CRITERIA) == 4
     assert ADDED not in metrics_of_line() and ADDED not in metrics_of_table()
 
 
-def test_every_metric_is_read_by_its_own_regular_expression_alone():
+def test_every_metric_is_read_by_its_own_regular_expression_only():
     line = " ".join(metric.assignment(number + 1234.5) for number, metric in enumerate(metrics_of_line()))
     assert "," not in line
     for number, (metric, definition) in enumerate(zip(metrics_of_line(), metric_definitions(), strict=True)):
@@ -134,7 +134,7 @@ def test_the_line_and_the_table_have_every_metric_once():
     assert all(metric.higher_is_better is not None for metric in CRITERIA.values())
 
 
-def test_a_metric_on_request_is_reported_where_it_chooses():
+def test_a_metric_on_request_is_reported_if_it_is_the_criterion():
     assert [name for name in CRITERIA if CRITERIA[name].on_request] == ["gmean"]
     assert reported("val_gmean", "gmean") and not reported("val_gmean", "f1")
     assert reported("val_f1", "gmean") and reported("epoch", "f1")

@@ -28,7 +28,7 @@ class Means(Backend):
         return "means"
 
 
-def test_a_backend_needs_logits_alone(tmp_path):
+def test_a_backend_only_needs_logits(tmp_path):
     for row in range(5):
         Image.new("RGB", (8, 8), (row, 0, 1)).save(tmp_path / f"{row}.png")
     backend = Means(make_heads(SCHEME, "joint", lambda head, classes: classes))

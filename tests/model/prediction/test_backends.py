@@ -23,12 +23,12 @@ def test_the_file_chooses_the_backend(models, tmp_path, monkeypatch):
     (tmp_path / "exp" / "model.safetensors").rename(tmp_path / "exp" / "toy.npz")
     assert make_backend(saved, "cpu", "bf16") == (saved, "cpu", "bf16")
     (tmp_path / "exp" / "toy.npz").unlink()
-    with pytest.raises(InputError, match=r"exp: it has no network; expected model\.safetensors, toy\.npz"):
+    with pytest.raises(InputError, match=r"the file of the network is missing; expected model\.safetensors, toy\.npz"):
         make_backend(saved, "cpu", "fp32")
 
 
 @pytest.mark.parametrize("enabled", [True, False])
-def test_the_collector_rests_in_an_import_and_then_is_as_before(monkeypatch, enabled):
+def test_the_collector_is_paused_during_an_import(monkeypatch, enabled):
     frozen = []
     monkeypatch.setattr(gc, "freeze", lambda: frozen.append(True))
     try:

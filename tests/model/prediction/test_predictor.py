@@ -72,7 +72,7 @@ def expected_of(root: Path, row: int, scale: float = 1.0) -> np.ndarray:
 
 @pytest.mark.parametrize("batch_size", [1, 2, 64])
 @pytest.mark.parametrize("workers", [0, 2])
-def test_a_channel_is_predicted_in_order_and_what_cannot_be_read_has_a_reason(channel, batch_size, workers):
+def test_a_channel_is_predicted_in_order_and_unreadable_images_have_a_reason(channel, batch_size, workers):
     root, locations = channel
     predictor = EnsemblePredictor([make_predictor()], SCHEME)
     batches = list(predictor.predict_channel(root, locations, batch_size, workers))
@@ -114,7 +114,7 @@ def test_predictors_of_one_pipeline_share_their_decoding_and_each_has_its_own_pi
         np.testing.assert_allclose(found[row], expected, atol=1e-6)
 
 
-def test_an_image_that_one_pipeline_cannot_read_has_no_answer():
+def test_an_image_that_one_pipeline_cannot_read_has_no_prediction():
     large = Batch(np.array([4, 5]), Inputs({"pixels": np.zeros((2, 1, 8, 8, 3), np.uint8)}), {})
     small = Batch(np.array([5]), Inputs({"pixels": np.zeros((1, 1, 6, 6, 3), np.uint8)}), {4: "too large"})
     for parts in ((large, small), (small, large)):
@@ -126,7 +126,7 @@ def test_an_image_that_one_pipeline_cannot_read_has_no_answer():
 
 
 def test_inputs_of_a_readable_batch_reach_the_backend_without_a_copy(monkeypatch):
-    """Page-locked memory, which copies to a GPU are made from, stays page-locked."""
+    """The inputs stay in page-locked memory, from which they are copied to a GPU."""
     pixels = np.zeros((2, 1, 8, 8, 3), np.uint8)
     predictor = make_predictor()
     ensemble = EnsemblePredictor([predictor], SCHEME)
@@ -141,7 +141,7 @@ def test_inputs_of_a_readable_batch_reach_the_backend_without_a_copy(monkeypatch
     assert received[0].ctypes.data == pixels.ctypes.data  # torch knows page-locked memory by its address
 
 
-def test_batch_size_counts_views_and_their_mean_is_the_answer(channel):
+def test_batch_size_counts_views_whose_mean_is_predicted(channel):
     root, _ = channel
     predictor = make_predictor(views=4)
     ensemble = EnsemblePredictor([predictor], SCHEME)
@@ -151,7 +151,7 @@ def test_batch_size_counts_views_and_their_mean_is_the_answer(channel):
     np.testing.assert_allclose(found, [expected_of(root, 0)] * 3, atol=1e-6)
 
 
-def test_an_image_that_cannot_be_read_says_why():
+def test_the_reason_of_an_unreadable_image_is_raised():
     content = io.BytesIO()
     Image.new("RGB", (64, 64)).save(content, "PNG")
     predictor = EnsemblePredictor([make_predictor()], SCHEME)

@@ -25,24 +25,24 @@ def test_the_network_has_the_saved_weights(models):
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         (lambda text: text.replace("test_resnet", "test_resnex"), "nearest: test_resnet"),
         (lambda text: text.replace("test_resnet", "resnet18"), "the weights do not fit"),
     ],
 )
-def test_settings_that_do_not_fit_the_weights_are_told(models, tmp_path, change, told):
+def test_settings_that_do_not_fit_the_weights_are_reported(models, tmp_path, change, message):
     shutil.copytree(models / "a", tmp_path / "exp")
     path = tmp_path / "exp" / "settings.yaml"
     path.write_text(change(path.read_text(encoding="utf-8")), encoding="utf-8")
-    with pytest.raises(InputError, match=told):
+    with pytest.raises(InputError, match=message):
         TorchBackend.load(load_model(tmp_path / "exp"), "cpu", "fp32")
 
 
-def test_weights_that_were_cut_off_are_told(models, tmp_path):
+def test_truncated_weights_are_reported(models, tmp_path):
     shutil.copytree(models / "a", tmp_path / "exp")
     os.truncate(tmp_path / "exp" / "model.safetensors", 5000)
-    with pytest.raises(InputError, match=r"model\.safetensors: cannot be read"):
+    with pytest.raises(InputError, match=r"model\.safetensors: unreadable"):
         TorchBackend.load(load_model(tmp_path / "exp"), "cpu", "fp32")
 
 
@@ -59,7 +59,7 @@ def test_probabilities_are_those_of_the_logits(models):
     np.testing.assert_allclose(logits, expected, atol=1e-4)
 
 
-def test_memory_of_the_device_that_runs_out_is_a_memory_error(models, monkeypatch):
+def test_running_out_of_device_memory_is_a_memory_error(models, monkeypatch):
     class Large(nn.Module):
         def forward(self, pixels: torch.Tensor) -> torch.Tensor:
             raise torch.OutOfMemoryError("tried to allocate 9 GiB")

@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -18,6 +19,17 @@ def test_a_signal_is_recorded_and_the_handlers_are_restored(number: signal.Signa
         assert stop.received == number
         os.kill(os.getpid(), signal.SIGTERM)
         assert stop.received == number
+    assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == before
+
+
+def test_in_another_thread_no_handler_is_set():
+    def run() -> int | None:
+        with StopSignal() as stop:
+            return stop.received
+
+    before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
+    with ThreadPoolExecutor() as threads:
+        assert threads.submit(run).result() is None
     assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == before
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 
 import numpy as np
 import pandas as pd
 import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import evaluation
 import train
@@ -100,12 +102,25 @@ def test_the_true_labels_have_groups_and_metadata(reported):
     assert scores["resampled_over"] == "group" and scores["groups"] == truth["group"].nunique() == 4
 
 
-@pytest.mark.parametrize("flags", [[], ["--target", "separate", "--epochs", "0"]])
+def check_thumbnails(files, kinds) -> None:
+    """Of the report and the event files: only these kinds of embedded images, and no image of a mistake."""
+    (page,), events = files.rglob("report.html"), [*files.rglob("events.*")]
+    assert set(re.findall("data:image/([a-z]+)", page.read_text(encoding="utf-8"))) == kinds and events
+    for file in events:
+        tags = EventAccumulator(str(file), size_guidance={"images": 0}).Reload().Tags()
+        assert tags["images"] == ["confusion"] and "mistakes/text_summary" in tags["tensors"]
+
+
+@pytest.mark.parametrize(
+    "flags", [["--thumbnails", "none", "--tracking", "tensorboard"], ["--target", "separate", "--epochs", "0"]]
+)
 def test_with_an_output_folder_the_report_is_in_it(run_train, faces, tmp_path, flags):
     run = run_train(faces / "train", *REPORT, "--output_data_dir", str(tmp_path / "out"), *flags)
     folder = tmp_path / "out" / "exp" / "validation"
     assert names(folder) == FILES and not run.with_name("exp.validation").exists()
     check_answers(folder, run, faces / "train")
+    if "--thumbnails" in flags:
+        check_thumbnails(tmp_path / "out", set())
 
 
 def test_the_predictions_of_the_best_epoch_are_computed_again_if_they_are_unknown(run_train, faces, monkeypatch):
@@ -132,9 +147,11 @@ def test_predictions_are_from_the_saved_weights_and_not_from_those_of_the_last_e
 
 
 def test_folds_are_reported_out_of_fold(run_train, faces):
-    run = run_train(faces / "train", *REPORT, "--folds", "2", "--epochs", "1")
+    run = run_train(faces / "train", *REPORT, "--folds", "2", "--epochs", "1", "--thumbnails", "blurred")
     folder = run / "out_of_fold"
     assert names(folder) == FILES and not run.with_name("exp.validation").exists()
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert set(re.findall("data:image/([a-z]+)", page)) == {"png"}
     labels = json.loads((folder / "labels.json").read_text())
     assert labels["held_out"] == "out_of_fold" and [m["name"] for m in labels["made"]["members"]] == ["fold1", "fold2"]
 

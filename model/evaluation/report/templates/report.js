@@ -7,10 +7,10 @@
   const gallery = dialog.querySelector("ul");
 
   const element = (name, text, className) => {
-    const made = document.createElement(name);
-    made.textContent = text;
-    if (className) made.className = className;
-    return made;
+    const created = document.createElement(name);
+    created.textContent = text;
+    if (className) created.className = className;
+    return created;
   };
   const percent = (share) => `${(100 * share).toFixed(1)}\u00a0%`;
   const source = (row) => {
@@ -18,20 +18,20 @@
     return (shown && shown.src) || content.thumbnails[row];
   };
 
-  // One picture, enlarged, with its most probable classes. Its neighbours are those of the gallery it was opened from.
+  // An enlarged image with its most probable classes. Previous and Next go through the gallery it was opened from.
   const enlarged = document.querySelector("dialog.picture");
-  const large = document.createElement("img");
+  const large = document.createElement("img"); // in the page once an image is opened
   large.alt = "";
-  enlarged.querySelector(".enlarged").prepend(large);
   let neighbours = [];
   let at = 0;
-  const show = (place) => {
-    at = place;
+  const show = (position) => {
+    at = position;
     const row = neighbours[at];
     const [name, , truth, classes] = content.pictures[row];
     document.getElementById("picture-name").textContent = name;
     document.getElementById("picture-truth").textContent = `true: ${content.classes[truth]}`;
     large.src = source(row);
+    enlarged.querySelector(".enlarged").prepend(large);
     document.getElementById("picture-classes").replaceChildren(
       ...classes.map(([code, share]) => element(code === truth ? "strong" : "span", `${content.classes[code]} ${percent(share)}`))
         .map((text) => {
@@ -81,14 +81,14 @@
       enlargeable(image, row);
     }
     item.append(element("p", name, "file"));
-    if (confidence !== null) item.append(element("p", `${percent(confidence)} sure`, "sure"));
+    if (confidence !== null) item.append(element("p", `probability ${percent(confidence)}`, "sure"));
     return item;
   };
 
   const open = (key) => {
     const [heading, total, sorting, rows] = content.lists[key];
     title.textContent = heading;
-    const number = rows.length < total ? `${rows.length} of ${total.toLocaleString("en")} pictures` : `${total} picture${total > 1 ? "s" : ""}`;
+    const number = rows.length < total ? `${rows.length} of ${total.toLocaleString("en")} images` : `${total} image${total > 1 ? "s" : ""}`;
     order.textContent = sorting && total > 1 ? `${number}, ${sorting}` : number;
     gallery.replaceChildren(...rows.map(picture));
     gallery.classList.toggle("names", !gallery.querySelector("img"));
@@ -104,7 +104,7 @@
     cell.append(button);
   }
 
-  // A matrix is one stop of the Tab key; the arrow keys go to the next cell that opens.
+  // The Tab key reaches a matrix once; the arrow keys move to the next cell that has images.
   const moves = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
   for (const matrix of document.querySelectorAll("table.matrix")) {
     const buttons = [...matrix.querySelectorAll("button")];
@@ -139,7 +139,7 @@
     });
   }
 
-  // A sortable table: a button in each header, a search field, and the rows behind the first of many folded away.
+  // A sortable table: a button in each header, a search field, and the rows after the first of many are hidden.
   const value = (row, column) => {
     const text = row.cells[column].textContent.trim();
     const number = parseFloat(text.replaceAll(",", ""));
@@ -208,7 +208,7 @@
     refresh();
   }
 
-  // A table that goes on beyond its right edge fades out there.
+  // A table that is wider than its region fades out at the right edge.
   const fade = (region) => {
     region.classList.toggle("more", region.scrollLeft + region.clientWidth < region.scrollWidth - 1);
   };

@@ -43,7 +43,7 @@ class Tables(HTMLParser):
 
     def __init__(self, html: str) -> None:
         super().__init__()
-        self.found: dict[str, list[list[str]]] = {}
+        self.result: dict[str, list[list[str]]] = {}
         self._rows: list[list[str]] = []
         self._caption: list[str] = []
         self._texts: list[str] | None = None  # of the caption or the cell that is open
@@ -61,7 +61,7 @@ class Tables(HTMLParser):
 
     def handle_endtag(self, tag: str) -> None:
         if tag == "table":
-            self.found["".join(self._caption)] = self._rows
+            self.result["".join(self._caption)] = self._rows
         elif tag in ("td", "th"):
             self._rows[-1].append("".join(self._texts or []).strip())
         if tag in ("td", "th", "caption"):
@@ -82,7 +82,7 @@ class Page:
     tables: dict[str, list[list[str]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.tables = Tables(self.html).found
+        self.tables = Tables(self.html).result
 
 
 def made_up(scheme: Scheme, pictures: int, seed: int = 0) -> MatchedAnswers:
@@ -114,7 +114,7 @@ def make_page() -> Callable[..., Page]:
     """Of a made-up evaluation, parts of which are given."""
 
     def make(scheme: Scheme | None = None, pictures: int = 300, resamples: int = 40, **given: Any) -> Page:
-        rendered = {name: given.pop(name) for name in ("compared", "made_on") if name in given}
+        rendered = {name: given.pop(name) for name in ("compared", "made_on", "thumbnails") if name in given}
         folder = given.pop("folder", None)
         matched = replace(made_up(scheme or mask_scheme(), pictures), **given)
         evaluation = evaluate(matched, resamples=resamples)
@@ -128,10 +128,10 @@ def browser() -> Iterator[Any]:
     """The system's Chromium. Of a module, as Playwright keeps an event loop running in this thread."""
     from playwright.sync_api import sync_playwright
 
-    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if found is None:
+    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if path is None:
         (pytest.fail if "RAREBIRD_CI" in os.environ else pytest.skip)("needs Chromium: apt-get install chromium")
     with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=found)
+        started = playwright.chromium.launch(executable_path=path)
         yield started
         started.close()

@@ -23,7 +23,7 @@ def test_an_axis_has_round_ticks_around_its_values(low, high, ticks):
     assert (axis.ticks[0][0], axis.ticks[-1][0]) == pytest.approx((HEIGHT, 0))
 
 
-def test_coverage_goes_to_the_right_and_accuracy_upward():
+def test_coverage_increases_to_the_right_and_accuracy_upward():
     points = [
         CoveragePoint(0.5, 10, 0.9, Interval(1.0, 0.9, 1.0)),
         CoveragePoint(1.0, 20, 0.5, Interval(0.8, 0.7, 0.9)),
@@ -45,7 +45,7 @@ def test_scores_and_losses_have_a_chart_each_and_the_epoch_of_the_weights():
     assert [text for _, text in scores.epochs] == ["1", "2", "3"]
 
 
-def test_without_validation_there_is_the_loss_alone_and_one_epoch_is_no_curve():
+def test_without_validation_only_the_loss_is_drawn_and_one_epoch_is_no_curve():
     (losses,) = learning_curves([{"epoch": 1, "train_loss": 2.0}, {"epoch": 2, "train_loss": 1.0}], best=2)
     assert losses.title == "Losses" and losses.best is None
     assert learning_curves([{"epoch": 1, "train_loss": 2.0}], 1) == [] == learning_curves([], 0)

@@ -29,30 +29,30 @@ MATCHED = MatchedAnswers(
 )
 
 
-def test_mistakes_come_surest_first_and_unsure_answers_closest_first():
+def test_mistakes_are_sorted_by_confidence_and_unsure_predictions_by_margin():
     assert surest_mistakes(MATCHED) == [3, 2]
     assert least_sure(MATCHED, left_out=[]) == [2, 6, 4, 0, 3, 1]
     assert least_sure(MATCHED, left_out=[2, 6]) == [4, 0, 3, 1]
 
 
-def test_right_answers_are_of_as_many_classes_as_there_are():
+def test_correct_examples_are_of_as_many_classes_as_possible():
     assert surest_right(MATCHED, left_out=[]) == [1, 4, 0, 6]
     assert surest_right(MATCHED, left_out=[1, 6]) == [0, 4] or surest_right(MATCHED, left_out=[1, 6]) == [4, 0]
 
 
 @pytest.mark.parametrize(("row", "classes"), [(0, [0, 1, 2]), (6, [0, 2, 3]), (5, [])])
-def test_the_answer_is_the_first_of_three(row, classes):
+def test_the_predicted_class_is_the_first_of_three(row, classes):
     top = top_three(MATCHED, row)
     assert [code for code, _ in top] == classes
     assert [share for _, share in top] == [PROBABILITIES[row, code] for code in classes]
 
 
-def test_an_example_says_what_differs_and_what_comes_next():
+def test_an_example_marks_differing_attributes_and_has_the_second_class():
     wrong, right = make_examples([3, 0], MATCHED, {})
     assert (wrong.truth, wrong.answer, wrong.is_right) == ([("a", True)], [("b", True)], False)
     assert right.is_right and right.confidence == 0.7 and right.next == ("b", 0.2) and right.thumbnail is None
 
 
-def test_without_probabilities_there_are_none():
+def test_without_probabilities_there_are_no_examples():
     without = MatchedAnswers(SCHEME, ["x"], np.array([0]), np.array([0]))
     assert surest_mistakes(without) == least_sure(without, []) == surest_right(without, []) == []

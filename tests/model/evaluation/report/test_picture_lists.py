@@ -19,19 +19,21 @@ def matched(confidences: list[float]) -> MatchedAnswers:
     return MatchedAnswers(SCHEME, names, np.ones_like(answered), answered, probabilities)
 
 
-def test_lists_without_probabilities_come_in_the_order_of_the_truth(make_page):
+def test_lists_without_probabilities_are_in_the_order_of_the_true_labels(make_page):
     page = make_page(SCHEME, pictures=60, probabilities=None)
     lists = PictureLists(page.matched)
     make_matrix("kind", SCHEME, page.evaluation.joint, page.matched.truth, page.matched.answers, lists)
     title, total, order, rows = lists.content({}, [])["lists"]["kind-0-1"]
-    assert (title, order) == ("a, answered b", "") and rows == sorted(rows) and len(rows) == min(total, 12)
+    assert (title, order) == ("a, predicted as b", "") and rows == sorted(rows) and len(rows) == min(total, 12)
 
 
-@pytest.mark.parametrize(("wrong", "order", "rows"), [(True, "surest first", [2, 0, 1]), (False, None, [1, 0, 2])])
-def test_wrong_answers_are_listed_by_decreasing_confidence_and_right_ones_by_increasing(wrong, order, rows):
+@pytest.mark.parametrize(
+    ("wrong", "order", "rows"), [(True, "most confident first", [2, 0, 1]), (False, "least confident first", [1, 0, 2])]
+)
+def test_wrong_predictions_are_listed_by_decreasing_confidence_and_correct_ones_by_increasing(wrong, order, rows):
     lists = PictureLists(matched([0.6, 0.5, 0.9, 0.7]))
     assert lists.add("key", "a title", np.array([True, True, True, False]), wrong) == "key"
-    assert lists.content({}, [])["lists"]["key"] == ["a title", 3, order or "least sure first", rows]
+    assert lists.content({}, [])["lists"]["key"] == ["a title", 3, order, rows]
 
 
 def test_the_first_images_of_long_lists_of_mistakes_are_the_most_interesting():

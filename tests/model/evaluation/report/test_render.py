@@ -1,6 +1,8 @@
 """report.html as text: what it holds, and what it must not hold."""
 
+import base64
 import datetime
+import io
 import json
 import re
 from dataclasses import replace
@@ -15,6 +17,7 @@ from model.evaluation.report.render import LARGE_CHARACTERS, SMALL_CHARACTERS
 from model.evaluation.report.thumbnails import picture_folder
 from model.evaluation.suspects import suspected_label_errors
 from model.labels import Scheme, mask_scheme
+from model.settings.choices import THUMBNAILS
 
 SCRIPT = "<script>alert(1)</script>"
 MOST = 5_000_000  # bytes
@@ -30,7 +33,7 @@ def interval(score, form=".3f"):
     return f"{score.low:{form}} to {score.high:{form}}"
 
 
-def test_the_first_things_are_accuracy_macro_f1_and_what_holds_them_back(page):
+def test_the_page_begins_with_accuracy_macro_f1_and_the_weakest_classes(page):
     top = page.html[: page.html.index('id="confusion"')]
     accuracy, macro_f1 = (page.evaluation.joint.scores[name] for name in ("accuracy", "macro_f1"))
     assert f'<p class="big">{100 * accuracy.value:.1f}\u00a0%</p>' in top
@@ -55,18 +58,18 @@ def test_the_numbers_are_those_of_evaluation_json(page):
 
 
 @pytest.mark.parametrize("target", ["All attributes together", "mask", "age"])
-def test_a_matrix_holds_counts_and_shares_of_each_row(page, target):
+def test_a_matrix_has_counts_and_shares_of_each_row(page, target):
     of = page.evaluation.attributes.get(target, page.evaluation.joint)
-    rows = page.tables[f"{target}: rows are the true classes, columns the answers"][2:]
+    rows = page.tables[f"{target}: rows are the true classes, columns the predicted classes"][2:]
     assert [row[0] for row in rows] == of.class_names
     for row, counts, name in zip(rows, of.confusion.toarray(), of.class_names, strict=True):
         support = of.per_class[name].support
         unanswered = support - counts.sum()
-        told = [f"{n}{100 * n / support:.0f}" if n else "" for n in (*counts, unanswered)]
-        assert [cell.replace("<1", "0") for cell in row[1:]] == [*told, str(support)]
+        message = [f"{n}{100 * n / support:.0f}" if n else "" for n in (*counts, unanswered)]
+        assert [cell.replace("<1", "0") for cell in row[1:]] == [*message, str(support)]
 
 
-def test_a_cell_has_its_images_the_surest_mistakes_first(page):
+def test_a_cell_lists_its_images_with_the_most_confident_mistakes_first(page):
     content = json.loads(re.search(r'<script type="application/json" id="content">(.*?)</script>', page.html)[1])
     matched, confusion = page.matched, page.evaluation.joint.confusion.toarray()
     cells = r'<td class="[^"]*(right|wrong) l[1-9]" data-list="All attributes together-(\d+)-(\d+)"'
@@ -75,17 +78,17 @@ def test_a_cell_has_its_images_the_surest_mistakes_first(page):
     for kind, row, column in keys:
         title, total, order, shown = content["lists"][f"All attributes together-{row}-{column}"]
         row, column = int(row), int(column)
-        assert title == f"{matched.scheme.class_names[row]}, answered {matched.scheme.class_names[column]}"
+        assert title == f"{matched.scheme.class_names[row]}, predicted as {matched.scheme.class_names[column]}"
         assert total == confusion[row, column] and len(shown) == min(total, 12)
         assert all(matched.truth[p] == row and matched.answers[p] == column for p in shown)
         sure = [matched.probabilities[p, column] for p in shown]
         assert sure == sorted(sure, reverse=kind == "wrong")
-        assert (order == "surest first") == (kind == "wrong") == (row != column)
+        assert (order == "most confident first") == (kind == "wrong") == (row != column)
         assert [content["pictures"][str(p)][0] for p in shown] == [matched.names[p] for p in shown]
 
 
-def test_groups_and_metadata_are_told(page):
-    worst = page.tables["Fewest right answers"][1:]
+def test_groups_and_metadata_have_tables(page):
+    worst = page.tables["Lowest accuracy"][1:]
     slices = {of.name: of for of in page.evaluation.by_group}
     assert len(worst) == 10
     assert [f"{100 * slices[row[0]].accuracy.value:.0f}\u00a0%" for row in worst] == [row[1] for row in worst]
@@ -96,88 +99,91 @@ def test_groups_and_metadata_are_told(page):
         assert [row[0], *row[2:]] == [of.name, f"{100 * of.accuracy.value:.1f}", inside, f"{of.pictures}"]
 
 
-def test_the_reliability_curve_has_its_numbers_beside_it(page):
+def test_the_reliability_curve_has_a_table_of_its_numbers(page):
     rows = page.tables["Bins of the curve"][1:]
     assert len(rows) == len(page.evaluation.reliability) > 3
     assert sum(int(row[3]) for row in rows) == 300
     assert f"The calibration error is {page.evaluation.calibration_error.value:.3f} (" in page.html
 
 
-def test_a_comparison_names_what_it_compares_with_and_its_verdict(page):
+def test_a_comparison_names_the_other_predictions_and_its_verdict(page):
     gap = page.evaluation.compare["macro_f1"]
-    table = page.tables["Scores of these answers less those of before, on the same resamples"]
+    table = page.tables["Difference: the scores of these predictions minus those of before, on the same resamples"]
     rows = {row[0]: row[2:] for row in table}
     assert rows["macro F1"] == [f"{gap.value:+.4f}", f"{gap.low:+.4f} to {gap.high:+.4f}", "better"]
-    assert "higher than that of before" in page.html
+    assert "is higher than that of before" in page.html
 
 
-def test_how_the_model_was_made_is_told(page):
-    assert "<h1>Evaluation of exp</h1>" in page.html and "on 21 November 2026 by Rarebird" in page.html
-    for text in ("1,890 images of 270 persons, profile folders", "best macro F1 on 210 images of 30 other persons"):
+def test_the_page_says_how_the_model_was_trained(page):
+    assert "<h1>Evaluation of exp</h1>" in page.html and "on 21 November 2026 with Rarebird" in page.html
+    for text in ("1,890 images of 270 persons, profile folders", "highest macro F1 on 210 images of 30 other persons"):
         assert text in page.html
     assert "4 epochs, 71\u00a0s on CPU, 2 threads, fp32; the weights are those after epoch 3" in page.html
     settings = {row[0]: row[1] for row in page.tables["Settings that differ from their defaults"]}
     assert settings["input_size"] == "64 48" and settings["augmentation"] == "flip, erasing (p 0.25)"
 
 
-def test_several_models_stand_side_by_side(make_page, page):
+def test_several_models_are_shown_next_to_each_other(make_page, page):
     one = page.matched.provenance.members[0]
     other = replace(one, name="fold1", settings={**one.settings, "sampler": "none", "lr": 0.01})
-    found = make_page(provenance=Provenance("folds", 4, "their mean", (replace(one, name="fold0"), other)))
-    settings = found.tables["Settings that differ from their defaults"]
+    result = make_page(provenance=Provenance("folds", 4, "their mean", (replace(one, name="fold0"), other)))
+    settings = result.tables["Settings that differ from their defaults"]
     assert settings[0] == ["setting", "fold0", "fold1"]
     assert ["sampler", "imbalanced", "none"] in settings and ["input_size", "64 48"] in settings
     assert ["lr", "default", "0.01"] in settings
-    assert "2 models. The answer is their mean." in found.html and "4 views of each image, joined" in found.html
+    assert "2 models. The prediction is their mean." in result.html and "4 views per image, combined" in result.html
 
 
 def test_parts_without_data_are_left_out(make_page):
-    found = make_page(probabilities=None, groups=None, group_column=None, group_names=[], metadata={}, provenance=None)
+    result = make_page(probabilities=None, groups=None, group_column=None, group_names=[], metadata={}, provenance=None)
     parts = ("coverage", "calibration", "groups", "metadata", "mistakes", "examples", "comparison", "learning", "model")
     for part in parts:
-        assert f'id="{part}"' not in found.html and f'href="#{part}"' not in found.html
-    assert "<h1>Evaluation</h1>" in found.html
+        assert f'id="{part}"' not in result.html and f'href="#{part}"' not in result.html
+    assert "<h1>Evaluation</h1>" in result.html
     without = make_page(resamples=0)
-    assert "no intervals, as resamples is 0" in without.html.lower() and "None" not in without.html
+    assert "no intervals: resamples is 0" in without.html.lower() and "None" not in without.html
 
 
 def test_the_first_lines_say_which_images_these_are(make_page):
-    found = make_page(
+    result = make_page(
         truth_source="gt/gt.csv",
         answers_source="validation/output.csv",
         held_out="validation",
         made_on=datetime.date(2026, 11, 21),
     )
-    top = found.html[: found.html.index("<nav")]
-    assert "Truth gt/gt.csv, answers validation/output.csv, evaluated on 21 November 2026." in top
-    assert "300 images of" in top and "They also chose the epoch of the weights" in top
+    top = result.html[: result.html.index("<nav")]
+    assert "True labels: gt/gt.csv. Predictions: validation/output.csv. Evaluated on 21 November 2026." in top
+    assert "300 images of" in top and "They also selected the epoch of the weights" in top
     assert "did not learn from it" in make_page(held_out="out_of_fold").html
     plain = make_page().html
-    assert '<p class="images">' not in plain and "chose the epoch" not in plain
+    assert '<p class="images">' not in plain and "selected the epoch" not in plain
 
 
-def test_accuracy_against_coverage_is_told_in_a_sentence_and_in_numbers(page):
+def test_accuracy_against_coverage_has_a_sentence_and_a_table(page):
     points = page.evaluation.coverage
     eighty = next(point for point in points if point.coverage == pytest.approx(0.8))
-    assert f"the surest 80\u00a0% of the images would be right in {100 * eighty.accuracy.value:.1f}\u00a0%" in page.html
-    rows = page.tables["The surest answers"][1:]
+    sentence = f"accuracy of the 80\u00a0% most confident predictions is {100 * eighty.accuracy.value:.1f}\u00a0%"
+    assert sentence in page.html
+    rows = page.tables["The most confident predictions"][1:]
     assert [row[0] for row in rows] == [str(share) for share in range(10, 101, 10)]
     assert [row[1] for row in rows] == [f"{100 * point.accuracy.value:.1f}" for point in points[1::2]]
 
 
-def test_learning_curves_are_drawn_where_there_is_a_history(make_page, page):
+def test_learning_curves_are_drawn_if_there_is_a_history(make_page, page):
     assert 'id="learning"' not in page.html
     member = page.matched.provenance.members[0]
     history = tuple({"epoch": n, "train_loss": 1 / n, "val_loss": 1 / n, "val_f1": 0.5, "val_acc": 0.5} for n in (1, 2))
-    found = make_page(provenance=Provenance("exp", 1, "", (replace(member, history=history),))).html
-    assert found.count('<svg class="lines"') == 1 + 2 and "Losses by epoch: train loss, val loss." in found
+    result = make_page(provenance=Provenance("exp", 1, "", (replace(member, history=history),))).html
+    assert result.count('<svg class="lines"') == 1 + 2 and "Losses by epoch: train loss, val loss." in result
 
 
 def test_two_models_are_compared_image_by_image(page):
     right, other_right = page.matched.correct, page.matched.truth == 0
-    only = page.tables["Only these answers are right, the surest"][1:]
+    only = page.tables["Only these predictions are correct, the most confident"][1:]
     counts = [(right & other_right).sum(), (right & ~other_right).sum(), (~right & other_right).sum()]
-    sentence = f"Both are right for {counts[0]} images, only these answers for {counts[1]}, only before for {counts[2]}"
+    sentence = (
+        f"Both are correct for {counts[0]} images, only these predictions for {counts[1]}, only before for {counts[2]}"
+    )
     assert sentence in page.html and '<a href="compared.csv">' in page.html and len(only) == 20
     rows = [page.matched.names.index(row[0]) for row in only]
     assert all(right[row] and not other_right[row] for row in rows)
@@ -195,7 +201,7 @@ def test_nothing_is_loaded_from_elsewhere(page):
     assert "default-src 'none'" in page.html
 
 
-def test_names_from_the_data_are_text_wherever_they_stand(make_page):
+def test_names_from_the_data_are_escaped_everywhere(make_page):
     names = (SCRIPT, "</script><b>", 'a"onclick="x', "plain")
     matched = make_page(Scheme((Attribute("kind", names),))).matched
     hostile = '"><img src=x onerror=alert(2)>'
@@ -243,6 +249,48 @@ def test_images_that_lack_labels_are_in_the_tables_of_their_attributes_only(make
     assert not [row for rows in others for row in rows if row % 3 == 0]
     on_page = [int(row) for row in re.findall(r'data-picture="(\d+)"', page.html)]
     assert not [row for row in on_page if row % 3 == 0]
+
+
+def embedded_images(html):
+    """Every image of a page, decoded: those of the HTML and those that its script shows."""
+    uris = re.findall(r"data:image/[a-z]+;base64,([A-Za-z0-9+/=]+)", html)
+    return [Image.open(io.BytesIO(base64.b64decode(uri))) for uri in uris]
+
+
+@pytest.fixture(scope="module")
+def pages_by_thumbnails(make_page, tmp_path_factory):
+    """The same evaluation, compared with another, as a page of each kind of thumbnails."""
+    root = tmp_path_factory.mktemp("images")
+    matched = make_page(pictures=200).matched
+    for row, name in enumerate(matched.names):
+        Image.effect_noise((64, 48), 90).convert("RGB").save(root / name, quality=90 - row % 5)
+    given = {"pictures": 200, "folder": picture_folder(root, matched.names), "other": np.zeros(200, np.int64)}
+    return {kind: make_page(**given, thumbnails=kind, resamples=5) for kind in THUMBNAILS}
+
+
+def test_blurred_thumbnails_have_at_most_8_pixels_per_side_everywhere(pages_by_thumbnails):
+    """In galleries, in tables of the comparison, and in the lists that cells open."""
+    full, blurred = (pages_by_thumbnails[kind].html for kind in ("full", "blurred"))
+    assert min(max(image.size) for image in embedded_images(full)) == 64
+    assert max(max(image.size) for image in embedded_images(blurred)) == 8
+    assert len(embedded_images(full)) == len(embedded_images(blurred)) > 48
+    for page in (full, blurred):
+        content = json.loads(page.split('id="content">')[1].split("</script>")[0])
+        gallery, comparison = (
+            page.split(f'id="{name}"')[1].split("</section>")[0] for name in ("mistakes", "comparison")
+        )
+        assert content["thumbnails"] and 'width="64"' in gallery and 'width="64"' in comparison
+    assert "The images are blurred." in blurred and "images are blurred" not in full
+
+
+def test_without_thumbnails_there_are_names_and_labels_and_no_image_or_empty_frame(pages_by_thumbnails):
+    full, none = (pages_by_thumbnails[kind] for kind in ("full", "none"))
+    assert "data:image" not in none.html and "<img" not in none.html and '<p class="no-picture"' not in none.html
+    assert "--pictures DIR" not in none.html and none.tables == full.tables
+    names = [re.findall(r'<p class="file">([^<]*)</p>', page.html) for page in (none, full)]
+    assert names[0] == names[1] and len(names[0]) == 48
+    content = json.loads(none.html.split('id="content">')[1].split("</script>")[0])
+    assert content["thumbnails"] == {} and content["lists"] and content["pictures"]
 
 
 def test_compared_images_have_thumbnails_in_their_tables(make_page, tmp_path):

@@ -31,9 +31,15 @@ def test_every_metric_has_a_curve_of_its_own():
 
 
 def test_mistakes_are_shown_of_the_best_weights_only(validation, epoch_result):
-    assert set(epoch_result(4, validation).figures) == {"confusion", "mistakes"}
-    assert set(epoch_result(4, validation, better=False).figures) == {"confusion"}
-    assert epoch_result(4).figures == {}
+    assert set(epoch_result(4, validation).figures("full")) == {"confusion", "mistakes"}
+    assert set(epoch_result(4, validation, better=False).figures("full")) == {"confusion"}
+    assert epoch_result(4).figures("full") == {}
+
+
+def test_figures_are_drawn_once_for_each_kind_of_thumbnails(validation, epoch_result):
+    result = epoch_result(4, validation)
+    assert result.figures("full")["mistakes"] is result.figures("full")["mistakes"]
+    assert result.figures("none")["mistakes"].image is None and result.figures("full")["mistakes"].image is not None
 
 
 def test_the_base_class_does_nothing(validation, epoch_result, at_step):
@@ -50,10 +56,10 @@ def test_attributes_have_curves_and_a_hierarchy_no_curve_of_each_combination(fac
     validation = Validation(table, np.full((len(table), 18), 1 / 18, np.float32), table.classes(), 0.5)
     result = epoch_result(4, validation)
     assert result.scalars["macro_f1/mask"] == result.scalars["accuracy/age"] == 1
-    assert "f1/worn/male/under 30" in result.scalars and "confusion" in result.figures
+    assert "f1/worn/male/under 30" in result.scalars and "confusion" in result.figures("full")
     values = tuple(f"v{code}" for code in range(40))
     scheme = Scheme((Attribute("mask", values), Attribute("gender", values))).occurring(table.codes())
     large = replace(validation, table=replace(table, scheme=scheme), answers=np.zeros(len(table), np.int64))
     result = epoch_result(4, large, better=False)
     assert "macro_f1/gender" in result.scalars and not [name for name in result.scalars if name.startswith("f1/")]
-    assert result.figures == {}
+    assert result.figures("full") == {}

@@ -41,7 +41,7 @@ def test_the_line_that_sagemakers_expressions_read():
     assert metric_line(alone) == "epoch=3 train_loss=0.2500; lr=0.00075; pictures_per_second=1234.6;"
 
 
-def test_the_log_has_a_line_an_epoch_and_one_a_step_told(caplog):
+def test_the_log_has_one_line_per_epoch_and_per_logged_step(caplog):
     lines = MetricLines(5)
     lines.step(Progress(epoch=2, batches=5, lr=0.01), 1.5)
     lines.epoch(result())
@@ -50,7 +50,7 @@ def test_the_log_has_a_line_an_epoch_and_one_a_step_told(caplog):
     assert re.fullmatch(re.escape(metric_line(ENTRY)) + r" epoch_seconds=\d+\.\d; seconds_left=\d+;", epoch)
 
 
-def test_the_time_of_each_epoch_and_what_is_left(caplog, monkeypatch):
+def test_the_time_of_each_epoch_and_the_time_left(caplog, monkeypatch):
     now = 1000.0
     monkeypatch.setattr(time, "monotonic", lambda: now)
     for tracker in (MetricLines(10), EpochTable(10)):
@@ -124,7 +124,7 @@ def test_a_table_is_for_a_terminal_and_lines_for_everything_else(monkeypatch):
     assert isinstance(make_console(3), MetricLines)
 
 
-def test_the_bar_counts_images_on_a_terminal_alone(monkeypatch):
+def test_the_bar_counts_images_on_a_terminal_only(monkeypatch):
     monkeypatch.setenv("COLUMNS", "120")
     for stream, shown in ((Terminal(), True), (io.StringIO(), False)):
         monkeypatch.setattr(sys, "stderr", stream)

@@ -25,8 +25,8 @@ def text(events: EventAccumulator, name: str) -> str:
     return events.Tensors(f"{name}/text_summary")[-1].tensor_proto.string_val[0].decode()
 
 
-def test_event_files_hold_curves_figures_settings_and_hyperparameters(tmp_path, validation, epoch_result, at_step):
-    tracker = TensorBoard(tmp_path, TrainSettings(lr=0.25, augmentation={"flip": {}}))
+def test_event_files_contain_curves_figures_settings_and_hyperparameters(tmp_path, validation, epoch_result, at_step):
+    tracker = TensorBoard(tmp_path, TrainSettings(lr=0.25, augmentation={"flip": {}}, train_dir="/home/x/data"))
     tracker.begin(0)
     tracker.step(at_step(2), 1.5)
     tracker.epoch(epoch_result(4, validation))
@@ -43,10 +43,21 @@ def test_event_files_hold_curves_figures_settings_and_hyperparameters(tmp_path, 
     assert set(events.Tags()["images"]) == {"confusion", "mistakes"}
     assert min(image.height for name in ("confusion", "mistakes") for image in events.Images(name)) > 100
     assert "    lr: 0.25\n" in text(events, "settings") and "flip: {}" in text(events, "settings")
+    assert not any(b"/home/x" in path.read_bytes() for path in tmp_path.iterdir())
     assert "| 1 | 발색샷 | 2 | 0 |" in text(events, "confusion")
     assert [line.split(" | ")[0] for line in text(events, "mistakes").split("\n")[2:]] == ["| 4.png", "| 1.png"]
     assert "| 4.png | 발색샷 | 착용샷 | 0.600 |" in text(events, "mistakes")
     assert "_hparams_/session_start_info" in events.PluginTagToContent("hparams")
+
+
+def test_without_thumbnails_event_files_have_names_and_the_chart_of_counts_only(tmp_path, validation, epoch_result):
+    tracker = TensorBoard(tmp_path, TrainSettings(thumbnails="none"))
+    tracker.begin(0)
+    tracker.epoch(epoch_result(4, validation))
+    tracker.close(failed=False)
+    events = read(tmp_path)
+    assert set(events.Tags()["images"]) == {"confusion"}
+    assert "| 4.png | 발색샷 | 착용샷 | 0.600 |" in text(events, "mistakes")
 
 
 def test_without_validation_there_are_curves_and_no_figures(tmp_path, epoch_result):

@@ -74,7 +74,7 @@ def test_a_full_disk_switches_tensorboard_off(tmp_path, caplog, epoch_result):
     assert not trackers.trackers and caplog.text.count("TensorBoard is disabled") == 1
 
 
-def test_a_folder_that_cannot_be_made_switches_it_off(tmp_path, caplog):
+def test_a_folder_that_cannot_be_created_switches_tensorboard_off(tmp_path, caplog):
     (tmp_path / "tensorboard").write_text("")
     trackers = Trackers()
     trackers.trackers = make_trackers(tmp_path, "exp", TrainSettings(), None, tmp_path / "id")

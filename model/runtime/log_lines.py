@@ -1,0 +1,27 @@
+"""Log lines of a job that a Python program calls, such as a notebook."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def log_lines() -> Iterator[None]:
+    """Writes the log to stdout, unless the program has set up logging that shows INFO, or a handler of its own."""
+    log = logging.getLogger("rarebird")
+    if log.handlers or log.isEnabledFor(logging.INFO):
+        yield
+        return
+    handler, level, propagate = logging.StreamHandler(sys.stdout), log.level, log.propagate
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    log.propagate = False
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        log.setLevel(level)
+        log.propagate = propagate
