@@ -53,8 +53,8 @@ class EvaluationSettings:
     )
     thumbnails: str = setting(
         "full",
-        "Which of these images report.html contains. none: only names and labels. blurred: at most 8 pixels per side, "
-        "too few for a face. full: thumbnails",
+        "How these images are shown in report.html; none: only names and labels, blurred: reduced to at most "
+        "8 pixels per side, full: thumbnails",
         choices=THUMBNAILS,
     )
 

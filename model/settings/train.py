@@ -358,8 +358,9 @@ class TrainSettings(ChannelSettings):
     )
     thumbnails: str = setting(
         "auto",
-        "Which images the report, TensorBoard and Weights & Biases contain. none: only names and labels. blurred: at "
-        "most 8 pixels per side, too few for a face. full: thumbnails. auto: none at Weights & Biases, otherwise full",
+        "How images are shown in the report, TensorBoard and Weights & Biases; none: only names and labels, "
+        "blurred: reduced to at most 8 pixels per side, full: thumbnails, auto: none at "
+        "Weights & Biases, full otherwise",
         choices=("auto", *THUMBNAILS),
         result=False,
     )
