@@ -111,7 +111,7 @@ def test_the_record_of_another_job_is_never_overwritten(tmp_path):
     save_record(Clients("eu-west-1"), TRAINING, "train", tmp_path / "exp", request, {})
     before = (tmp_path / "exp" / "job.json").read_bytes()
     with pytest.raises(
-        Failure, match=r"endpoint exp was started, but its record cannot be written: .*exp already exists"
+        Failure, match=r"endpoint exp was started, but its record could not be written: .*exp already exists"
     ):
         save_record(Clients("eu-west-1"), ENDPOINT, "deploy", tmp_path / "exp", request, {})
     assert (tmp_path / "exp" / "job.json").read_bytes() == before
