@@ -1,0 +1,103 @@
+"""Settings of the network and of the images that it reads: backbone, initial weights, preprocessing, augmentation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from model.settings.choices import FITS, IMAGES, INTERPOLATIONS
+from model.settings.fields import setting
+from model.settings.nested import arguments, named_arguments
+
+
+@dataclass(frozen=True)
+class NetworkSettings:
+    """Base of TrainSettings: the network, in its sections `Network` and `Images`."""
+
+    # Network: backbone, its initial weights, classifier, frozen parts
+    model: str = setting("resnet18", "Backbone: the name of any timm model", section="Network", common=True)
+    model_args: dict[str, Any] = setting({}, "Further arguments of timm.create_model", nested=arguments)
+    pretrained: bool = setting(
+        True, "Start from timm's ImageNet weights, which are downloaded if they are not cached", common=True
+    )
+    weights: str | None = setting(
+        None,
+        "Weights to start from, instead of timm's: a .safetensors or .pth file, or a saved model (folder or "
+        "archive). Weights of the classifier are matched by class name; if the shape of the saved classifier "
+        "does not fit, it is not loaded",
+        placeholder="PATH",
+    )
+    hidden_layers: list[int] = setting([], "Widths of hidden layers between the backbone and the classifier", low=1)
+    dropout: float = setting(0.0, "Dropout rate before each layer of the classifier", low=0, high=0.99)
+    drop_path: float = setting(
+        0.0, "Rate of stochastic depth in the backbone, for backbones that support it", low=0, high=0.99
+    )
+    freeze: list[str] = setting(
+        [],
+        "Parts that are not trained: backbone, or prefixes of parameter names of the backbone, such as "
+        "layer1 conv_stem",
+    )
+    freeze_epochs: int = setting(0, "Number of epochs after which the frozen parts are trained too; 0: never", low=0)
+    freeze_norm: bool = setting(False, "Do not update the batch-norm statistics of the backbone")
+
+    # Images: preprocessing and augmentation
+    input_size: list[int] = setting(
+        [],
+        "Height and width of the network's input",
+        unset="that of the backbone",
+        unit="pixels",
+        low=8,
+        section=IMAGES,
+        common=True,
+    )
+    channels: int = setting(3, "Colour channels: 3 (colour) or 1 (grey)", low=1, high=3)
+    fit: str = setting(
+        "crop",
+        "How an image with another aspect ratio is fitted to input_size: crop (resize, then keep the "
+        "centre), stretch or pad",
+        choices=FITS,
+    )
+    crop_pct: float = setting(
+        1.0,
+        "Share of the height and width of an image, around its centre, that is used during prediction. A "
+        "value below 1 makes objects about as large as in the random crops of the training",
+        low=0.1,
+        high=1,
+    )
+    interpolation: str = setting("bilinear", "Interpolation for resizing", choices=INTERPOLATIONS)
+    normalisation: str = setting(
+        "backbone",
+        "Mean and standard deviation to normalise the pixels with: backbone (those that the backbone was "
+        "trained with), given (those in mean and std) or picture (those of each image)",
+        choices=("backbone", "given", "picture"),
+    )
+    mean: list[float] = setting(
+        [], "Mean of each channel, for pixel values from 0 to 1; used with --normalisation given"
+    )
+    std: list[float] = setting(
+        [],
+        "Standard deviation of each channel, for pixel values from 0 to 1; used with --normalisation given",
+        low=1e-6,
+    )
+    augmentation: dict[str, dict[str, Any]] = setting(
+        {"flip": {}, "random_resized_crop": {"scale": [0.7, 1.0]}},
+        "Random transforms of the training images, in this order, with their arguments. Names: flip, "
+        "random_resized_crop, colour, randaugment, trivialaugment, erasing, mixup, cutmix, timm, or the name "
+        "of any transform of torchvision v2; none: no transforms",
+        nested=named_arguments,
+    )
+
+    def image_contradictions(self) -> Iterator[str]:
+        """A sentence for each contradiction between the settings of images."""
+        if len(self.input_size) not in (0, 1, 2):
+            yield f"input_size must be height and width, not {len(self.input_size)} numbers"
+        if self.channels == 2:
+            yield "channels must be 3 (colour) or 1 (grey), not 2"
+        if self.normalisation == "given":
+            for name in ("mean", "std"):
+                if len(getattr(self, name)) != self.channels:
+                    numbers = "1 number" if self.channels == 1 else f"{self.channels} numbers"
+                    yield f"--normalisation given requires {name} with {numbers}, not {len(getattr(self, name))}"
+        elif self.mean or self.std:
+            yield f"mean and std are used only with --normalisation given, not {self.normalisation}"
