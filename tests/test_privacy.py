@@ -11,6 +11,7 @@ import pytest
 
 import evaluation
 import inference
+import train
 from model.evaluation.report.thumbnails import BLURRED_SIDE, LARGE_SIDE
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -26,14 +27,24 @@ def documented() -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def written(models, faces, tmp_path_factory) -> set[str]:
-    """Names of all files that two trainings, an inference of one model and the evaluation of it have written."""
+def trained(faces, tmp_path_factory) -> Path:
+    """The folder of a training with its report and TensorBoard files."""
+    folder = tmp_path_factory.mktemp("trained")
+    small = ["--model", "test_resnet", "--pretrained", "false", "--input_size", "32", "24", "--epochs", "1"]
+    small += ["--num_workers", "0", "--device", "cpu", "--precision", "fp32", "--tracking", "tensorboard"]
+    assert train.main([*small, "--train_dir", str(faces / "train"), "--model_dir", str(folder)]) == 0
+    return folder
+
+
+@pytest.fixture(scope="module")
+def written(trained, faces, tmp_path_factory) -> set[str]:
+    """Names of all files that a training, an inference of its model and the evaluation of it have written."""
     output = tmp_path_factory.mktemp("written")
-    answers = ["--eval_dir", str(faces / "eval"), "--model_dir", str(models / "joint"), "--device", "cpu"]
+    answers = ["--eval_dir", str(faces / "eval"), "--model_dir", str(trained / "exp"), "--device", "cpu"]
     assert inference.main([*answers, "--output_data_dir", str(output), "--num_workers", "0"]) == 0
     where = ["--ground_truth_dir", str(faces / "gt"), "--output_data_dir", str(output), "--resamples", "0"]
     assert evaluation.main([*where, "--pictures", str(faces / "eval")]) == 0
-    return {path.name for folder in (models, output) for path in folder.rglob("*") if path.is_file()}
+    return {path.name for folder in (trained, output) for path in folder.rglob("*") if path.is_file()}
 
 
 def test_every_file_of_a_run_is_in_the_table(written):
@@ -55,7 +66,7 @@ def test_every_file_in_the_table_is_one_that_the_code_writes():
     assert unknown == []
 
 
-def test_names_of_the_channel_are_only_in_files_that_the_table_says_so_of(models):
+def test_names_of_the_channel_are_only_in_files_that_the_table_says_so_of(trained):
     """By the bytes of the files: the paths of the drawn images are `000001_female_drawn_69/mask1.jpg`."""
     says_paths = {
         name
@@ -63,7 +74,7 @@ def test_names_of_the_channel_are_only_in_files_that_the_table_says_so_of(models
         if row.startswith("| `") and re.search(r"\bpaths?\b", row.split("|")[3]) and "no paths" not in row
         for name in re.findall("`([^`]+)`", row.split("|")[1])
     }
-    with_paths = {path.name for path in models.rglob("*") if path.is_file() and b"_drawn_" in path.read_bytes()}
+    with_paths = {path.name for path in trained.rglob("*") if path.is_file() and b"_drawn_" in path.read_bytes()}
     assert len(with_paths) > 4
     assert [name for name in with_paths if not any(fnmatch.fnmatch(name, known) for known in says_paths)] == []
 

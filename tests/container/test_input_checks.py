@@ -68,7 +68,7 @@ def test_inference_needs_a_model_and_images():
     with pytest.raises(InputError, match="the channel `eval` is missing: set SM_CHANNEL_EVAL or --eval_dir"):
         infer()
     Path("runs/exp/metrics.json").write_text('{"finished": false}')
-    with pytest.raises(InputError, match=r"no finished run .* set SM_CHANNEL_MODEL or --model_dir"):
+    with pytest.raises(InputError, match=r"no finished run: set SM_CHANNEL_MODEL or --model_dir"):
         infer(eval_dir="photos")
 
 

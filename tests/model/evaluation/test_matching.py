@@ -308,7 +308,7 @@ def test_another_name_of_the_image_column_is_set_or_read_from_labels_json(files)
     write(truth, "ImageID,ans\na,1\n")
     assert match_answers(truth, answers).answers.tolist() == [1]
     with pytest.raises(
-        InputError, match=r"picture_column 'fiel': neither .*gt.csv nor .*output.csv has it; nearest: file"
+        InputError, match=r"picture_column 'fiel': neither .*gt.csv nor .*output.csv has this column; nearest: file"
     ):
         match_answers(truth, answers, picture_column="fiel")
 

@@ -95,7 +95,7 @@ def test_training_computes_chooses_and_saves_an_added_metric(added):
     assert added["value"] == pytest.approx(sum(added["macro"]) / 2)
     assert re.search(r"gmean,\s+recall\b", added["help"]) and added["provenance"]["recall"] == added["value"]
     assert f"| mean of recalls | {added['value']:.4f} |" in re.sub(" +", " ", added["card"])
-    assert "scored best by recall" in added["card"]
+    assert "the epoch with the best recall" in added["card"]
 
 
 def test_an_added_metric_is_logged_and_read_from_the_log(added):

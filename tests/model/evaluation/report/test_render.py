@@ -303,7 +303,7 @@ def test_compared_images_have_thumbnails_in_their_tables(make_page, tmp_path):
     given = {"truth": mask_scheme().joint(parts), "truth_by_attribute": parts, "other": np.zeros(60, np.int64)}
     given["truth"] = np.where(parts["age"] < 0, -1, given["truth"])
     page = make_page(pictures=60, names=names, folder=folder, **given)
-    only = [row for caption, rows in page.tables.items() if caption.startswith("Only ") for row in rows[1:]]
+    only = [row for caption, rows in page.tables.items() if "the compared set" in caption for row in rows[1:]]
     table = page.html[page.html.index('id="comparison"') : page.html.index('id="scores"')]
     shown = re.findall(
         r'<img src="data:image/jpeg;base64,[^"]+" width="40" height="30" alt="" data-picture="(\d+)">', table
