@@ -290,7 +290,7 @@ def answers_of_masks(tmp_path):
 
 def test_one_attribute_is_scored_by_the_joint_truth_or_by_its_own(answers_of_masks, capsys):
     assert answers_of_masks("a,4\nb,11\nc,17\n") == 1
-    assert "of which mask is used" in capsys.readouterr().err
+    assert "only mask is used" in capsys.readouterr().err
     assert answers_of_masks(
         "a,worn/male/under 30\nb,incorrect/female/60 and over\nc,worn/male/under 30\n"
     ) == pytest.approx(2 / 3)
