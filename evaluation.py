@@ -16,7 +16,7 @@ Reads:
   --pictures DIR                 the images to show in the report, in DIR or DIR/images (default: the ground truth, if
                                  it is a folder of labelled images)
 Writes next to the predictions, or into --output DIR:
-  report.html                    all results on one page, which can be read without a network and printed
+  report.html                    all results on one page, which needs no network and can be printed
   evaluation.json                SageMaker's multiclass_classification_metrics and, under the key `rarebird`, accuracy,
                                  macro_f1, gmean_f1, balanced_accuracy, per_class, ... For each score, low and high are
                                  the limits of its confidence interval

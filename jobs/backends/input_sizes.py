@@ -90,7 +90,7 @@ def check_payload(images: Input, payload_mb: int, clients: Clients | None, suffi
     remedy = (
         f"--max_payload_mb {largest}"
         if largest <= MOST_PAYLOAD_MB
-        else f"python -m jobs inference, which has no limit (a request has at most {MOST_PAYLOAD_MB} MB)"
+        else f"python -m jobs inference, which has no limit (a batch transform takes at most {MOST_PAYLOAD_MB} MB)"
     )
     names = listing((f"{name} ({size / MIB:,.1f} MB)" for name, size in large), 5)
     raise InputError(f"--max_payload_mb {payload_mb}: {len(large):,} images are larger: {names}; use {remedy}")

@@ -247,4 +247,4 @@ def _contradictions(method: str, request: Mapping[str, Any]) -> Iterator[tuple[s
             yield f"ResourceConfig.{field}", "0 is less than 1"
     payload, at_once = request.get("MaxPayloadInMB"), request.get("MaxConcurrentTransforms")
     if isinstance(payload, int) and isinstance(at_once, int) and payload * at_once > 100:
-        yield "MaxConcurrentTransforms", f"times MaxPayloadInMB is {payload * at_once}, expected at most 100"
+        yield "MaxConcurrentTransforms", f"times MaxPayloadInMB is {payload * at_once}, the product must be at most 100"

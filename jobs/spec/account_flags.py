@@ -57,7 +57,7 @@ class ListFlags(ResultsFlags, RegionFlags):
         "List the jobs of the AWS account with their status, instead of those started from this machine",
         section="List",
     )
-    most: int = flag(20, "Maximum number of jobs to list; with --all, of each kind of job", low=1, high=100)
+    most: int = flag(20, "Maximum number of jobs to list; with --all, the limit for each kind of job", low=1, high=100)
 
     def ignored(self) -> Mapping[str, str]:
         """The flags that select the source of the other list."""

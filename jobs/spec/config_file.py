@@ -51,7 +51,7 @@ def move_long_settings(
     for name, value in moved.items():
         if getattr(read_back, name) != value:
             raise InputError(
-                f"--{name} {value!r} cannot be sent in a config file, which would be read back as "
+                f"--{name} {value!r} cannot be sent in a config file: its value would be read back as "
                 f"{getattr(read_back, name)!r}"
             )
     return {name: text for name, text in texts.items() if name not in moved}, file

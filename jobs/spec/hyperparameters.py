@@ -110,7 +110,7 @@ def _as_texts(job_type: JobType[Any], sent: Mapping[str, Any]) -> dict[str, str]
     for name, value in sent.items():
         if getattr(read_back, name) != value:
             raise InputError(
-                f"--{name} {value!r} cannot be sent as text, which would be read back as {getattr(read_back, name)!r}"
+                f"--{name} {value!r} cannot be sent as text: it would be read back as {getattr(read_back, name)!r}"
             )
     return texts
 

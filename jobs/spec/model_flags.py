@@ -78,7 +78,7 @@ class DeployFlags(HostingFlags):
     rollback_alarms: list[str] = flag([], "CloudWatch alarms that roll an update back to the old model")
     bake: int = flag(
         600,
-        "Time for which an alarm still rolls an update back after all requests go to the new machines",
+        "How long alarms are watched after all requests go to the new machines; an alarm rolls the update back",
         unit="s",
         low=0,
         high=3600,

@@ -38,8 +38,8 @@ def default_scheme(rows: Rows, age_cuts: Sequence[float], num_classes: int, prob
     if len(rows.label_columns) > 1:
         example = ", ".join(f"{name}: {{}}" for name in rows.label_columns)
         detail = (
-            f"{rows.source} has the label columns {listing(rows.label_columns)}; list those to learn in an experiment "
-            f"file, as in attributes: {{{example}}}"
+            f"{rows.source} has the label columns {listing(rows.label_columns)}; in an experiment file, list the "
+            f"columns to learn, as in attributes: {{{example}}}"
         )
         problems.add("more than one label column", detail)
         return None

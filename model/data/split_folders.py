@@ -144,8 +144,8 @@ def _refuse_mixed(root: Path, splits: dict[str, list[Path]], others: Sequence[st
     if others and options.layout != "classes":
         names = listing(folder.name for folder in (train, *rest))
         raise InputError(
-            f"{root}: the folders {names} look like splits, but not {listing(others, 5)}; set the splits, as in "
-            f"{flags}, or set --layout classes if all folders are classes"
+            f"{root}: the folders {names} look like splits, but the others do not: {listing(others, 5)}; "
+            f"set the splits, as in {flags}, or set --layout classes if all folders are classes"
         )
 
 

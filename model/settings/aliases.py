@@ -93,7 +93,8 @@ def _dataset(value: Any, _: Mapping[str, Any]) -> dict[str, Any]:
     name = str(value).strip().lower()
     if name not in LAYOUT_ALIASES:
         raise ValueError(
-            "there is no dataset class of this name; remove it to detect the layout of the data, or set `layout`"
+            "there is no dataset class of this name; without this setting the layout of the data is detected; "
+            "`layout` sets it"
         )
     return {"layout": LAYOUT_ALIASES[name]}
 

@@ -42,9 +42,9 @@ class ChannelSettings:
     folder_levels: list[str] = setting(
         [],
         "Names of the levels of nested class folders, from the top; each level becomes an attribute, for "
-        "example aisle product variety. The name _ skips a level. With label as the only name, the top "
-        "folders are the classes; with all, the whole paths are the classes. none: the whole paths are the "
-        "classes, if the folders look like classes",
+        "example aisle product variety. The name _ skips a level. If the only name is label, the top folders "
+        "are the classes; if it is all, the whole paths are. Without names, the whole paths are the classes, "
+        "and folders that do not look like classes are an error",
         reading=True,
     )
     follow_links: bool = setting(

@@ -27,4 +27,5 @@ def invalid_group_pattern(pattern: str) -> Iterator[str]:
         return
     if not groups:
         example = "'([^/]+)_[0-9]+'"
-        yield f"group_pattern {pattern!r} has no group; put the part that names it into parentheses, as in {example}"
+        advice = f"put the part of the pattern that matches the group's name in parentheses, as in {example}"
+        yield f"group_pattern {pattern!r} has no group; {advice}"

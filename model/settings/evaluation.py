@@ -27,7 +27,7 @@ class EvaluationSettings:
     )
     answers: str | None = setting(
         None,
-        "File with the predictions; probabilities.csv is read next to it",
+        "File with the predictions; probabilities.csv is read from the same folder",
         unset="output.csv",
         common=True,
         placeholder="FILE",

@@ -109,4 +109,4 @@ class ServeSettings(PredictionSettings):
             yield "models, model_dir and multi_model each define the model; set only one of them"
         if self.max_payload_mb > self.max_pending_mb:
             limit = f"max_pending_mb {self.max_pending_mb}"
-            yield f"max_payload_mb {self.max_payload_mb} must be at most {limit}, the total of all bodies"
+            yield f"max_payload_mb {self.max_payload_mb} must be at most {limit}, the limit for all bodies together"

@@ -198,7 +198,8 @@ def _resumable(state: State | None, name: str, checkpoints: Checkpoints) -> Stat
         raise InputError(
             f"{checkpoints.folder} contains an unfinished run {name!r} with other settings or data:\n"
             + "\n".join(f"  {difference}" for difference in differences)
-            + "\nuse the same ones to resume it, --resume never to start from scratch, or another --name"
+            + "\nto resume it, use its settings and data; to start from scratch, set --resume never; "
+            "or choose another --name"
         )
     return state
 

@@ -101,7 +101,7 @@ def _tensors(file: Path, path: Path) -> dict[str, torch.Tensor]:
     except (OSError, SafetensorError, RuntimeError, ValueError, EOFError) as error:
         raise InputError(f"weights {path}: cannot be read: {error}") from None
     except Exception as error:  # pickle.UnpicklingError, or others from a damaged pickle
-        reason = f"contains more than tensors ({type(error).__name__})"
+        reason = f"contains objects that are not tensors ({type(error).__name__})"
         raise InputError(f"weights {path}: {reason}; save the state_dict instead") from None
     for key in STATE_DICT_KEYS:
         if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):

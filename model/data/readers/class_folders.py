@@ -84,7 +84,7 @@ def read_class_folders(files: ChannelFiles, levels: FolderLevels, problems: Prob
     elif not levels.names:
         doubt = doubt_about_classes(files, tree, classes)
         if doubt:
-            problems.add("folders that may not be the classes", doubt)
+            problems.add("folders that are probably not the classes", doubt)
             return None
         classes = _without_single_folders(classes)
     if not levels.classes:
@@ -145,4 +145,4 @@ def _log_nesting(tree: FolderTree, classes: Sequence[Parts]) -> None:
     inner = [path for (path, parts), own in zip(tree.images, classes) if len(parts) > len(own)]
     if inner:
         images = "1 image is" if len(inner) == 1 else f"{len(inner):,} images are"
-        log.info("%s in a subfolder of a class folder, which does not change the class, such as %s", images, inner[0])
+        log.info("%s in a subfolder of a class folder and have the class of that folder, such as %s", images, inner[0])

@@ -34,5 +34,7 @@ def input_tables(tables: Iterable[str]) -> list[str]:
         written |= {name for name in others if name.lower() == TRUTH}
         others = [name for name in others if name not in written]
     if written:
-        log.info("%s not read: written by Rarebird; --table NAME reads one anyway", listing(sorted(written)))
+        log.info(
+            "%s not read: written by Rarebird; to read such a file anyway, set --table NAME", listing(sorted(written))
+        )
     return others

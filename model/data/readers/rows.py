@@ -153,7 +153,10 @@ class ImageFinder:
         if without_row:
             images = _count(without_row, "image")
             log.info(
-                "%s: the table has no row for %s in the same folders: %s", self._table, images, listing(without_row, 5)
+                "%s: the table has no row for %s in its folders: %s",
+                self._table,
+                images,
+                listing(without_row, 5),
             )
 
     def find_file(self, name: str, origin: str) -> str | None:

@@ -91,6 +91,6 @@ def test_images_larger_than_the_payload_are_an_error(tmp_path, aws, capsys):
     check_payload(Input("pictures", f"s3://{BUCKET}/p"), 0, Clients())
     huge = sparse(tmp_path / "huge", "1.jpg", 150 << 20)
     with pytest.raises(
-        InputError, match=r"python -m jobs inference, which has no limit \(a request has at most 100 MB"
+        InputError, match=r"python -m jobs inference, which has no limit \(a batch transform takes at most 100 MB"
     ):
         check_payload(Input("pictures", str(huge)), 6, None)

@@ -76,7 +76,7 @@ def test_the_log_has_one_line_with_the_equivalent_flags(root: Path, caplog: pyte
 
 def test_a_validation_channel_and_a_split_in_the_settings_are_preferred(root: Path) -> None:
     make(root, "train", "val", "other")
-    with pytest.raises(InputError, match="train, val look like splits, but not other"):
+    with pytest.raises(InputError, match="train, val look like splits, but the others do not: other"):
         names(root)
     make(root.parent / "two", "train", "val")
     train, validation = split_channels(root.parent / "two", root / "other", OPTIONS)

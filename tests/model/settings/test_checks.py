@@ -24,7 +24,8 @@ def test_an_unknown_encoding_is_reported_with_the_nearest(encoding: str, near: s
 def test_a_pattern_needs_a_group():
     assert not list(invalid_group_pattern("([a-z]+)_")) and not list(invalid_group_pattern("(?P<group>[a-z]+)_"))
     assert "not a valid regular expression: missing )" in next(invalid_group_pattern("(a"))
-    assert "has no group; put the part that names it into parentheses" in next(invalid_group_pattern("[a-z]+_"))
+    expected = "has no group; put the part of the pattern that matches the group's name in parentheses"
+    assert expected in next(invalid_group_pattern("[a-z]+_"))
 
 
 @pytest.mark.parametrize("cls", [TrainSettings, InferenceSettings, EvaluationSettings])

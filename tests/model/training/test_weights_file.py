@@ -45,7 +45,7 @@ def test_pickled_code_is_never_run(tmp_path, read, capsys):
             return (print, ("run",))
 
     torch.save({"a": Evil()}, tmp_path / "evil.pth")
-    with pytest.raises(InputError, match="contains more than tensors"):
+    with pytest.raises(InputError, match="contains objects that are not tensors"):
         read(tmp_path / "evil.pth")
     assert capsys.readouterr().out == ""
 

@@ -117,6 +117,6 @@ def test_images_in_subfolders_have_the_class_of_the_folder_above(root: Path, cap
     with caplog.at_level(logging.INFO, "rarebird"):
         assert read(root).scheme.class_names == ["cat", "dog/run", "dog/sit"]
     assert (
-        "2 images are in a subfolder of a class folder, which does not change the class, such as cat/more/0.jpg"
+        "2 images are in a subfolder of a class folder and have the class of that folder, such as cat/more/0.jpg"
         in caplog.text
     )

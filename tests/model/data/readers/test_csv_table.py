@@ -118,7 +118,7 @@ def test_missing_skip_skips_rows_without_an_image(root: Path, caplog: pytest.Log
     assert caplog.messages[:2] == [
         "train.csv: skipped 2 rows without an image: train.csv row 3: x.jpg, train.csv row 5: expected a path relative "
         "to the channel",
-        "train.csv: the table has no row for 1 image in the same folders: c.jpg",
+        "train.csv: the table has no row for 1 image in its folders: c.jpg",
     ]
     assert problems_of(root).keys() == {"missing file", "empty image name"}
     write_csv(root, "path,label\nA.JPG,0\nx.jpg,0\n")

@@ -90,7 +90,7 @@ def test_the_error_for_an_unknown_layout_names_extensions_and_tables(root: Path)
     ]
     assert problems_of(root / "raw", table="a.csv")["missing table"] == ["no file 'a.csv'; the channel has no tables"]
     touch(root / "own", "data/0.jpg", "data/legend.csv")
-    assert problems_of(root / "own")["folders that may not be the classes"] == [
+    assert problems_of(root / "own")["folders that are probably not the classes"] == [
         f"data is the only folder with images and contains a table: set --train_dir {root}/own/data"
     ]
     touch(root / "loose", "0.jpg", "meta/train.csv")

@@ -33,7 +33,7 @@ def test_nested_folders_that_may_not_be_classes_are_an_error(
 ) -> None:
     fill(root, images, *folders)
     (kind,), (details,) = problems_of(root).keys(), problems_of(root).values()
-    assert kind == "folders that may not be the classes"
+    assert kind == "folders that are probably not the classes"
     assert re.search(reason, details[0])
     assert all(f"set --folder_levels {levels}." in details[0] for levels in ("label", "_ label", "all"))
     tops = sorted({folder.partition("/")[0] for folder in folders})
@@ -45,7 +45,7 @@ def test_nested_folders_that_may_not_be_classes_are_an_error(
 def test_the_error_for_a_folder_that_is_too_high_names_the_deeper_one(root: Path) -> None:
     fill(root, 3, "animals/pets/cat", "animals/pets/dog")
     assert problems_of(root) == {
-        "folders that may not be the classes": [
+        "folders that are probably not the classes": [
             "animals is the only folder with images, so --train_dir is one level too high: "
             f"set --train_dir {root}/animals/pets, which contains cat, dog"
         ]
@@ -62,7 +62,7 @@ def test_folders_of_images_and_annotations_are_not_classes(root: Path) -> None:
         f"to use the folders in images as classes, set --train_dir {root}/images"
     ]
     fill(root / "flat", 3, "JPEGImages", "annotations")
-    assert "in a table next to it" in problems_of(root / "flat")["folders that may not be the classes"][0]
+    assert "in a table next to it" in problems_of(root / "flat")["folders that are probably not the classes"][0]
     fill(root / "media", 3, "images", "videos")
     assert read(root / "media").scheme.class_names == ["images", "videos"]
 
@@ -73,7 +73,7 @@ def test_folders_of_a_repository_are_not_classes(root: Path) -> None:
     assert read(root).scheme.class_names == ["doc/images", "src/data/cells", "src/data/more"]  # no repository
     touch(root, "README.md", "src/data/labels.csv")
     assert problems_of(root) == {
-        "folders that may not be the classes": [
+        "folders that are probably not the classes": [
             "doc, src next to README.md look like folders of a code repository; most images are in src/data. Set "
             "--train_dir to the folder that contains the class folders, or --table to one of src/data/labels.csv. "
             "If the classes are doc, src, set --folder_levels label"

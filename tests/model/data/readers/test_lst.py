@@ -46,4 +46,4 @@ def test_skipped_rows_without_an_image_are_logged(root: Path, caplog: pytest.Log
         assert read(root, missing="skip").locations.paths == ["a.JPG", "b.jpg"]
     assert "train.lst: skipped 1 row without an image: train.lst row 3: none.jpg" in caplog.messages
     assert any(text.startswith("train.lst: 1 image name is spelled differently") for text in caplog.messages)
-    assert "train.lst: the table has no row for 1 image in the same folders: c.jpg" in caplog.messages
+    assert "train.lst: the table has no row for 1 image in its folders: c.jpg" in caplog.messages

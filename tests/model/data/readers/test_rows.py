@@ -83,5 +83,5 @@ def test_a_finder_accepts_other_spellings_and_counts_them(root: Path, caplog: py
         finder.finish()
     assert caplog.messages == [
         "t.csv: 3 image names are spelled differently from the files, such as t.csv row 2: 'a' is images/a.jpg",
-        "t.csv: the table has no row for 3 images in the same folders: images/c.jpg, images/c.png, images/d.jpg",
+        "t.csv: the table has no row for 3 images in its folders: images/c.jpg, images/c.png, images/d.jpg",
     ]
