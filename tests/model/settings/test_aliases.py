@@ -129,7 +129,7 @@ def test_arguments_in_an_alias_may_have_any_spelling(values, expected):
 @pytest.mark.parametrize(
     ("job", "values", "message"),
     [
-        (TRAIN, {"dataset": "MyDataset"}, "or set `layout`"),
+        (TRAIN, {"dataset": "MyDataset"}, "`layout` sets it"),
         (TRAIN, {"dataset_args": {"size": 3}}, "size is not supported"),
         (TRAIN, {"criterion": "focall"}, "nearest: focal"),
         (TRAIN, {"criterion_args": {"gama": 2}}, "nearest: gamma"),
