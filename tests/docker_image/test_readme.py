@@ -24,14 +24,8 @@ def test_the_commands_run(image: str, tmp_path: Path) -> None:
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "docker").symlink_to(CLIENT)
     env = {**os.environ, "PATH": f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}"}
-    ended = subprocess.run(
-        ["bash", "-euc", "\n".join(commands).replace(" rarebird ", f" {image} ")],
-        cwd=tmp_path,
-        env=env,
-        capture_output=True,
-        text=True,
-        timeout=600,
-    )
+    script = "\n".join(commands).replace(" rarebird ", f" {image} ")
+    ended = subprocess.run(["bash", "-euc", script], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=600)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert '"accuracy"' in ended.stdout
     assert (tmp_path / "runs" / "boxed" / "model.safetensors").is_file()
