@@ -23,6 +23,7 @@ from model.evaluation.report import charts, curves, examples, sentences
 from model.evaluation.report.confusion import Matrix, make_matrix
 from model.evaluation.report.picture_lists import PictureLists
 from model.evaluation.report.thumbnails import LARGE_SIDE, Thumbnail, make_thumbnails
+from model.evaluation.score_notes import AT_CHANCE
 from model.evaluation.subgroups import MOST_VALUES, Subgroup
 from model.evaluation.summary import intervals, labelled_scores, notes_of, verdict
 from model.evaluation.suspects import COMPARED, SUSPECTS, Comparison, compare_answers, suspected_label_errors
@@ -266,6 +267,7 @@ def _environment() -> Environment:
         few=FEW,
         many=MANY,
         most_values=MOST_VALUES,
+        at_chance=AT_CHANCE,
     )
     return environment
 
