@@ -117,6 +117,7 @@ class Evaluation:
     notes: Sentences for the reader of the scores.
     learnt_from: Number of images by side (train, validation) that were used to train the model; None if not known.
     partial: Number of further images that have labels of some attributes only.
+    group_label: Name of the column of groups in texts; None without groups.
     """
 
     pictures: int
@@ -139,6 +140,7 @@ class Evaluation:
     notes: list[str]
     learnt_from: dict[str, int] | None = None
     partial: int = 0
+    group_label: str | None = None
 
     @property
     def is_at_chance(self) -> bool:
@@ -248,6 +250,7 @@ def evaluate(
         notes=[*matched.notes, *about_intervals],
         learnt_from=matched.learnt_from,
         partial=len(matched.names) - len(complete.names),
+        group_label=matched.group_label if groups else None,
     )
     about_scores = [chance_note(evaluation.is_at_chance), calibration_note(calibration_error, reliability, matched)]
     return replace(evaluation, notes=[*evaluation.notes, *filter(None, about_scores)])

@@ -81,7 +81,7 @@ def intervals(evaluation: Evaluation) -> str:
     level = f"{evaluation.confidence * 100:g} % intervals"
     bootstrap = f"bootstrap with {evaluation.resamples:,} resamples"
     if evaluation.groups:
-        over = f"the {evaluation.groups:,} groups of column {evaluation.resampled_over}"
+        over = f"the {evaluation.groups:,} groups of column {evaluation.group_label}"
         return f"{level} over {over}: Clopper-Pearson for accuracy and each class, {bootstrap} for other scores"
     other = f"{bootstrap} of single images for other scores; no column of groups was found"
     return f"{level}: Wilson for accuracy and each class, {other}"

@@ -75,7 +75,7 @@ def _groups_by_pattern(truth: ClassTable, pattern: str, notes: list[str]) -> pd.
     return pd.Series(groups, index=truth.names.index, dtype=object)
 
 
-def column_in_training(column: str | None, provenance: Provenance | None) -> str | None:
-    """The column of groups as the training data names it, for files of the training, which call it PATTERN_COLUMN."""
+def column_in_training(column: str | None, provenance: Provenance | None) -> str:
+    """The column of groups as the training data names it; "" if it is not PATTERN_COLUMN, as training writes it."""
     names = {member.grouped_by for member in provenance.members} if provenance else set()
-    return names.pop() or column if column == PATTERN_COLUMN and len(names) == 1 else column
+    return (names.pop() or "") if column == PATTERN_COLUMN and len(names) == 1 else ""
