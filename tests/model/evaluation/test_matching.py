@@ -327,7 +327,7 @@ def test_true_labels_may_have_another_encoding_and_columns_without_a_name(files)
 
 
 def test_a_missing_folder_of_predictions_is_the_only_problem_and_has_a_nearest_name(files, tmp_path):
-    truth, _ = files("ImageID,ans\na,no class\n", "ImageID,ans\n")
+    truth, _ = files("file,ans\na,no class\n", "ImageID,ans\n")
     with pytest.raises(InputError) as raised:
         match_answers(truth, tmp_path / "outt" / "output.csv")
     assert str(raised.value).splitlines()[1:] == [

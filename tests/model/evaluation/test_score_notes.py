@@ -11,9 +11,10 @@ from model.artifacts.provenance import MemberProvenance, Provenance, SplitSize
 from model.attributes import Attribute
 from model.evaluation.evaluate import Evaluation, evaluate
 from model.evaluation.matched_answers import MatchedAnswers
-from model.evaluation.score_notes import calibration_note
+from model.evaluation.score_notes import calibration_note, is_at_chance
 from model.evaluation.summary import summary
 from model.labels import Scheme
+from model.metrics.bootstrap import Interval
 
 CHANCE = "the predictions are not clearly better than always predicting the most frequent class"
 TEN = Scheme((Attribute("kind", tuple("abcdefghij")),))
@@ -57,6 +58,12 @@ def test_a_model_that_finds_a_rare_class_has_no_note_though_its_accuracy_is_lowe
     assert not evaluation.is_at_chance
 
 
+def test_an_accuracy_that_is_clearly_higher_is_not_at_chance():
+    balanced = Interval(0.55, 0.45, 0.65)
+    assert not is_at_chance({"accuracy": Interval(0.7, 0.6, 0.8), "balanced_accuracy": balanced}, 0.59, [2])
+    assert is_at_chance({"accuracy": Interval(0.7, 0.59, 0.8), "balanced_accuracy": balanced}, 0.59, [2])
+
+
 def test_chance_is_not_judged_without_intervals_or_with_one_true_class():
     truth = np.repeat([0, 1], 50)
     assert not evaluated(truth, 1 - truth, TWO, resamples=0).is_at_chance
@@ -66,9 +73,9 @@ def test_chance_is_not_judged_without_intervals_or_with_one_true_class():
 def test_a_hierarchy_is_compared_with_the_chance_of_its_attributes():
     values = tuple(f"v{code}" for code in range(40))
     scheme = Scheme((Attribute("a", values), Attribute("b", values)))
-    codes = np.arange(200) % 4
-    scheme = scheme.occurring({"a": codes, "b": codes})
-    assert evaluated(codes, (codes + 1) % 4, scheme).is_at_chance
+    codes = np.arange(400) % 4
+    scheme = scheme.occurring({"a": codes % 2, "b": codes})
+    assert evaluated(codes, np.random.default_rng(0).permutation(codes), scheme).is_at_chance
     assert not evaluated(codes, codes, scheme).is_at_chance
 
 
