@@ -13,8 +13,7 @@ Reads:
                                  train.py reads (another table, class folders, folders per person, .lst, a manifest)
   SM_OUTPUT_DATA_DIR/output.csv  the predictions of inference.py or inference_TTA.py, matched by image name; labels.json
                                  and probabilities.csv are read from the same folder
-  --pictures DIR                 the images to show in the report, in DIR or DIR/images (default: the ground truth, if
-                                 it is a folder of labelled images)
+  --pictures DIR                 the images to show in the report, in DIR or DIR/images
 Writes next to the predictions, or into --output DIR:
   report.html                    all results on one page, which needs no network and can be printed
   evaluation.json                SageMaker's multiclass_classification_metrics and, under the key `rarebird`, accuracy,

@@ -87,7 +87,7 @@ def test_out_of_fold_predictions_can_be_evaluated_directly(folds, capsys):
     _, output = folds
     where = str(output / "out_of_fold")
     assert evaluation.main(["--ground_truth_dir", where, "--output_data_dir", where, "--resamples", "9"]) == 0
-    assert "groups of column group" in capsys.readouterr().err
+    assert "groups of column person" in capsys.readouterr().err
 
 
 def test_the_ensemble_of_folds_predicts_their_mean(folds, faces):

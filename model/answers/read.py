@@ -191,7 +191,7 @@ def _read_frame(path: Path, problems: Problems, picture_columns: Sequence[str], 
     if not path.is_file():
         tables = sorted(entry.name for entry in path.parent.glob("*.csv"))
         others = f"; the folder has {listing(tables)}" if tables else ""
-        folder = "" if path.parent.is_dir() else f"; there is no folder {path.parent}"
+        folder = "" if path.parent.is_dir() else f"; there is no folder {path.parent}{_nearest_folder(path.parent)}"
         problems.add(MISSING_FILES, f"{path}: no such file{folder}{others}")
         return None
     table = read_table(path, problems, encoding, picture_columns)
@@ -204,6 +204,13 @@ def _read_frame(path: Path, problems: Problems, picture_columns: Sequence[str], 
         problems.add("duplicate columns", f"{path}: {listing(frame.columns[frame.columns.duplicated()])}")
         return None
     return frame
+
+
+def _nearest_folder(folder: Path) -> str:
+    """The end of a message about a missing folder: the existing folder of the most similar name, if any."""
+    if not folder.parent.is_dir():
+        return ""
+    return did_you_mean(folder.name, [entry.name for entry in folder.parent.iterdir() if entry.is_dir()])
 
 
 def _read_parts(

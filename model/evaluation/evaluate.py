@@ -15,6 +15,8 @@ from model.errors import InputError, listing
 from model.evaluation.coverage import CoveragePoint, coverage_curve
 from model.evaluation.interval_notes import interval_notes
 from model.evaluation.matched_answers import MatchedAnswers
+from model.evaluation.reliability import ReliabilityBin, reliability_bins
+from model.evaluation.score_notes import calibration_note, chance_note, is_at_chance
 from model.evaluation.subgroups import Subgroup, subgroups_by_group, subgroups_by_metadata
 from model.evaluation.targets import (
     JOINT_CLASS,
@@ -27,18 +29,12 @@ from model.evaluation.targets import (
 from model.label_values import INDICES, NAMES, whole_number
 from model.labels import Scheme
 from model.metrics.bootstrap import Interval, interval, score_intervals
-from model.metrics.calibration import (
-    calibration_error_interval,
-    calibration_statistics,
-    reliability_of,
-    reliability_trials,
-)
+from model.metrics.calibration import calibration_error_interval
 from model.metrics.epoch_metrics import SCORE_OF_MANY
 from model.metrics.proportions import (
     accuracy_interval,
     class_intervals,
     number_of_units,
-    share_intervals,
     with_border_intervals,
 )
 from model.metrics.scores import NO_TRUTH, Counts, confusion, weighted_scores_of
@@ -87,6 +83,11 @@ class Scores:
         return [name for name, scores in self.per_class.items() if not scores.support]
 
     @property
+    def with_truth(self) -> int:
+        """Number of classes with images."""
+        return len(self.per_class) - len(self.without_truth)
+
+    @property
     def pictures(self) -> int:
         """Number of images with a true class."""
         return sum(scores.support for scores in self.per_class.values())
@@ -94,23 +95,6 @@ class Scores:
     def to_dict(self) -> dict[str, Any]:
         per_class = {name: scores.to_dict() for name, scores in self.per_class.items()}
         return {**_dicts(self.scores), "per_class": per_class, "classes_without_truth": self.without_truth}
-
-
-@dataclass(frozen=True)
-class ReliabilityBin:
-    """The images whose most probable class has a probability in one bin.
-
-    pictures: Number of images.
-    confidence: Mean of that probability.
-    accuracy: Share of the images whose most probable class is correct.
-    """
-
-    pictures: int
-    confidence: float
-    accuracy: Interval
-
-    def to_dict(self) -> dict[str, Any]:
-        return {"pictures": self.pictures, "confidence": self.confidence, "accuracy": self.accuracy.to_dict()}
 
 
 @dataclass(frozen=True)
@@ -133,6 +117,7 @@ class Evaluation:
     notes: Sentences for the reader of the scores.
     learnt_from: Number of images by side (train, validation) that were used to train the model; None if not known.
     partial: Number of further images that have labels of some attributes only.
+    group_label: Name of the column of groups in texts; None without groups.
     """
 
     pictures: int
@@ -155,6 +140,14 @@ class Evaluation:
     notes: list[str]
     learnt_from: dict[str, int] | None = None
     partial: int = 0
+    group_label: str | None = None
+
+    @property
+    def is_at_chance(self) -> bool:
+        """Whether the predictions are not clearly better than always predicting the most frequent class."""
+        scored = list(self.attributes.values()) if self.is_large else [self.joint]
+        share = self.joint.constant["accuracy"].value
+        return is_at_chance(self.joint.scores, share, [scores.with_truth for scores in scored])
 
     def to_dict(self) -> dict[str, Any]:
         """The block `rarebird` of evaluation.json: everything except the groups, which may be as many as the images."""
@@ -230,13 +223,13 @@ def evaluate(
         compare = {name: interval(these[name] - others[name], level, units, is_difference=True) for name in COMPARED}
     calibration_error, reliability = None, []
     if totals.calibration is not None:
-        reliability = _reliability(complete, totals.calibration[0], level)
+        reliability = reliability_bins(complete, totals.calibration[0], level)
         if reliability:
             calibration_error = calibration_error_interval(totals.calibration, level, units)
     groups = None if complete.groups is None else units
     noted = {name: target for name, target in targets.items() if name != JOINT_CLASS or not scheme.is_large}
     about_intervals = interval_notes(noted, scored[JOINT_CLASS].scores, matched.groups, units) if resamples else []
-    return Evaluation(
+    evaluation = Evaluation(
         pictures=len(complete.names),
         groups=groups,
         resampled_over=(matched.group_column if groups else "picture") if resamples else None,
@@ -257,7 +250,10 @@ def evaluate(
         notes=[*matched.notes, *about_intervals],
         learnt_from=matched.learnt_from,
         partial=len(matched.names) - len(complete.names),
+        group_label=matched.group_label if groups else None,
     )
+    about_scores = [chance_note(evaluation.is_at_chance), calibration_note(calibration_error, reliability, matched)]
+    return replace(evaluation, notes=[*evaluation.notes, *filter(None, about_scores)])
 
 
 def _chosen_classes(scheme: Scheme, names: Sequence[str], label_values: str | None) -> list[int]:
@@ -324,19 +320,6 @@ def _score(
         constant=score_intervals(weighted_scores_of(constant), confidence, units),
         confusion=confusion(target.truth, target.answers, len(target.classes)),
     )
-
-
-def _reliability(matched: MatchedAnswers, totals: np.ndarray, confidence: float) -> list[ReliabilityBin]:
-    """The bins with images. totals: Summed rows of calibration_statistics, (3 bins,)."""
-    bins = reliability_of(totals)
-    assert matched.probabilities is not None
-    correct, trials = reliability_trials(calibration_statistics(matched.probabilities, matched.truth))
-    accuracy = share_intervals(correct, trials, matched.groups, confidence)
-    return [
-        ReliabilityBin(int(count), float(bins["confidence"][at]), accuracy[at])
-        for at, count in enumerate(bins["pictures"])
-        if count
-    ]
 
 
 def _dicts(scores: dict[str, Interval]) -> dict[str, Any]:

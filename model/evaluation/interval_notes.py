@@ -8,7 +8,7 @@ import numpy as np
 
 from model.errors import listing
 from model.evaluation.targets import JOINT_CLASS, Target
-from model.metrics.bootstrap import FEW_GROUPS, Interval
+from model.metrics.bootstrap import FEW_GROUPS, NO_DEVIATION, SKEWED, Interval
 from model.metrics.scores import NO_TRUTH, SCORE_LABELS
 
 
@@ -31,9 +31,7 @@ def interval_notes(
         which = " for scores that use only images labelled for all attributes" if scored else ""
         notes.append(f"no intervals{which}: {units} {noun}; an interval needs at least {FEW_GROUPS}")
     else:
-        without = [label for name, label in SCORE_LABELS.items() if scores[name].low is None]
-        if without:
-            notes.append(f"no interval for {listing(without)}: the value is the same in every resample")
+        notes += _without_interval(scores)
     for name, target in scored.items():
         if few := _classes_of_few_groups(target, groups):
             classes = "joint classes" if name == JOINT_CLASS else f"values of {name}"
@@ -43,6 +41,23 @@ def interval_notes(
                 "of macro scores may be too narrow"
             )
     return notes
+
+
+def _without_interval(scores: Mapping[str, Interval]) -> list[str]:
+    """A note for each reason why scores have no interval."""
+    labels: dict[str, list[str]] = {}
+    for name, label in SCORE_LABELS.items():
+        score = scores[name]
+        if score.low is not None:
+            continue
+        if name in SKEWED and not score.value:
+            reason = "it is 0, because a class has no correct prediction, and is 0 again in every resample"
+        elif name in SKEWED and score.deviation is not None and score.deviation > NO_DEVIATION:
+            reason = "it is 0 in nearly all resamples, because a class has very few correct predictions"
+        else:
+            reason = "resampling the images always gives the same value"
+        labels.setdefault(reason, []).append(label)
+    return [f"no interval for {listing(names)}: {reason}" for reason, names in labels.items()]
 
 
 def _units(target: Target, groups: np.ndarray | None) -> int:

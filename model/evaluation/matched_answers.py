@@ -26,6 +26,7 @@ class MatchedAnswers:
     probabilities: float64 (N, C), with a row of NaN for an image without them; None without a file of probabilities.
     groups: int64 (N,), 0 to G - 1, the person or sender of each image; None without a column of groups.
     group_column: Name of that column.
+    trained_column: Name of that column in the training data, if training wrote the true labels; "" otherwise.
     group_names: Name of each group; "" for an image without a group, which is a group of its own.
     metadata: Other columns of the two tables, N texts each, "" for an empty or missing value.
     other: int64 (N,), predicted classes of another model to compare with; None without one.
@@ -59,6 +60,12 @@ class MatchedAnswers:
     answers_source: str = ""
     held_out: str = ""
     truth_by_attribute: Mapping[str, np.ndarray] = field(default_factory=dict)
+    trained_column: str = ""
+
+    @property
+    def group_label(self) -> str | None:
+        """Name of the column of groups in texts; None without groups."""
+        return self.trained_column or self.group_column
 
     @property
     def correct(self) -> np.ndarray:

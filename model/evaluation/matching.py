@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,14 +15,12 @@ from model.answers.read import (
     ANSWER_COLUMNS,
     ANSWER_NAME,
     ClassTable,
-    find_column,
 )
 from model.answers.seen_images import count_seen
 from model.artifacts.files import LABELS
 from model.artifacts.provenance import Provenance
 from model.attributes import DROPPED, normal_text
-from model.data.groups import PATTERN_COLUMN, groups_of_paths
-from model.data.readers.columns import GROUP_COLUMNS, PICTURE_COLUMNS, column_named
+from model.data.readers.columns import PICTURE_COLUMNS
 from model.errors import Problems, listing
 from model.evaluation.answer_tables import (
     Tables,
@@ -42,6 +39,7 @@ from model.evaluation.label_scheme import (
 )
 from model.evaluation.matched_answers import MatchedAnswers
 from model.evaluation.truth import LEFT_OUT
+from model.evaluation.truth_groups import column_in_training, find_groups
 from model.label_values import INDICES, NAMES
 from model.labels import Scheme
 from model.metrics.scores import NO_ANSWER
@@ -80,6 +78,8 @@ def match_answers(
     notes: list[str] = []
     # read all tables and the classes in them; collect every problem
     tables = read_tables(answers_file, other_file, picture_column, problems, notes)
+    if not tables.labelled_file.parent.is_dir():  # labels.json, by which the others are read, is missing too
+        problems.raise_if_any()
     labels_json = LabelsJson.read(labels) if labels else tables.labels
     options = truth_options(tables, picture_column, encoding)
     truth_table = read_truth_table(truth, tables, labels_json, group_column, options, problems, notes)
@@ -92,7 +92,7 @@ def match_answers(
     if tables.truth:
         _check_truth(tables.truth, problems, notes)
     pattern = labels_json.trained_with("group_pattern") if labels_json else None
-    groups = _find_groups(tables.truth, group_column, pattern, problems, notes)
+    groups = find_groups(tables.truth, group_column, pattern, problems, notes)
     problems.raise_if_any()
     assert classes and tables.truth and tables.answers  # otherwise there were problems
 
@@ -110,6 +110,8 @@ def match_answers(
     other = None
     if tables.other and classes.other is not None:
         other = _match_classes(names, tables.other, classes.other, notes)
+    provenance = _read_provenance(tables.labelled_file, classes.labels, notes)
+    sources = _sources(truth, answers_file, labels_json)
     return MatchedAnswers(
         scheme=classes.scheme,
         names=names,
@@ -118,16 +120,17 @@ def match_answers(
         probabilities=probabilities,
         groups=groups.codes,
         group_column=groups.column,
+        trained_column=column_in_training(groups.column, provenance) if sources["held_out"] else "",
         group_names=groups.names,
         metadata=_match_metadata(tables.truth, tables.answers, groups.column),
         other=other,
-        provenance=_read_provenance(tables.labelled_file, classes.labels, notes),
+        provenance=provenance,
         unanswered=[name for name, answer in zip(names, answers, strict=True) if answer == NO_ANSWER],
         left_out=extra,
         notes=notes,
         learnt_from=count_seen(tables.labels_by_part(), written[tables.answers.names.isin(names)]),
         truth_by_attribute=_truth_by_attribute(tables.truth),
-        **_sources(truth, answers_file, labels_json),
+        **sources,
     )
 
 
@@ -180,6 +183,8 @@ def _find_classes(
     """
     path = labels.path if labels else labels_file(tables.labelled_file)
     columns = list(tables.probabilities.columns) if tables.probabilities is not None else []
+    if tables.answers is None and labels is None and not columns:
+        return None  # the missing predictions are the problem, not the scheme next to them
     class_tables = [table for table in (tables.truth, tables.answers, tables.other) if table]
     scheme = find_scheme(labels, path, columns, class_tables, problems, notes)
     if scheme is None:
@@ -239,65 +244,6 @@ def _truth_by_attribute(truth: ClassTable) -> dict[str, np.ndarray]:
     if truth.labels is None:
         return {}
     return {str(name): classes.to_numpy(np.int64) for name, classes in truth.labels.items()}
-
-
-@dataclass(frozen=True)
-class _Groups:
-    """See MatchedAnswers; in the order of the true labels."""
-
-    column: str | None = None
-    codes: np.ndarray | None = None
-    names: list[str] = field(default_factory=list)
-
-
-def _find_groups(
-    truth: ClassTable | None, column: str | None, pattern: str | None, problems: Problems, notes: list[str]
-) -> _Groups:
-    """Groups of the images: from the column of that name, or if none is set, from one of a usual name, or by the
-    group_pattern of the training from the image names, if all of them match.
-
-    Args:
-        truth: The true labels.
-        column: The setting group_column; a column of that name must exist.
-        pattern: The group_pattern of the training; None without one.
-        problems: Collects a missing column.
-        notes: Collects images without a group.
-    """
-    if truth is None:
-        return _Groups()
-    if column is not None:
-        column = find_column(truth.table, (column,), "groups", truth.file, problems)
-    else:
-        column = column_named(truth.table.columns, *GROUP_COLUMNS)
-    if column is None:
-        column, values = PATTERN_COLUMN, _groups_by_pattern(truth, pattern, notes) if pattern else None
-    else:
-        values = truth.table[column].map(normal_text)
-    if values is None:
-        return _Groups()
-    is_empty = values == ""
-    if is_empty.any():
-        notes.append(f"images without a {column}, each of which is a group of its own: {int(is_empty.sum()):,}")
-    # each image without a group gets a key of its own
-    keys = values.where(~is_empty, pd.Series([f"\0{row}" for row in values.index], index=values.index))
-    codes, names = pd.factorize(keys)
-    return _Groups(column, codes.astype(np.int64), ["" if name.startswith("\0") else name for name in names])
-
-
-def _groups_by_pattern(truth: ClassTable, pattern: str, notes: list[str]) -> pd.Series | None:
-    """The group of each image by the group_pattern of the training; None, with a note, if a name does not match."""
-    try:
-        groups = groups_of_paths(truth.table[truth.name_column].map(normal_text), pattern)
-    except (re.error, IndexError, TypeError):  # from a labels.json that training did not write
-        return None
-    without = groups.count("")
-    if without:
-        notes.append(
-            f"no groups: {without:,} of {len(groups):,} image names do not match the model's group_pattern {pattern}"
-        )
-        return None
-    notes.append(f"images are grouped by the model's group_pattern {pattern}")
-    return pd.Series(groups, index=truth.names.index, dtype=object)
 
 
 def _match_classes(names: Sequence[str], table: ClassTable, classes: np.ndarray, notes: list[str]) -> np.ndarray:

@@ -71,17 +71,20 @@ def seen_sentence(evaluation: Evaluation) -> str:
 
 
 def intervals(evaluation: Evaluation) -> str:
-    """The confidence level, the number of resamples and the resampled units; or why there are no intervals."""
+    """The confidence level, the kinds of intervals, and the units they are over; or why there are no intervals."""
     if not evaluation.resamples:
         return "no intervals: resamples is 0"
     units = evaluation.groups or evaluation.pictures
     if units < FEW_GROUPS:
         noun = ("group" if evaluation.groups else "image") + ("" if units == 1 else "s")
         return f"no intervals: {units} {noun}; an interval needs at least {FEW_GROUPS}"
-    over = "single images; no column of groups was found"
+    level = f"{evaluation.confidence * 100:g} % intervals"
+    bootstrap = f"bootstrap with {evaluation.resamples:,} resamples"
     if evaluation.groups:
-        over = f"the {evaluation.groups:,} groups of column {evaluation.resampled_over}"
-    return f"{evaluation.confidence * 100:g} % intervals from {evaluation.resamples:,} bootstrap resamples of {over}"
+        over = f"the {evaluation.groups:,} groups of column {evaluation.group_label}"
+        return f"{level} over {over}: Clopper-Pearson for accuracy and each class, {bootstrap} for other scores"
+    other = f"{bootstrap} of single images for other scores; no column of groups was found"
+    return f"{level}: Wilson for accuracy and each class, {other}"
 
 
 def notes_of(evaluation: Evaluation) -> list[str]:

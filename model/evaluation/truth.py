@@ -34,6 +34,7 @@ from model.label_values import INDICES, NAMES
 from model.labels import JOIN, Scheme
 
 CHANNEL_FILES = (".lst", ".manifest", ".jsonl")  # read as a channel, not as a table
+MISSING_LABELS = "missing label column"  # kind of problem of model.data.label_columns
 NAME_COLUMN = "path"
 LEFT_OUT = "images that are not scored because their label was dropped in training"  # for notes
 
@@ -101,7 +102,15 @@ def _read_channel(
 ) -> ClassTable | None:
     """The images of a channel of any layout, with joint classes by name, groups and metadata."""
     root, name = (location.parent, location.name) if location.is_file() else (location, None)
-    table = read_channel(root, problems, replace(options, table=name), scheme)
+    own = Problems("")
+    table = read_channel(root, own, replace(options, table=name), scheme)
+    if scheme and len(scheme.attributes) > 1 and len(own.kinds.get(MISSING_LABELS, ())) == len(scheme.attributes):
+        # no attribute has labels: one problem with both label schemes instead of one per column
+        _, _, columns = own.kinds[MISSING_LABELS][0].partition("; ")
+        expected = f"the predictions are for the attributes {listing(scheme.names)}"
+        problems.add(MISSING_LABELS, f"{location}: {expected}; the ground truth has labels for none of them: {columns}")
+        return None
+    problems.extend(own)
     if table is None or problems:
         return None
     notes.append(f"true labels were read from {table.source}: {len(table):,} images")

@@ -5,6 +5,9 @@ An Introduction to the Bootstrap: standard intervals, section 12.4; transformati
 (chapter 13) are too low for macro scores, because resamples lose images of rare classes. For proportions see
 model.metrics.proportions; docs/evaluation.md has the coverage of all intervals in a simulation.
 
+The geometric mean of F1 is 0 in resamples without a correct prediction of some class. If these are frequent, the lower
+bound is 0 and the upper one is computed from the other resamples.
+
 Images of one person or sender are similar. If groups are known, whole groups are drawn (cluster bootstrap: Davison and
 Hinkley 1997, section 3.8); intervals from single images would be too narrow.
 """
@@ -19,6 +22,7 @@ from scipy.special import expit, logit, stdtrit
 
 FEW_GROUPS = 10  # with fewer, no interval reaches its nominal coverage
 SKEWED = ("gmean_f1",)  # 0 if one class has no correct prediction, which happens in some resamples if it is rare
+FEW_RESAMPLES = 10  # with fewer that are above 0, a skewed score has no interval
 NO_DEVIATION = 1e-12  # rounding errors of a score that is the same in all resamples
 DRAWS_AT_ONCE = 2**22  # 32 MiB of indices
 
@@ -96,7 +100,7 @@ def interval(
         confidence: Nominal coverage.
         units: Number of groups (of images, without groups). There is no interval for fewer than FEW_GROUPS.
         is_difference: Whether the values are differences of scores, between -1 and 1.
-        is_skewed: Whether resamples reach far towards 0, so that their deviation is too large for the logit scale.
+        is_skewed: Whether resamples reach far towards 0 or are 0 (_skewed_interval).
     """
     value, resampled = float(values[0]), values[1:]
     deviation = float(resampled.std(ddof=1)) if len(resampled) > 1 else None
@@ -108,7 +112,30 @@ def interval(
     if deviation < NO_DEVIATION or not 0 < value < 1:
         return Interval(value, deviation=deviation)
     if is_skewed:
-        return Interval(value, max(value - half, 0.0), min(value + half, 1.0), deviation)
+        return _skewed_interval(value, resampled, deviation, confidence, units)
     # the derivative of the logit is 1 / (value (1 - value))
     centre, half = logit(value), half / (value * (1 - value))
     return Interval(value, float(expit(centre - half)), float(expit(centre + half)), deviation)
+
+
+def _skewed_interval(value: float, resampled: np.ndarray, deviation: float, confidence: float, units: int) -> Interval:
+    """The interval of a score that is 0 in some resamples, on its own scale.
+
+    The distance to 0 dominates the standard deviation if many resamples are 0. The upper bound, which that distance
+    does not concern, then has the deviation of the other resamples; otherwise it could be 1 for every value.
+
+    Args:
+        value: Score of the sample, between 0 and 1.
+        resampled: Scores of the resamples, (resamples,).
+        deviation: Their standard deviation.
+        confidence, units: As of interval.
+    """
+    quantile = float(stdtrit(units - 1, (1 + confidence) / 2))
+    above = resampled[resampled > 0]
+    # the percentile that belongs to the lower bound is above 0
+    if len(resampled) - len(above) <= (1 - confidence) / 2 * len(resampled):
+        half = quantile * deviation
+        return Interval(value, max(value - half, 0.0), min(value + half, 1.0), deviation)
+    if len(above) < FEW_RESAMPLES:
+        return Interval(value, deviation=deviation)
+    return Interval(value, 0.0, min(value + quantile * float(above.std(ddof=1)), 1.0), deviation)

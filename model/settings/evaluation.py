@@ -42,6 +42,7 @@ class EvaluationSettings:
     pictures: str | None = setting(
         None,
         "Folder with the images, or with a subfolder images/, to show in report.html",
+        unset="the ground truth if it is a folder of labelled images",
         common=True,
         placeholder="DIR",
     )

@@ -40,7 +40,7 @@ from model.runtime.hardware import Hardware
 from model.runtime.signals import Stopped, StopSignal
 from model.training.criterion import Criterion, head_targets
 
-RESAMPLES = 1000
+RESAMPLES = 2000  # as evaluation.py by default, with the same seed: the same intervals for the same predictions
 CONFIDENCE = 0.95
 ROWS_AT_ONCE = 256  # images per step when joint probabilities of many classes are computed
 

@@ -23,7 +23,7 @@ def test_the_weakest_classes_with_images_are_shown(tmp_path, capsys):
     path.write_text(json.dumps(content))
     assert main(["scores", "--evaluation", str(path)]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert "1,234 images" in lines[0] and "resampled over person" in lines[0]
+    assert "1,234 images" in lines[0] and "interval over groups of column person" in lines[0]
     assert lines[3].split() == ["macro", "F1", "0.5000", "0.4000", "to", "0.6000"]
     assert [line.split()[2] for line in lines[4:]] == ["착용샷", "poor", "fair"]
 
@@ -34,3 +34,15 @@ def test_a_file_that_is_not_an_evaluation_is_reported(tmp_path, capsys):
             (tmp_path / name).write_text(content)
         assert main(["scores", "--evaluation", str(tmp_path / name)]) == 2
         assert name in capsys.readouterr().err
+
+
+def test_the_file_can_be_set_without_a_flag_or_by_its_folder(tmp_path, capsys):
+    content = evaluation(good=(0.9, 9))
+    content["rarebird"]["resampled_over"] = "picture"
+    (tmp_path / "evaluation.json").write_text(json.dumps(content))
+    for words in ([str(tmp_path)], [str(tmp_path / "evaluation.json")], ["--evaluation", str(tmp_path)]):
+        assert main(["scores", *words]) == 0
+        assert "interval over single images" in capsys.readouterr().out
+    (tmp_path / "evaluation.json").unlink()
+    assert main(["scores", str(tmp_path)]) == 2
+    assert f"{tmp_path}/evaluation.json: no such file" in capsys.readouterr().err

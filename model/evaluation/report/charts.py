@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from model.evaluation.evaluate import ReliabilityBin
+from model.evaluation.reliability import ReliabilityBin
 from model.evaluation.subgroups import Subgroup
 from model.metrics.bootstrap import Interval
 

@@ -23,6 +23,7 @@ from model.evaluation.report import charts, curves, examples, sentences
 from model.evaluation.report.confusion import Matrix, make_matrix
 from model.evaluation.report.picture_lists import PictureLists
 from model.evaluation.report.thumbnails import LARGE_SIDE, Thumbnail, make_thumbnails
+from model.evaluation.score_notes import AT_CHANCE
 from model.evaluation.subgroups import MOST_VALUES, Subgroup
 from model.evaluation.summary import intervals, labelled_scores, notes_of, verdict
 from model.evaluation.suspects import COMPARED, SUSPECTS, Comparison, compare_answers, suspected_label_errors
@@ -119,7 +120,7 @@ def render_report(
         provenance=provenance,
         settings=_settings(provenance) if provenance else {},
         title=f"Evaluation of {provenance.model}" if provenance else "Evaluation",
-        subject=sentences.subject(evaluation, scheme, matched.group_column),
+        subject=sentences.subject(evaluation, scheme, matched.group_label),
         intervals=intervals(evaluation),
         confidence=f"{100 * evaluation.confidence:g}{sentences.SPACE}%",
         notes=notes_of(evaluation),
@@ -128,7 +129,7 @@ def render_report(
         points=charts.reliability_points(evaluation.reliability),
         bars=charts.accuracy_histogram(evaluation.by_group) if evaluation.by_group else [],
         groups=groups,
-        noun=sentences.groups_noun(matched.group_column),
+        noun=sentences.groups_noun(matched.group_label),
         columns_left_out=[name for name in matched.metadata if name not in evaluation.by_metadata],
         **{name: examples.make_examples(rows, matched, large) for name, rows in galleries.items()},
         with_pictures=pictures is not None,
@@ -266,6 +267,7 @@ def _environment() -> Environment:
         few=FEW,
         many=MANY,
         most_values=MOST_VALUES,
+        at_chance=AT_CHANCE,
     )
     return environment
 
@@ -298,7 +300,7 @@ def _worst_groups(subgroups: Sequence[Subgroup], matched: MatchedAnswers, lists:
     groups = []
     for group in worst[:WORST_GROUPS]:
         wrong = (matched.groups == matched.group_names.index(group.name)) & ~matched.correct & matched.has_all_labels
-        title = f"{matched.group_column} {group.name}, wrong predictions"
+        title = f"{matched.group_label} {group.name}, wrong predictions"
         groups.append(Group(group, lists.add(f"group {group.name}", title, wrong, wrong=True)))
     return groups
 

@@ -13,6 +13,7 @@ from model.errors import listing
 from model.evaluation.coverage import CoveragePoint
 from model.evaluation.evaluate import Evaluation, Scores
 from model.evaluation.matched_answers import MatchedAnswers
+from model.evaluation.reliability import mean_reliability
 from model.evaluation.subgroups import Subgroup
 from model.evaluation.summary import seen_sentence, verdict
 from model.labels import Scheme
@@ -200,9 +201,7 @@ def calibration_sentence(evaluation: Evaluation) -> str:
     bins, error = evaluation.reliability, evaluation.calibration_error
     if not bins or error is None:
         return ""
-    weights = np.array([bin_.pictures for bin_ in bins])
-    confidence = float(np.average([bin_.confidence for bin_ in bins], weights=weights))
-    accuracy = float(np.average([bin_.accuracy.value for bin_ in bins], weights=weights))
+    confidence, accuracy = mean_reliability(bins)
     gap = confidence - accuracy
     if abs(gap) < ALIKE:
         end = "the two agree on average"

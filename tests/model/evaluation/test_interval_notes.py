@@ -47,9 +47,17 @@ def test_images_without_a_label_are_of_no_class() -> None:
 
 
 def test_scores_without_an_interval_are_named() -> None:
-    scores = {**WITH_INTERVAL, "gmean_f1": Interval(0.0)}
-    expected = ["no interval for geometric mean of F1: the value is the same in every resample"]
-    assert notes([0] * 10 + [5] * 10, scores=scores) == expected
+    always = "it is 0, because a class has no correct prediction, and is 0 again in every resample"
+    nearly = "it is 0 in nearly all resamples, because a class has very few correct predictions"
+    same = "resampling the images always gives the same value"
+    for value, deviation, reason in ((0.0, 0.0, always), (0.4, 0.1, nearly), (1.0, 0.0, same)):
+        score = Interval(value, deviation=deviation)
+        scores = {**WITH_INTERVAL, "gmean_f1": score}
+        assert notes([0] * 10 + [5] * 10, scores=scores) == [f"no interval for geometric mean of F1: {reason}"]
+    constant = {**WITH_INTERVAL, "accuracy": Interval(1.0, deviation=0.0), "gmean_f1": Interval(1.0, deviation=0.0)}
+    assert notes([0] * 10 + [5] * 10, scores=constant) == [
+        "no interval for accuracy, geometric mean of F1: resampling the images always gives the same value"
+    ]
 
 
 def test_of_few_groups_the_first_note_is_the_only_one() -> None:

@@ -324,3 +324,21 @@ def test_true_labels_may_have_another_encoding_and_columns_without_a_name(files)
     truth, answers = files("ImageID,ans\na,0\n", "ImageID;ans;;\n사진;착용샷;;\n")
     truth.write_bytes("ImageID,ans,,\n사진,착용샷,,\n".encode("cp949"))
     assert match_answers(truth, answers, encoding="cp949").answers.tolist() == [0]
+
+
+def test_a_missing_folder_of_predictions_is_the_only_problem_and_has_a_nearest_name(files, tmp_path):
+    truth, _ = files("file,ans\na,no class\n", "ImageID,ans\n")
+    with pytest.raises(InputError) as raised:
+        match_answers(truth, tmp_path / "outt" / "output.csv")
+    assert str(raised.value).splitlines()[1:] == [
+        "  missing files (1):",
+        f"    {tmp_path}/outt/output.csv: no such file; there is no folder {tmp_path}/outt; nearest: out",
+    ]
+
+
+def test_a_missing_file_of_predictions_has_no_problem_about_labels_json(files, tmp_path):
+    truth, answers = files("ImageID,ans\na,cat\n", "ImageID,ans\n", scheme=None)
+    answers.unlink()
+    with pytest.raises(InputError, match=r"output\.csv: no such file") as raised:
+        match_answers(truth, answers)
+    assert "labels.json" not in str(raised.value)

@@ -46,15 +46,20 @@ def test_a_verdict_depends_on_the_side_of_0_of_the_interval(low, high, expected)
     assert verdict(Interval(0.0, low, high)) == expected
 
 
-def test_the_heading_names_the_resampled_units():
+def test_the_heading_names_the_kinds_of_intervals_and_their_units():
     few = {"groups": np.array([0, 0, 1, 1]), "group_column": "person", "group_names": ["p", "q"]}
     assert intervals(evaluated(10)) == "no intervals: 4 images; an interval needs at least 10"
     assert intervals(evaluated(10, **few)) == "no intervals: 2 groups; an interval needs at least 10"
     assert intervals(evaluated(0, **few)) == "no intervals: resamples is 0"
     enough = replace(evaluated(10, **few), groups=10)
-    assert intervals(enough) == "95 % intervals from 10 bootstrap resamples of the 10 groups of column person"
-    over = "single images; no column of groups was found"
-    assert intervals(replace(evaluated(10), pictures=10)) == f"95 % intervals from 10 bootstrap resamples of {over}"
+    assert intervals(enough) == (
+        "95 % intervals over the 10 groups of column person: Clopper-Pearson for accuracy and each class, bootstrap "
+        "with 10 resamples for other scores"
+    )
+    assert intervals(replace(evaluated(10), pictures=10)) == (
+        "95 % intervals: Wilson for accuracy and each class, bootstrap with 10 resamples of single images for other "
+        "scores; no column of groups was found"
+    )
 
 
 def test_one_image_is_written_in_the_singular_and_notes_name_groups_or_images():

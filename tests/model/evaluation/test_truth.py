@@ -271,3 +271,14 @@ def test_images_are_grouped_by_the_pattern_of_the_training(matched, tmp_path):
     for spoilt in ("(", "no group", 7):
         member["settings"]["group_pattern"] = spoilt
         assert matched(FOLDERS, "1/p1_a.png,0", truth="table.csv", made=made).groups is None
+
+
+def test_true_labels_for_none_of_the_attributes_are_one_problem(matched, tmp_path):
+    draw(tmp_path / "truth", "cat/c.png", "dog/d.png")
+    with pytest.raises(InputError) as raised:
+        matched(SHIRTS, "cat/c.png,0", "dog/d.png,1")
+    assert str(raised.value).splitlines()[1:] == [
+        "  missing label column (1):",
+        f"    {tmp_path / 'truth'}: the predictions are for the attributes kind, size; the ground truth has labels for "
+        "none of them: its columns are label",
+    ]

@@ -147,3 +147,44 @@ def test_the_geometric_mean_keeps_its_own_scale():
     result = score_intervals({"gmean_f1": values, "macro_f1": values}, 0.95, 50)
     assert (result["gmean_f1"].low, result["gmean_f1"].high) == (max(0, 0.3 - half), pytest.approx(0.3 + half))
     assert 0 < result["macro_f1"].low == interval(values, 0.95, 50).low
+
+
+def brute_geometric_means(groups: np.ndarray, truth: np.ndarray, answers: np.ndarray, resamples: int) -> np.ndarray:
+    """The geometric mean of F1 of the sample and of each resample, by scikit-learn."""
+    values = []
+    for drawn in brute_resamples(groups, len(truth), resamples, 0):
+        f1 = reference.f1_score(truth[drawn], answers[drawn], labels=range(3), average=None, zero_division=0)
+        values.append(stats.gmean(f1))
+    return np.array(values)
+
+
+def test_the_upper_bound_of_a_geometric_mean_ignores_resamples_at_0():
+    """A third of the resamples has no correct prediction of class 2, which one group of 20 has."""
+    groups = np.repeat(np.arange(20), 5)
+    truth = np.where(groups == 0, 2, groups % 2)
+    answers = np.where(np.arange(100) % 5 == 4, (truth + 1) % 3, truth)
+    values = brute_geometric_means(groups, truth, answers, 200)
+    totals = resample(count_statistics(truth, answers, 3), groups, 200, 0)
+    estimate = score_intervals({"gmean_f1": scores_of(Counts.from_totals(totals))["gmean_f1"]}, 0.95, 20)["gmean_f1"]
+    above = values[1:][values[1:] > 0]
+    assert 40 < np.sum(values[1:] == 0) < 100
+    assert estimate.value == pytest.approx(values[0]) and estimate.low == 0
+    assert estimate.high == pytest.approx(values[0] + stats.t.ppf(0.975, 19) * above.std(ddof=1))
+    assert np.quantile(values[1:], 0.975) - 0.05 < estimate.high < 0.95  # with all resamples it was 1
+    assert estimate.deviation == pytest.approx(values[1:].std(ddof=1))
+
+
+@pytest.mark.parametrize(("zeros", "is_zero"), [(10, False), (11, True)])
+def test_few_resamples_at_0_leave_the_lower_bound_above_0(zeros, is_zero):
+    """With 400 resamples and a confidence of 0.95, the lower percentile is 0 from the eleventh zero on."""
+    values = np.concatenate([[0.7], np.zeros(zeros), np.random.default_rng(0).normal(0.7, 0.02, 400 - zeros)])
+    estimate = score_intervals({"gmean_f1": values}, 0.95, 50)["gmean_f1"]
+    assert (estimate.low == 0) == is_zero
+
+
+def test_a_geometric_mean_that_is_almost_always_0_has_no_interval():
+    for above, has_interval in ((9, False), (10, True)):
+        values = np.concatenate([[0.4], np.zeros(400), np.linspace(0.3, 0.5, above)])
+        estimate = score_intervals({"gmean_f1": values}, 0.95, 50)["gmean_f1"]
+        assert (estimate.low is not None) == (estimate.high is not None) == has_interval
+        assert estimate.deviation == pytest.approx(values[1:].std(ddof=1))

@@ -9,9 +9,12 @@ from sklearn import metrics as reference
 from model.attributes import Attribute
 from model.data.channel import read_channel
 from model.errors import Problems
+from model.evaluation.evaluate import evaluate
+from model.evaluation.matched_answers import MatchedAnswers
 from model.labels import Scheme
 from model.network.heads import make_heads
 from model.network.probabilities import joint_probabilities
+from model.settings.evaluation import EvaluationSettings
 from model.training import validation as module
 from model.training.validation import Validation, Validator
 
@@ -135,3 +138,26 @@ def test_probabilities_of_a_hierarchy_are_computed_in_blocks_of_rows(hierarchy, 
     logits = torch.randn(7, heads.outputs)
     monkeypatch.setattr(module, "ROWS_AT_ONCE", 3)
     np.testing.assert_allclose(validator._probabilities(logits), joint_probabilities(heads, logits), rtol=1e-6)
+
+
+@pytest.mark.parametrize("grouped", [True, False])
+def test_an_evaluation_of_the_same_predictions_has_the_same_intervals(validation, grouped):
+    if not grouped:
+        paths = np.array(validation.table.locations.paths, dtype=object)
+        validation = replace(validation, table=replace(validation.table, groups=paths))
+    scheme, groups = validation.table.scheme, pd.factorize(validation.table.groups)[0]
+    matched = MatchedAnswers(
+        scheme,
+        list(validation.table.locations.paths),
+        validation.classes,
+        validation.answers,
+        groups=groups if grouped else None,
+        group_column="group",
+        group_names=[str(group) for group in range(groups.max() + 1)] if grouped else [],
+    )
+    scores = evaluate(matched, resamples=EvaluationSettings().resamples).joint.scores
+    intervals = validation.intervals()
+    for name, score in (("f1", "macro_f1"), ("acc", "accuracy"), ("gmean", "gmean_f1")):
+        if name in intervals:
+            assert intervals[name] == [scores[score].low, scores[score].high]
+    assert {"f1", "acc"} <= intervals.keys()

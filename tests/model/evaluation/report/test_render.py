@@ -313,3 +313,11 @@ def test_compared_images_have_thumbnails_in_their_tables(make_page, tmp_path):
     assert not [row for row in only if names.index(row[0]) % 3 == 0]
     content = json.loads(re.search(r'<script type="application/json" id="content">(.*?)</script>', page.html)[1])
     assert all(content["pictures"][row][0] == names[int(row)] and row not in content["thumbnails"] for row in shown)
+
+
+def test_suspects_of_a_model_at_chance_are_called_unreliable(page, make_page):
+    caveat = "but these are not reliable, because the predictions are not clearly better than always predicting"
+    assert caveat not in page.html
+    answers = (page.matched.truth + 1) % page.matched.scheme.num_classes
+    at_chance = make_page(answers=answers, resamples=20)
+    assert at_chance.evaluation.is_at_chance and caveat in at_chance.html
