@@ -209,7 +209,10 @@ def read_channel_inputs(
     options = TableOptions(settings.table, settings.picture_column, settings.encoding, remembered_column=trained_column)
     if settings.table or any(path.suffix.lower() in CSV_SUFFIXES for path in eval_dir.glob("*")):
         is_index = (eval_dir / INDEX).is_file()
-        by_table = "its table lists images that are on other hosts; the hosts divide the rows among themselves"
+        by_table = (
+            "the table in this folder lists images that are on other hosts; each host needs all images and predicts "
+            "its own share of the rows"
+        )
         by_index = f"{INDEX} also lists shards on other hosts; python -m jobs shards writes an index for each shard"
         locations.refuse_parts(eval_dir, by_index if is_index else by_table)
     if locations.is_split(eval_dir) and not has_images(eval_dir):
@@ -265,10 +268,11 @@ def host_rows(
             log.info("this host predicts %d of %d parts", len(own), len(parts))
         return rows, own
     if count > 1:
-        log.info("this host predicts part %d of %d", index + 1, count)
+        log.info("this host predicts share %d of %d of the rows", index + 1, count)
     if locations.earlier_parts(settings.resume_from) is not None:
         raise InputError(
-            f"resume_from: {eval_dir} contains no shards, so part_size must be set, to its value in the stopped run"
+            f"resume_from: {eval_dir} contains no shards, so part_size must be set to the value that it had in "
+            "the stopped run"
         )
     return np.arange(index, len(inputs), count), []
 

@@ -163,14 +163,14 @@ def run_training(settings: TrainSettings, env: Environment) -> TrainingEnd:
     tables = distributed.on_rank_zero(lambda: read_tables(settings, train_dir, validation_dir, checked))
     plan = make_plan(settings, *tables)
     if settings.check_only:
-        log.info("%s\nno problems found; the same command without check_only trains", plan.text())
+        log.info("%s\nno problems found; to train, run the same command without check_only", plan.text())
         return TrainingEnd(ExitCode.DONE)
 
     # the name to train under: new, or that of an unfinished run, which is resumed
     identity = {**as_dict(settings, only_result=True), **plan.identity()}
     claimed = distributed.on_rank_zero(lambda: claim(settings.name, location, identity, settings.resume))
     if location.is_packed and claimed.state is None and is_finished(claimed.run_dir):
-        log.warning("%s contains the model of a finished run, which this run replaces", claimed.run_dir)
+        log.warning("%s contains the model of a finished run; this run replaces that model", claimed.run_dir)
     output = output_dir(locations.training_output_dir(settings.output_data_dir), claimed, location.is_packed)
     account = env.wandb_account(settings.wandb_project, settings.wandb_entity)
 
@@ -290,7 +290,9 @@ def train_one(run: Run, training: TrainingJob) -> Outcome | None:
         log.info("already finished")
         return None
     if is_finished_before:
-        log.info("the run %r is finished, but its saved model is missing; it is written again", training.claim.name)
+        log.info(
+            "the run %r is finished, but its saved model is missing; the model is written again", training.claim.name
+        )
     # train, then save the model; Ctrl-C leaves only the checkpoint
     with Trackers() as trackers:
         if distributed.rank() == 0 and not is_finished_before:

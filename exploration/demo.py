@@ -58,7 +58,7 @@ class DemoSettings:
     def contradictions(self) -> Iterator[str]:
         """Sentences about settings that contradict each other."""
         if len(self.size) != 2:
-            yield f"size takes width and height, not {len(self.size)} numbers"
+            yield f"size: expected two numbers, width and height, not {len(self.size)}"
 
 
 @dataclass(frozen=True)

@@ -57,7 +57,7 @@ def runs_text(runs: Sequence[Run], root: Path, width: int) -> str:
         table = _same_data_text(own, root, width)
         heading = _heading(own)
         if own[0].data in named:
-            heading += "; other images or labels than above"
+            heading += "; the images or labels differ from those above"
         named.add(own[0].data)
         has_heading = own[0].data or len(by_data) > 1
         lines = textwrap.wrap(heading, width)
@@ -127,7 +127,8 @@ def _same_data_text(runs: Sequence[Run], root: Path, width: int) -> str:
         for row in range(len(runs))
     ]
     most = wrapped(list(map("=".join, usual.items())), width)
-    return f"{_tables_text(tables)}\n\nThe settings of most runs, where they differ:\n{most}"
+    heading = textwrap.fill("For settings that differ between runs, the value that most runs use:", width)
+    return f"{_tables_text(tables)}\n\n{heading}\n{most}"
 
 
 def _tables_text(tables: Sequence[Mapping[str, Sequence[str]]]) -> str:

@@ -91,7 +91,7 @@ def test_a_hierarchy_is_trained_predicted_and_evaluated(target, hierarchy, run_h
     assert matrix == {name: rows.value_counts().to_dict() for name, rows in answered.groupby(truth, sort=False)}
     assert (output / "evaluation.json").stat().st_size < 1_000_000
     page = (output / "report.html").read_text().replace("<wbr>", "")
-    assert " of 75,000 combinations: aisle (3)" in page and "mean of the attributes" in page
+    assert " of 75,000 combinations: aisle (3)" in page and "mean of the attribute scores" in page
     assert unknown[0] in page and len(page) < 3_000_000
 
 
@@ -109,9 +109,9 @@ def test_weights_are_selected_by_the_mean_over_attributes_and_each_is_logged(hie
         f1_by_attribute = {name: float(re.search(rf" val_f1_{name}=([0-9.]+);", line)[1]) for name in NAMES}
         assert np.mean(list(f1_by_attribute.values())) == pytest.approx(entry["val_f1"], abs=1e-4)
     assert "combinations of aisle, product, variety occur in the data" in caplog.text
-    assert "mean of the attributes" in caplog.text
+    assert "mean of the attribute scores" in caplog.text
     card = (model / "README.md").read_text()
-    assert "mean of the attributes" in card and f"{best['attributes']['product']['accuracy']:.4f}" in card
+    assert "mean of the attribute scores" in card and f"{best['attributes']['product']['accuracy']:.4f}" in card
 
 
 def test_folds_of_separate_models_give_out_of_fold_predictions(hierarchy, run_hierarchy, capsys, caplog):

@@ -61,5 +61,5 @@ def test_the_setting_weights_overrides_the_channel(faces, run_train, earlier, tm
 def test_a_channel_without_a_model_is_an_error(faces, run_train, tmp_path, monkeypatch):
     (tmp_path / "empty").mkdir()
     monkeypatch.setenv("SM_CHANNEL_MODEL", str(tmp_path / "empty"))
-    with pytest.raises(InputError, match="no saved model is in it or below it"):
+    with pytest.raises(InputError, match="neither this folder nor its subfolders contain a saved model"):
         run_train(faces / "train", *UNTRAINED, models=tmp_path / "new")

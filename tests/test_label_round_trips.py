@@ -161,5 +161,5 @@ def test_attributes_with_missing_labels_are_scored_as_training_logged(run_train,
         assert scores["accuracy"]["value"] == pytest.approx(logged["accuracy"])
         assert scores["pictures"] == (truth[f"ans_name_{name}"] != "").sum() > found["pictures"]
         assert sum(one["support"] for one in scores["per_class"].values()) == scores["pictures"]
-    assert any("images with labels of some attributes" in note for note in found["notes"])
+    assert any("images with labels for only some attributes" in note for note in found["notes"])
     assert not any("predictions without a true label" in note for note in found["notes"])

@@ -71,7 +71,7 @@ def test_answers_to_seen_images_are_counted_and_listed_in_every_report(
     assert all(expected.values())
     scores = score(mixed / "gt", output)
     assert scores["learnt_from"] == expected
-    sides = f"{expected['train']} for its weights, {expected['validation']} to select its epoch"
+    sides = f"{expected['train']} for its weights, {expected['validation']} to choose its best epoch"
     sentence = f"38 of 48 images were used to train the model: {sides}"
     lines = capsys.readouterr().err.splitlines()
     assert any(line.startswith(f"warning: {sentence}") for line in lines[:3])

@@ -44,7 +44,8 @@ def test_parts_that_sagemaker_has_dealt_out_are_answered_unless_a_table_names_th
     told = {"current_host": "algo-2", "hosts": ["algo-1", "algo-2"]}
     (tree / "config" / "resourceconfig.json").write_text(json.dumps(told))
     with pytest.raises(
-        InputError, match=r"eval is split between 2 hosts .*, but its table lists images .* use FullyReplicated"
+        InputError,
+        match=r"eval is split between 2 hosts .*, but the table in this folder lists images .* use FullyReplicated",
     ):
         inference.main(SMALL)
     number = len(pd.read_csv(place / "info.csv"))

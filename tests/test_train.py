@@ -178,7 +178,7 @@ def test_check_only_describes_the_data_and_trains_nothing(faces, run_train, tmp_
     assert not run.parent.exists() and "epoch=1" not in caplog.text
     assert "168 images of 24 groups by person" in caplog.text
     assert re.search(r"^mask, 3 values: worn 120, incorrect 24, none 24$", caplog.text, re.M)
-    assert "groups (person)" in caplog.text and "without check_only trains" in caplog.text
+    assert "groups (person)" in caplog.text and "to train, run the same command without check_only" in caplog.text
     with pytest.raises(InputError, match="missing channel"):
         run_train(tmp_path / "nowhere", "--check_only", "true")
 

@@ -26,7 +26,8 @@ USAGE = """python -m model join PROBABILITIES[:WEIGHT] ... --output FILE
 
 Averages probabilities that inference.py has written, matched by image name. Writes the predictions to FILE, and their
 probabilities (STEM.probabilities.csv) and labels.json to the same folder. If an image has no probabilities in one file,
-those of the others are averaged. The prediction is the most probable class; decision.json of the models is not used.
+its probabilities from the other files are averaged. The prediction is the most probable class; the decision.json files
+of the models are not used.
 
     python -m model join output/probabilities.csv output-b/probabilities.csv:2 --output joined.csv"""
 
@@ -99,10 +100,10 @@ def _check_same_rows_and_classes(files: Sequence[Path], tables: Sequence[pd.Data
     for file, table in zip(files[1:], tables[1:]):
         if sorted(table.columns) != sorted(first.columns):
             own, expected = listing(table.columns), listing(first.columns)
-            problems.add("classes that differ", f"{file} has {own}; {files[0]} has {expected}")
+            problems.add("different classes", f"{file} has {own}; {files[0]} has {expected}")
         for one, other, one_file, other_file in ((first, table, files[0], file), (table, first, file, files[0])):
             for name in one.index.difference(other.index):
-                problems.add("images missing in a file", f"{name} of {one_file} is not in {other_file}")
+                problems.add("images missing in a file", f"{name} is in {one_file} but not in {other_file}")
 
 
 def _weighted_mean(tables: Sequence[pd.DataFrame], weights: Sequence[float]) -> pd.DataFrame:
@@ -125,7 +126,7 @@ def main(argv: Sequence[str]) -> int:
         [file for file, _ in weighted], [weight for _, weight in weighted], settings.picture_column
     )
     is_read = ~mean.isna().any(axis=1).to_numpy()
-    unreadable = {int(row): "no file has probabilities for it" for row in np.flatnonzero(~is_read)}
+    unreadable = {int(row): "no file has probabilities for this image" for row in np.flatnonzero(~is_read)}
     answers = Answers(np.flatnonzero(is_read), mean.to_numpy(np.float32)[is_read], unreadable)
     output, probabilities = answer_files(Path(), settings.output)
     info = pd.DataFrame({mean.index.name: mean.index})

@@ -211,7 +211,7 @@ class EarlierParts:
     def warn_of_others(self) -> None:
         """Logs the parts of other models and other settings, which are not reused."""
         if self._of_other_models:
-            _warn(self._of_other_models, "of another model")
+            _warn(self._of_other_models, "another model")
         if self._of_other_settings:
             other = self._of_other_settings[0].key.settings
             names = sorted({*self._settings, *other})
@@ -220,12 +220,12 @@ class EarlierParts:
                 for name in names
                 if other.get(name) != self._settings.get(name)
             ]
-            _warn(self._of_other_settings, f"of other settings ({'; '.join(differing)})")
+            _warn(self._of_other_settings, f"different settings ({'; '.join(differing)})")
 
 
-def _warn(parts: list[FinishedPart], whose: str) -> None:
-    count = f"{len(parts):,} earlier part{'s are' if len(parts) > 1 else ' is'}"
-    log.warning("%s %s and not reused, such as %s", count, whose, parts[0].folder)
+def _warn(parts: list[FinishedPart], origin: str) -> None:
+    subject, verb = ("1 earlier part was", "is") if len(parts) == 1 else (f"{len(parts):,} earlier parts were", "are")
+    log.warning("%s written with %s and %s not reused, such as %s", subject, origin, verb, parts[0].folder)
 
 
 def _finished_parts(folder: Path) -> Iterator[FinishedPart]:

@@ -30,7 +30,7 @@ UNKNOWN_CLASSES = "unknown classes"
 MISSING_FILES = "missing files"
 MISSING_COLUMNS = "missing columns"
 UNREADABLE_FILES = "unreadable files"
-DIFFERENT_PARTS = "files of hosts that differ"
+DIFFERENT_PARTS = "files that do not match between hosts"
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,7 @@ def find_column(table: pd.DataFrame, known: Sequence[str], content: str, path: P
     if column is None:
         close = next((hint for hint in (did_you_mean(name, table.columns) for name in known) if hint), "")
         if content == "images":
-            close += "; name the column by --picture_column"
+            close += "; set the column with --picture_column"
         expected = listing(known, 4)
         problems.add(
             MISSING_COLUMNS,
@@ -220,7 +220,7 @@ def _read_parts(
             return None
         if frames and list(frame.columns) != list(frames[0].columns):
             expected = f"expected {listing(frames[0].columns)}, as in {paths[0]}"
-            problems.add(DIFFERENT_PARTS, f"{path}: its columns are {listing(frame.columns)}, {expected}")
+            problems.add(DIFFERENT_PARTS, f"{path}: has the columns {listing(frame.columns)}, {expected}")
             return None
         frames.append(frame.set_axis([f"{line} of {path.parent.name}" for line in frame.index]))
     return pd.concat(frames)

@@ -109,8 +109,8 @@ def count_seen(answers: Mapping[Path, Any], names: Iterable[str]) -> dict[str, i
 
 
 def seen_text(counts: Mapping[str, int], images: int) -> str:
-    """`12 of 300 images were used to train the model: 10 for its weights, 2 to select its epoch`."""
-    texts = {"train": "for its weights", "validation": "to select its epoch"}
+    """`12 of 300 images were used to train the model: 10 for its weights, 2 to choose its best epoch`."""
+    texts = {"train": "for its weights", "validation": "to choose its best epoch"}
     parts = [f"{counts[side]:,} {text}" for side, text in texts.items() if counts[side]]
     used, was = sum(counts.values()), "was" if sum(counts.values()) == 1 else "were"
     return f"{used:,} of {images:,} images {was} used to train the model: {', '.join(parts)}"

@@ -26,9 +26,10 @@ from model.settings.fields import setting
 
 USAGE = """python -m model transform FOLDER --model_dir MODEL --output FILE
 
-Converts the output of a SageMaker batch transform, one file IMAGE.out per image, to the files of inference.py: the
-predictions with the class by the model's decision, their probabilities, labels.json and errors.csv. An image's name is
-its path in FOLDER; rows are sorted by it. The .out files may contain JSON, JSON Lines or CSV.
+Converts the output of a SageMaker batch transform (one file IMAGE.out per image) to the files that inference.py writes:
+predictions, probabilities, labels.json and errors.csv. The predicted class is chosen with the model's decision rule.
+Images are named by their paths in FOLDER, and rows are sorted by name. The .out files may contain JSON, JSON Lines or
+CSV.
 
     python -m model transform results/faces-eval/transform --model_dir runs/faces --output scores/output.csv"""
 
@@ -84,7 +85,7 @@ def read_answers(folder: Path, names: Sequence[str], scheme: Scheme) -> Iterator
             try:
                 answer = _parse(path.read_text(encoding="utf-8"), scheme)
             except (OSError, ValueError) as error:
-                problems.add("files without a prediction of this model", f"{path}: {error}")
+                problems.add("files without a valid prediction of the model in --model_dir", f"{path}: {error}")
                 continue
             if isinstance(answer, str):
                 unreadable[row] = answer
@@ -104,14 +105,16 @@ def _parse(text: str, scheme: Scheme) -> list[float] | str:
         if isinstance(content.get("error"), str):
             return str(content["error"])
         if content.get("labels", scheme.class_names) != scheme.class_names:
-            raise ValueError(f"its labels are not the {scheme.num_classes:,} classes of --model_dir")
+            raise ValueError(
+                f"the labels in the file are not the {scheme.num_classes:,} classes of the model in --model_dir"
+            )
         values = content.get("probabilities")
         if not isinstance(values, list):
             raise ValueError("expected the response for one image, with probabilities")
     else:
         lines = list(csv.reader(text.splitlines()))
         if len(lines) != 1:
-            raise ValueError(f"expected one line, the response for one image, not {len(lines)}")
+            raise ValueError(f"expected one line (the response for one image), found {len(lines)}")
         values = lines[0]
         if len(values) == scheme.num_classes + 1 and not any(values[:-1]):
             return values[-1]
@@ -138,6 +141,6 @@ def main(argv: Sequence[str]) -> int:
     output, probabilities = answer_files(Path(), settings.output)
     answers = read_answers(folder, names, saved.scheme)
     unread = write_answers(answers, info, PICTURE_COLUMNS[0], labels, output, probabilities, decision)
-    why = f", {unread:,} of unreadable images ({beside_answers(output, ERRORS)})" if unread else ""
-    print(f"{len(names):,} predictions{why}: {output}")
+    why = f"; {unread:,} of them could not be read, see {beside_answers(output, ERRORS)}" if unread else ""
+    print(f"{len(names):,} images converted to {output}{why}")
     return 0

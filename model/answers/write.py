@@ -134,8 +134,14 @@ def _probabilities_header(name_column: str, classes: Sequence[str]) -> list[str]
     free = next((name for name in names if name not in classes), None)
     if free is None:
         raise InputError(
-            f"no name is left for the column of images: there are classes {listing(PICTURE_COLUMNS)}; rename one"
+            f"the image column of {PROBABILITIES} cannot be named: all possible names ({listing(PICTURE_COLUMNS)}) are "
+            "also class names; rename one of these classes"
         )
     if free != name_column:
-        log.warning("a class is called %s: the column of images in %s is %s", name_column, PROBABILITIES, free)
+        log.warning(
+            "because a class is called %s, the image column in %s is called %s instead",
+            name_column,
+            PROBABILITIES,
+            free,
+        )
     return [free, *classes]

@@ -17,7 +17,7 @@ from model.settings.fields import setting
 
 USAGE = """python -m model ensemble MODEL[:WEIGHT] ... --output DIR
 
-Copies saved models (or ensembles) into DIR with an ensemble.json. DIR can then be used wherever a saved model can.
+Copies saved models (or ensembles) into DIR with an ensemble.json. DIR can then be used like a saved model.
 The probabilities of models with the same classes are averaged, or the models vote. The probabilities of models for
 different attributes are multiplied.
 
@@ -41,7 +41,7 @@ class EnsembleSettings:
     def contradictions(self) -> Iterator[str]:
         """Sentences about settings that contradict each other."""
         if not self.models:
-            yield "no saved models are named; name them as in runs/a:2 runs/b"
+            yield "no saved models were given; give them like this: runs/a:2 runs/b"
         if not self.output:
             yield "--output DIR is missing: the folder to create"
 
@@ -61,7 +61,7 @@ def create_ensemble(models: Sequence[str], output: Path, combine: str | None = N
         InputError: output exists, a model cannot be loaded, or the models do not fit together. Nothing is created.
     """
     if output.exists():
-        raise InputError(f"output {output}: already exists; name a new folder")
+        raise InputError(f"output {output}: already exists; choose a new folder")
     ensemble = load_combined(models, combine, output)
     for member in ensemble.members:
         if problem := model_problem(member.folder):

@@ -36,13 +36,13 @@ def find_model(folder: Path) -> Path:
         return below[0]
     if below:
         raise InputError(
-            f"model {folder}: contains {len(below)} saved models; name one of them: "
+            f"model {folder}: contains {len(below)} saved models; choose one of them: "
             + listing(path.relative_to(folder) for path in below)
         )
     entries = listing(sorted(entry.name for entry in folder.iterdir())) or "nothing"
     raise InputError(
-        f"model {folder}: no saved model is in it or below it; missing: {listing(missing_files(folder))}; "
-        f"the folder contains {entries}"
+        f"model {folder}: neither this folder nor its subfolders contain a saved model; missing: "
+        f"{listing(missing_files(folder))}; the folder contains {entries}"
     )
 
 
@@ -70,5 +70,5 @@ def newest_model(runs: Path, hint: str = "") -> Path:
     """
     finished = [folder for folder in runs.iterdir() if is_finished(folder)] if runs.is_dir() else []
     if not finished:
-        raise InputError(f"no model is named, and {runs} contains no finished run{hint and ': '}{hint}")
+        raise InputError(f"no model was given, and {runs} contains no finished run{hint and ': '}{hint}")
     return max(finished, key=lambda folder: last_written(folder).stat().st_mtime_ns)

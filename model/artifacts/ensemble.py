@@ -26,9 +26,9 @@ from model.paths import parse_weighted
 
 SOFT, VOTE, PRODUCT = "soft", "vote", "product"
 COMBINE = {
-    SOFT: "the weighted mean of its members' probabilities",
-    VOTE: "the weighted share of its members that predict a class",
-    PRODUCT: "the product of its members' probabilities; each member predicts different attributes",
+    SOFT: "the weighted mean of the members' probabilities",
+    VOTE: "the weighted share of the members that predict a class",
+    PRODUCT: "the product of the members' probabilities; each member predicts different attributes",
 }
 
 log = logging.getLogger("rarebird")
@@ -188,7 +188,10 @@ def load_combined(models: Sequence[str], combine: str | None = None, folder: Pat
     decision = ensemble.members_decision()
     if decision is None:
         unused = listing(member.folder for member in members if member.decision != Decision())
-        log.warning("the most probable class is predicted; the decisions of these members are not used: %s", unused)
+        log.warning(
+            "the ensemble predicts the most probable class; these members have decision rules, which are not used: %s",
+            unused,
+        )
     return replace(ensemble, decision=decision or Decision())
 
 
@@ -215,9 +218,12 @@ def make_ensemble(
     if combine not in COMBINE:
         raise InputError(f"ensemble {folder}: combine = {combine!r}, expected {listing(COMBINE)}")
     if not members:
-        raise InputError(f"ensemble {folder}: it has no members")
+        raise InputError(f"ensemble {folder}: has no members")
     if min(weights) < 0 or not math.isfinite(sum(weights)) or not sum(weights):
-        raise InputError(f"ensemble {folder}: weights must be at least 0, and one above 0, not {listing(weights)}")
+        raise InputError(
+            f"ensemble {folder}: weights must not be negative, and at least one must be greater than 0; found "
+            f"{listing(weights)}"
+        )
     if combine == PRODUCT:
         return Ensemble(folder, tuple(members), tuple(weights), combine, _product_scheme(members), decision)
     scheme = members[0].scheme

@@ -79,5 +79,5 @@ def read_learnt_from(folder: Path) -> LearntFrom | None:
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise InputError(f"{path}: unreadable: {error}") from None
     if any(side.dtype != np.uint64 or side.ndim != 1 for side in (train, validation)):
-        raise InputError(f"{path}: expected arrays {' and '.join(SIDES)} of 64-bit numbers")
+        raise InputError(f"{path}: expected the arrays {' and '.join(SIDES)}, each of 64-bit integers")
     return LearntFrom(train, validation)

@@ -131,7 +131,9 @@ def _weights_problem(path: Path) -> str | None:
     except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
         return f"{path} cannot be read: {type(error).__name__}: {error}"
     expected = LENGTH_BYTES + length + max(ends, default=0)
-    return None if size == expected and ends else f"{path} has {size:,} bytes; its header describes {expected:,}"
+    return (
+        None if size == expected and ends else f"{path} has {size:,} bytes, but its header describes {expected:,} bytes"
+    )
 
 
 def _saved_models(folder: Path) -> Iterator[Path]:

@@ -135,7 +135,7 @@ def check_picture_column(tables: Tables, picture_column: str | None, problems: P
         return
     if column_named([truth.name_column, answers.name_column], picture_column) is None:
         there = [*truth.table.columns, *answers.table.columns]
-        detail = f"picture_column {picture_column!r}: neither {truth.file} nor {answers.file} has it"
+        detail = f"picture_column {picture_column!r}: neither {truth.file} nor {answers.file} has this column"
         problems.add(MISSING_COLUMNS, f"{detail}{did_you_mean(picture_column, there)}")
 
 

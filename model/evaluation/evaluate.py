@@ -278,8 +278,8 @@ def _chosen_classes(scheme: Scheme, names: Sequence[str], label_values: str | No
     problems = list(read.unknown.values())
     if read.ambiguous:
         problems.append(
-            f"{listing(texts)} can be names of classes or their indices, which differ; set --label_values names or "
-            "--label_values indices"
+            f"{listing(texts)} can be read as class names or as class indices, and the two readings give different "
+            "classes; set --label_values names or --label_values indices"
         )
     if problems:
         raise InputError("\n".join(f"gmean_classes: {problem}" for problem in problems))

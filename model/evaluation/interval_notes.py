@@ -28,7 +28,7 @@ def interval_notes(
     scored = {name: target for name, target in targets.items() if _units(target, groups) >= FEW_GROUPS}
     if units < FEW_GROUPS:
         noun = ("group" if groups is not None else "image") + ("" if units == 1 else "s")
-        which = " for scores over images with every label" if scored else ""
+        which = " for scores that use only images labelled for all attributes" if scored else ""
         notes.append(f"no intervals{which}: {units} {noun}; an interval needs at least {FEW_GROUPS}")
     else:
         without = [label for name, label in SCORE_LABELS.items() if scores[name].low is None]

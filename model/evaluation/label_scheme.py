@@ -63,7 +63,9 @@ def find_scheme(
             MISSING_FILES, f"{path}: no such file; without it, classes must be integers below {MAX_UNNAMED_CLASSES:,}"
         )
         return None
-    notes.append(f"no labels.json next to the predictions: the classes are 0 to {greatest}, the greatest in the tables")
+    notes.append(
+        f"no labels.json next to the predictions: the classes are 0 to {greatest}, the greatest class in the tables"
+    )
     return Scheme((Attribute("class", tuple(str(number) for number in range(greatest + 1))),))
 
 
@@ -102,13 +104,16 @@ def true_classes(
         if joint:
             channel = with_true_combinations(channel, truth, [])
             read = truth.read(channel, readings)
-            notes.append(f"the true labels are joint classes of {joint_name}, of which {attribute.name} is used")
+            notes.append(f"the true labels are joint classes of {joint_name}; only {attribute.name} is used")
         else:
             notes.append(
                 f"the true labels are read as values of {attribute.name}, not as joint classes of {joint_name}"
             )
     if read.ambiguous and _is_training_column(truth, scheme):
-        notes.append(f"the column {truth.column} of true labels is read as class names, like that column in training")
+        notes.append(
+            f"the true labels in column {truth.column} are read as class names, because the same column was read that "
+            "way in training"
+        )
     elif read.ambiguous:
         problems.add(AMBIGUOUS_CLASSES, _ambiguity(truth, channel if joint and channel else scheme))
     codes = truth.codes(read, problems)
@@ -131,8 +136,8 @@ def _ambiguity(truth: ClassTable, scheme: Scheme) -> str:
         for read in (by_name, by_index)
     )
     return (
-        f"{truth.file}: column {truth.column} can be names of classes or their indices, which differ: {value!r} is "
-        f"{name} by name and {index} by index; set --label_values names or --label_values indices"
+        f"{truth.file}: column {truth.column} can be read as class names or as class indices, with different results: "
+        f"{value!r} is {name} as a name, but {index} as an index; set --label_values names or --label_values indices"
     )
 
 
@@ -154,8 +159,8 @@ def with_true_combinations(scheme: Scheme, truth: ClassTable, notes: list[str]) 
     if numbers:
         pictures = int(truth.values.isin(set(numbers)).sum())
         notes.append(
-            f"combinations that the model cannot predict: {len(numbers):,} ({listing(numbers, 3)}), in {pictures:,} "
-            "images, which count as wrong for the joint class and are scored by attribute"
+            f"combinations that the model cannot predict: {len(numbers):,} ({listing(numbers, 3)}); {pictures:,} "
+            "images have one of them and count as wrong for the joint class, but each of their attributes is scored"
         )
     return scheme.extended(numbers.values())
 
@@ -180,9 +185,9 @@ def check_parts(parts: Sequence[Path], problems: Problems) -> None:
     first, *others = (labels_file(part) for part in parts)
     for path in others:
         if path.is_file() != first.is_file():
-            problems.add(DIFFERENT_PARTS, f"{first} and {path}: one of them is missing")
+            problems.add(DIFFERENT_PARTS, f"only one of {first} and {path} exists")
         elif path.is_file() and _model_of(path) != _model_of(first):
-            problems.add(DIFFERENT_PARTS, f"{path} is of another model than {first}")
+            problems.add(DIFFERENT_PARTS, f"{path} and {first} were written with different models")
 
 
 def _model_of(labels: Path) -> Any:

@@ -135,7 +135,7 @@ def _without_truth(names: Sequence[str], answers: ClassTable, notes: list[str]) 
     """Image names in the predictions that are not in the true labels."""
     extra = answers.names[~answers.names.isin(set(names))].tolist()
     if extra:
-        notes.append(f"predictions without a true label, not scored: {len(extra):,} ({listing(extra, 3)})")
+        notes.append(f"predictions without a true label, which are not scored: {len(extra):,} ({listing(extra, 3)})")
     return extra
 
 
@@ -228,8 +228,8 @@ def _check_truth(truth: ClassTable, problems: Problems, notes: Sequence[str]) ->
         without &= (truth.labels < 0).all(axis=1)
         if (truth.values == "").all():
             counts = listing(f"{name} {count:,}" for name, count in (truth.labels >= 0).sum().items())
-            detail = f"none of {len(truth.values):,} images has a label of every attribute; labels: {counts}"
-            problems.add("no image with every label", f"{truth.file}: {detail}")
+            detail = f"none of {len(truth.values):,} images has labels for all attributes; number of labels: {counts}"
+            problems.add("no image with labels for all attributes", f"{truth.file}: {detail}")
     for row in truth.values.index[without]:
         problems.add("images without a true class", f"{truth.file} row {row}: {truth.names[row]!r}")
 
@@ -277,7 +277,7 @@ def _find_groups(
         return _Groups()
     is_empty = values == ""
     if is_empty.any():
-        notes.append(f"images without a {column}, each a group of its own: {int(is_empty.sum()):,}")
+        notes.append(f"images without a {column}, each of which is a group of its own: {int(is_empty.sum()):,}")
     # each image without a group gets a key of its own
     keys = values.where(~is_empty, pd.Series([f"\0{row}" for row in values.index], index=values.index))
     codes, names = pd.factorize(keys)
@@ -293,7 +293,7 @@ def _groups_by_pattern(truth: ClassTable, pattern: str, notes: list[str]) -> pd.
     without = groups.count("")
     if without:
         notes.append(
-            f"no groups: {without:,} of {len(groups):,} names do not match the model's group_pattern {pattern}"
+            f"no groups: {without:,} of {len(groups):,} image names do not match the model's group_pattern {pattern}"
         )
         return None
     notes.append(f"images are grouped by the model's group_pattern {pattern}")
@@ -312,7 +312,7 @@ def _match_classes(names: Sequence[str], table: ClassTable, classes: np.ndarray,
     for reason, pictures in (("no row", absent), ("no prediction", empty)):
         if pictures:
             share = f"{len(pictures):,} of {len(names):,}"
-            notes.append(f"images with {reason} in {file}, counted as wrong: {share} ({listing(pictures, 3)})")
+            notes.append(f"images with {reason} in {file}, which count as wrong: {share} ({listing(pictures, 3)})")
     return matched.astype(np.int64)
 
 
@@ -330,7 +330,8 @@ def _match_probabilities(
     without = [name for name, row in zip(names, matched, strict=True) if np.isnan(row).all()]
     if without:
         notes.append(
-            f"images without probabilities, not in the calibration error: {len(without):,} ({listing(without, 3)})"
+            f"images without probabilities, which the calibration error ignores: {len(without):,} "
+            f"({listing(without, 3)})"
         )
     return matched
 

@@ -85,13 +85,15 @@ def spelled_as(
     """
     match = match_names(names, known)
     for name, spellings in match.ambiguous.items():
-        problems.add("ambiguous image names", f"{file}: {name!r} of the true labels matches {listing(spellings)}")
+        detail = f"{file}: the image name {name!r} in the true labels matches several names: {listing(spellings)}"
+        problems.add("ambiguous image names", detail)
     for spelling, own in match.shared.items():
-        problems.add(DUPLICATE_NAMES, f"{file}: {listing(map(repr, own))} of the true labels all match {spelling!r}")
+        several = f"several image names in the true labels ({listing(map(repr, own))})"
+        problems.add(DUPLICATE_NAMES, f"{file}: {several} match the same name {spelling!r}")
     if names and known and (match.rows < 0).all() and not match.ambiguous:
         near = did_you_mean(names[0], known[:SAMPLE])
-        detail = f"{file}: has none of {listing(names, 2)}; its names are {listing(known, 2)}{near}"
-        problems.add("no image of the true labels", detail)
+        detail = f"{file}: expected image names such as {listing(names, 2)}, found {listing(known, 2)}{near}"
+        problems.add("none of the images in the true labels was found", detail)
     if match.respelled:
         table = Path(
             file.parent.name, file.name

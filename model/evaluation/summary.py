@@ -33,7 +33,7 @@ def summary(evaluation: Evaluation) -> str:
             [SCORE_LABELS[name], *_number(difference, "+.4f"), verdict(difference)]
             for name, difference in evaluation.compare.items()
         ]
-        header = ["these predictions minus the others", *_interval_header(evaluation, "difference"), ""]
+        header = ["these predictions minus the compared ones", *_interval_header(evaluation, "difference"), ""]
         sections.append(_table(header, rows))
     return "\n\n".join(sections)
 
@@ -91,8 +91,9 @@ def notes_of(evaluation: Evaluation) -> list[str]:
         return [f"every score is {SCORE_OF_MANY}", *evaluation.notes]
     if not without:
         return list(evaluation.notes)
-    classes = "1 class has no image" if len(without) == 1 else f"{len(without):,} classes have no images"
-    return [*evaluation.notes, f"{classes} with that true label; F1 counts as 0 in macro means: {listing(without)}"]
+    classes = "1 class does" if len(without) == 1 else f"{len(without):,} classes do"
+    note = f"{classes} not occur in the true labels, so F1 counts as 0 in macro means: {listing(without)}"
+    return [*evaluation.notes, note]
 
 
 def labelled_scores(evaluation: Evaluation) -> dict[str, Interval]:
@@ -129,7 +130,7 @@ def _class_table(title: str, scores: Scores, evaluation: Evaluation) -> str:
     ]
     table = _table([title, *_interval_header(evaluation, "F1"), "precision", "recall", "images"], rows)
     omitted = len(scores.per_class) - len(shown)
-    return f"{table}\n... and {omitted:,} more classes, all in evaluation.json" if omitted else table
+    return f"{table}\n... and {omitted:,} more classes; evaluation.json lists all classes" if omitted else table
 
 
 def _interval_header(evaluation: Evaluation, value: str = "value") -> list[str]:

@@ -35,7 +35,7 @@ from model.labels import JOIN, Scheme
 
 CHANNEL_FILES = (".lst", ".manifest", ".jsonl")  # read as a channel, not as a table
 NAME_COLUMN = "path"
-LEFT_OUT = "images whose label was dropped in training, not scored"  # for notes
+LEFT_OUT = "images that are not scored because their label was dropped in training"  # for notes
 
 
 def truth_location(path: Path) -> Path:
@@ -142,12 +142,14 @@ def _class_table(
     unlabelled = lacking & (codes < 0).all(axis=1)
     partial = lacking & ~unlabelled
     if unlabelled.any():
-        notes.append(f"images without any label (optional: {listing(optional)}), not scored: {int(unlabelled.sum()):,}")
+        reason = f"because they have no label (optional: {listing(optional)})"
+        notes.append(f"images that are not scored {reason}: {int(unlabelled.sum()):,}")
     if partial.any():
         missing = listing(f"no {name} {count:,}" for name, count in (codes[partial] < 0).sum().items() if count)
         notes.append(
-            f"images with labels of some attributes, scored for these only: {int(partial.sum()):,} ({missing}); with "
-            f"every label: {int((kept & complete).sum()):,}"
+            f"images with labels for only some attributes, which are scored for these attributes: "
+            f"{int(partial.sum()):,} ({missing}); images with labels for all attributes: "
+            f"{int((kept & complete).sum()):,}"
         )
     values = _joined_values(scheme, codes).where(complete, "")
     labels = codes.where(complete | partial, MISSING) if partial.any() else None
@@ -221,8 +223,8 @@ def _table_in(folder: Path, options: TableOptions, problems: Problems) -> Path |
         candidates = [name for name, header in headers.items() if column_named(header, *options.picture_columns)]
     usual = [name for name in TABLE_NAMES if name in candidates]
     if len(candidates) > 1 and not usual:
-        remedy = f"set one, such as --ground_truth_dir {folder / candidates[0]}"
-        problems.add("several tables", f"{folder} has no {TRUTH}, but {listing(candidates)}; {remedy}")
+        remedy = f"choose one, such as --ground_truth_dir {folder / candidates[0]}"
+        problems.add("several tables", f"{folder} has no {TRUTH}, but several tables: {listing(candidates)}; {remedy}")
         return None
     if names and not others and not has_folders:
         problems.add(MISSING_FILES, f"{folder / TRUTH}: no such file; the folder has {listing(names)}")

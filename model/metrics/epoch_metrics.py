@@ -17,7 +17,8 @@ ATTRIBUTES = "attributes"
 ATTRIBUTE_SCORES = {"f1": "macro_f1", "accuracy": "accuracy"}  # with their keys in `model.metrics.scores.SCORES`
 # Meaning of scores if the label scheme is_large: there are too many combinations of attributes to score each
 SCORE_OF_MANY = (
-    "the mean of the attributes' scores, each over the values that occur; accuracy needs all attributes to be correct"
+    "the mean of the attribute scores, each computed only over the values that occur; for accuracy, a prediction is "
+    "correct only if all attributes are correct"
 )
 
 

@@ -112,7 +112,7 @@ def _classes(truth: ArrayLike, answers: ArrayLike, num_classes: int) -> tuple[np
         raise ValueError(f"truth {truth.shape} and answers {answers.shape} must be vectors of equal length")
     for name, classes in (("truth", truth), ("answers", answers)):
         if classes.size and not -1 <= classes.min() <= classes.max() < num_classes:
-            raise ValueError(f"{name} must be -1 to {num_classes - 1}, not {classes.min()} to {classes.max()}")
+            raise ValueError(f"{name} must be from -1 to {num_classes - 1}, not {classes.min()} to {classes.max()}")
     return truth, answers
 
 

@@ -147,18 +147,18 @@ def check_settings(function: str, settings: dict[str, Any], unknown: dict[str, A
     """
     build(PredictionSettings, [Layer("{}", settings | unknown)])
     if unknown:
-        raise InputError(f"{function} has no setting {listing(unknown)}; it has {listing(settings)}")
+        raise InputError(f"{function} has no setting {listing(unknown)}; its settings are {listing(settings)}")
 
 
 def check_images(images: Images) -> None:
     """Raises InputError for a single image instead of a list, and for arrays of another type or shape."""
     if isinstance(images, (str, bytes, Path)):
-        raise InputError(f"images: expected a list of images, as in [{str(images)[:40]!r}], not one")
+        raise InputError(f"images: expected a list of images, such as [{str(images)[:40]!r}], not a single image")
     for row, image in enumerate(images):
         if isinstance(image, np.ndarray) and not is_image_array(image):
             raise InputError(
-                f"images: image {row} is an array of {image.dtype} {image.shape}; expected uint8 of (height, width, 3) "
-                "or (height, width)"
+                f"images: image {row} is an array of type {image.dtype} and shape {image.shape}; expected type uint8 "
+                "and shape (height, width, 3) or (height, width)"
             )
 
 

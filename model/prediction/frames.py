@@ -25,12 +25,14 @@ def prediction_files(frame: pd.DataFrame, folder: Path) -> Path:
     columns = [str(column) for column in frame.columns]
     missing = [name for name in ("picture", "class", "error") if name not in columns]
     if missing:
-        raise InputError(f"predictions: no column {listing(missing)}; expected the columns of rarebird.predict")
+        raise InputError(
+            f"predictions: no column {listing(missing)}; expected the columns that rarebird.predict returns"
+        )
     # the caller may have added columns at the end; pandas keeps attrs in most operations
     first = columns.index("error") + 1
     classes = columns[first : first + frame.attrs.get(NUM_CLASSES, len(columns))]
     if not classes:
-        raise InputError("predictions: no columns of probabilities; expected the columns of rarebird.predict")
+        raise InputError("predictions: no columns of probabilities; expected the columns that rarebird.predict returns")
     names = pd.Series(without_shared_folder(frame["picture"].astype(str)), frame.index, name=NAME_COLUMN)
     pd.concat([names, frame["class"].rename("ans")], axis=1).to_csv(folder / OUTPUT, index=False)
     pd.concat([names, frame[classes]], axis=1).to_csv(folder / PROBABILITIES, index=False)

@@ -84,7 +84,9 @@ class ChannelPrediction:
         """Warns if there are finished parts, which are not reused because all rows are predicted in one go."""
         if any(self.folder.glob(f"*/{MANIFEST}")):
             log.warning(
-                "%s: finished parts are not used; to reuse them, set part_size to its earlier value", self.folder
+                "%s: the finished parts of an earlier run are not used; to reuse them, set part_size to the value that "
+                "it had in that run",
+                self.folder,
             )
 
     def predict_parts(

@@ -69,7 +69,9 @@ def test_split_shards_of_an_earlier_version_and_split_tables_are_refused(
     with pytest.raises(InputError, match=message):
         run_host(host_trees(old, 2, True, "old-ml")[0], monkeypatch)
     (shards / "info.csv").write_text("ImageID,ans\n0/00.png,0\n")
-    with pytest.raises(InputError, match=r"its table lists images that are on other hosts.*use FullyReplicated"):
+    with pytest.raises(
+        InputError, match=r"the table in this folder lists images that are on other hosts.*use FullyReplicated"
+    ):
         run_host(host_trees(shards, 2, True, "table-ml")[0], monkeypatch)
 
 

@@ -91,9 +91,12 @@ def test_a_part_of_another_model_or_other_settings_is_predicted_again(
     assert resumed() == 1 and "not reused" not in caplog.text
     assert resumed("--batch_size", "2", "--seed", "9") == 1  # they change no answer
     assert resumed("--num_tta", "2") == 6
-    assert "5 earlier parts are of other settings (num_tta 1, now 2; tta_mode None, now soft)" in caplog.text
+    assert (
+        "5 earlier parts were written with different settings (num_tta 1, now 2; tta_mode None, now soft)"
+        in caplog.text
+    )
     assert resumed(model=toy_model(tmp_path / "other", 1)) == 6
-    assert "5 earlier parts are of another model and not reused" in caplog.text
+    assert "5 earlier parts were written with another model and are not reused" in caplog.text
     same = shutil.copytree(model, tmp_path / "renamed")
     assert resumed(model=same) == 1
 
@@ -158,7 +161,10 @@ def test_parts_of_single_files_are_reused_only_with_the_same_part_size(
         with pytest.raises(Terminated):
             infer(loose, model, tmp_path / "stopped", "--part_size", "8")
     infer(loose, model, tmp_path / "stopped")
-    assert f"{tmp_path / 'stopped' / 'parts'}: finished parts are not used; to reuse them" in caplog.text
+    assert (
+        f"{tmp_path / 'stopped' / 'parts'}: the finished parts of an earlier run are not used; to reuse them"
+        in caplog.text
+    )
     (tmp_path / "parts").mkdir()
     with pytest.raises(InputError, match=r"resume_from: .*loose contains no shards, so part_size must be set"):
         infer(loose, model, tmp_path / "output", "--resume_from", str(tmp_path / "parts"))

@@ -94,7 +94,7 @@ def test_the_exit_code_and_the_failure_file_report_how_a_job_ended(run, tree, bo
         ("save(BASE + '/model'); Path(BASE + '/model/labels.json').write_text('{')", "labels.json cannot be read"),
         (
             "save(BASE + '/model')\nwith open(BASE + '/model/model.safetensors', 'r+b') as file: file.truncate(70)",
-            "model.safetensors has 70 bytes; its header describes",
+            "model.safetensors has 70 bytes, but its header describes",
         ),
         ("save(BASE + '/model'); Path(BASE + '/model/model.safetensors').write_bytes(b'x' * 99)", "cannot be read"),
         (

@@ -210,7 +210,7 @@ def test_texts_and_input_errors_end_before_heavy_imports():
         "train.py": (2, "error: the channel `train` is missing"),
         "train.py --train_dir photos": (2, "error: train_dir photos: there is no such folder"),
         "inference.py --num_ta 2": (2, "--num_ta: there is no such setting; nearest: num_tta"),
-        "inference_TTA.py": (2, "error: no model is named"),
+        "inference_TTA.py": (2, "error: no model was given"),
         "evaluation.py": (2, "error: the ground truth is missing"),
     }
     for (command, (code, text)), (ended_with, out) in zip(cases.items(), end_early(*cases), strict=True):

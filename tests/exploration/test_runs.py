@@ -202,7 +202,7 @@ def test_many_differences_become_a_text_per_run(tmp_path, listed):
         assert max(map(wcswidth, lines)) <= width
         text = " ".join(" ".join(lines).split())
         assert "augmentation.erasing.p=0.3" in text and "ema=0" in text
-        usual_text = text.split("The settings of most runs, where they differ: ")[1]
+        usual_text = text.split("For settings that differ between runs, the value that most runs use: ")[1]
         assert "lr=0.01 " in usual_text and "dropout=0.2 " in usual_text and "augmentation.erasing.p=none" in usual_text
 
 

@@ -54,7 +54,11 @@ def test_runs_on_different_images_or_labels_of_one_name_have_separate_tables():
     tables = runs_text([other, *same, unknown], ROOT, 120).split("faces/train, 3 classes")[1:]
     assert [re.findall(r"^([a-d]) ", table, re.M) for table in tables] == [["c"], ["a", "b"], ["d"]]
     notes = [table.splitlines()[0] for table in tables]
-    assert notes == ["", "; other images or labels than above", "; other images or labels than above"]
+    assert notes == [
+        "",
+        "; the images or labels differ from those above",
+        "; the images or labels differ from those above",
+    ]
     assert runs_text([run("a"), run("b")], ROOT, 120).startswith("run ")  # of a version that recorded no data
 
 
@@ -101,7 +105,7 @@ def test_settings_that_do_not_fit_as_columns_are_a_text_per_run(width, above):
     runs = [run("a", **values), run("b", **values), run("c", **{**values, "setting3": "y"})]
     text = runs_text([*runs, run("d", **dict.fromkeys(values, "z"))], ROOT, width)
     assert max(map(len, text.splitlines())) <= width
-    headers, _, *rows = text[: text.index("\n\nThe settings of most runs")].split("\n\n")[-1].splitlines()
+    headers, _, *rows = text[: text.index("\n\nFor settings that differ between runs")].split("\n\n")[-1].splitlines()
     assert headers.split("settings of its own")[0].split()[-1] == above
     texts = {row.split()[0]: row.split()[5 if above == "seconds" else 1 :] for row in rows if row.strip()}
     assert (texts["a"], texts["b"], texts["c"]) == ([], [], ["setting3=y"])

@@ -199,8 +199,8 @@ def _differing(comparison: Comparison | None, matched: MatchedAnswers) -> list[t
     names = {NO_ANSWER: "no prediction", **dict(enumerate(matched.scheme.class_names))}
     at = np.flatnonzero(matched.has_all_labels)  # the rows of the comparison
     kinds = (
-        ("Only these predictions are correct", comparison.these),
-        ("Only the others are correct", comparison.others),
+        ("Correct in this set of predictions, wrong in the compared set", comparison.these),
+        ("Wrong in this set of predictions, correct in the compared set", comparison.others),
     )
     return [
         (

@@ -25,8 +25,8 @@ WEAKEST = 3  # classes in the summary
 ALIKE = 0.02  # difference of mean probability and accuracy below which they are said to agree
 SUREST, GOOD = 0.8, 0.95  # coverage and accuracy in the sentences about coverage
 HELD_OUT = {
-    "validation": "These are the validation images of the training. They also selected the epoch of the weights, so "
-    "scores on new images are likely to be somewhat lower.",
+    "validation": "These are the validation images of the training. They were also used to choose the epoch whose "
+    "weights were saved, so scores on new images are likely to be somewhat lower.",
     "out_of_fold": "Each image was predicted by a model that did not learn from it.",
 }
 NOUNS = {"person": "persons", "sender": "senders", "group": "groups", "people_path": "persons"}
@@ -149,7 +149,9 @@ def accuracy_sentence(evaluation: Evaluation) -> str:
 def macro_f1_sentence(evaluation: Evaluation) -> str:
     names = len(evaluation.joint.class_names)
     if evaluation.is_large:
-        return "The mean of the attributes' macro F1, each over the values that occur."
+        return (
+            "The mean of the macro F1 of all attributes; each macro F1 uses only the values that occur in these images."
+        )
     return f"Mean F1 over all {names:,} classes; a rare class counts as much as a frequent one."
 
 
@@ -189,7 +191,7 @@ def attributes_sentence(evaluation: Evaluation) -> str:
         return ""
     names = sorted(shares, key=shares.__getitem__)
     by_attribute = listing(f"{name} {percent(shares[name])}" for name in names)
-    of_images = ", each over the images that have its label" if evaluation.partial else ""
+    of_images = "; each is computed over the images that have a label for this attribute" if evaluation.partial else ""
     return f"Accuracy by attribute: {by_attribute}{of_images}."
 
 
@@ -259,7 +261,7 @@ def trained_for(member: MemberProvenance) -> str:
     """Epochs, time and hardware of the training, and the epoch of the weights."""
     text = f"{counted(member.epochs, 'epoch')}, {duration(member.seconds)} on {member.hardware}"
     if member.validation is not None:
-        text += f"; the weights are those after epoch {member.epoch}"
+        text += f"; the saved weights are those after epoch {member.epoch}"
     return text if member.finished else f"{text}; stopped before the last epoch"
 
 

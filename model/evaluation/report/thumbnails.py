@@ -51,7 +51,7 @@ def picture_folder(root: Path, names: Sequence[str]) -> ChannelFiles:
     files.locate_images(names)
     if not any(files.find_spelling(name).kind == "file" for name in names):
         raise InputError(
-            f"pictures {root}: has none of the {len(names):,} images, neither in the folder nor in {IMAGES}/: "
+            f"pictures {root}: none of the {len(names):,} images is in this folder or in its subfolder {IMAGES}: "
             f"{listing(names, 3)}"
         )
     return files

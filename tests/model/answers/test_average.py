@@ -53,7 +53,7 @@ def test_all_differences_are_reported_at_once(tmp_path, capsys):
     second = write(tmp_path / "b.csv", ["x", "z"], [[0.1, 0.7, 0.2]] * 2, columns=("worn", "none", "other"))
     assert join(first, second, "--output", str(tmp_path / "o.csv")) == 2
     message = capsys.readouterr().err
-    assert "other" in message and "착용샷" in message and "y of" in message and "z of" in message
+    assert "other" in message and "착용샷" in message and "y is in" in message and "z is in" in message
     assert not (tmp_path / "o.csv").exists()
 
 
@@ -70,7 +70,7 @@ def test_a_column_of_another_name_is_set_or_remembered(tmp_path, capsys):
     out = str(tmp_path / "o.csv")
     assert join(first, first, "--output", out) == 2
     assert (
-        "found file, worn, none, 착용샷; nearest: file; name the column by --picture_column" in capsys.readouterr().err
+        "found file, worn, none, 착용샷; nearest: file; set the column with --picture_column" in capsys.readouterr().err
     )
     assert join(first, first, "--output", out, "--picture_column", "file") == 0
     joined = str(tmp_path / "o.probabilities.csv")

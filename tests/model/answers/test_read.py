@@ -79,7 +79,7 @@ def test_the_rows_of_parts_are_named_by_their_folders(write, problems, tmp_path)
     assert table.names.to_dict() == {"2 of host1": "a", "2 of host2": "b"} and table.file == tmp_path / "o.csv"
     write("ImageID,label\nb,2\n", "host2/o.csv")
     assert read_class_table(tmp_path / "o.csv", problems, parts) is None
-    assert "o.csv: its columns are ImageID, label, expected ImageID, ans" in str(problems)
+    assert "o.csv: has the columns ImageID, label, expected ImageID, ans" in str(problems)
 
 
 def test_probabilities_are_numbers_by_name_and_nan_for_unreadable_images(write, problems):

@@ -40,11 +40,11 @@ def test_images_are_counted_by_side(seen):
     assert seen.rows == {0: 0, 2: 1, 4: 0, 5: 0}
     assert (
         seen_text(seen.counts, 6)
-        == "4 of 6 images were used to train the model: 3 for its weights, 1 to select its epoch"
+        == "4 of 6 images were used to train the model: 3 for its weights, 1 to choose its best epoch"
     )
     assert (
         seen_text({"train": 0, "validation": 2}, 6)
-        == "2 of 6 images were used to train the model: 2 to select its epoch"
+        == "2 of 6 images were used to train the model: 2 to choose its best epoch"
     )
 
 

@@ -57,7 +57,7 @@ def test_every_form_of_response_is_read(media_type, verbose, answered, models, t
     folder, expected = answered(ResponseFormat(media_type, verbose))
     output = tmp_path / "scores" / "output.csv"
     assert transform(str(folder), "--model_dir", str(models / "a"), "--output", str(output)) == 0
-    assert "5 predictions, 1 of unreadable images" in capsys.readouterr().out
+    assert f"5 images converted to {output}; 1 of them could not be read" in capsys.readouterr().out
     result = pd.read_csv(output.with_name("probabilities.csv"), index_col="ImageID")
     scheme = load(models / "a").scheme
     assert result.index.tolist() == NAMES and result.columns.tolist() == scheme.class_names
@@ -92,8 +92,8 @@ def test_they_can_be_evaluated_and_the_model_may_be_packed(answered, models, tmp
         (",".join(["7"] * 18), "expected probabilities from 0 to 1"),
         (json.dumps({"probabilities": [None] * 18}), "expected probabilities from 0 to 1"),
         ('{"predictions": []}', "expected the response for one image, with probabilities"),
-        ('{"probabilities": [0.5, 0.5], "labels": ["a", "b"]}', "its labels are not the 18 classes of --model_dir"),
-        ("1\n2", "expected one line, the response for one image, not 2"),
+        ('{"probabilities": [0.5, 0.5], "labels": ["a", "b"]}', "the labels in the file are not the 18 classes"),
+        ("1\n2", "expected one line (the response for one image), found 2"),
     ],
 )
 def test_files_without_a_prediction_are_listed_and_nothing_is_written(

@@ -120,14 +120,15 @@ def test_the_image_column_is_renamed_if_a_class_has_its_name(write, tmp_path, ca
     write({"cat": ["a", "b", "c", "d"]}, "cat")
     assert lines(tmp_path, "probabilities.csv")[0] == "ImageID,cat,dog,owl"
     assert lines(tmp_path, "output.csv")[0] == "cat,ans"
-    assert caplog.messages == ["a class is called cat: the column of images in probabilities.csv is ImageID"]
+    message = "because a class is called cat, the image column in probabilities.csv is called ImageID instead"
+    assert caplog.messages == [message]
 
 
 def test_classes_with_all_names_of_the_images_column_are_an_error_before_anything_is_written(
     write, tmp_path, monkeypatch
 ):
     monkeypatch.setattr("model.answers.write.PICTURE_COLUMNS", ("cat", "dog"))
-    with pytest.raises(InputError, match="no name is left for the column of images: there are classes cat, dog"):
+    with pytest.raises(InputError, match=r"cannot be named: all possible names \(cat, dog"):
         write({"owl": ["a", "b", "c", "d"]}, "owl")
     assert not list(tmp_path.iterdir())
 

@@ -74,7 +74,10 @@ def test_a_model_next_to_its_archive_is_used(tmp_path: Path):
 
 def test_an_archive_without_a_model_is_reported(tmp_path: Path):
     archive_of(tmp_path / "model.tar.gz", ("a.txt", b"x"))
-    with pytest.raises(InputError, match="no saved model is in it or below it"), opened_model(tmp_path):
+    with (
+        pytest.raises(InputError, match="neither this folder nor its subfolders contain a saved model"),
+        opened_model(tmp_path),
+    ):
         pass
 
 

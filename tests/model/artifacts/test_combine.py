@@ -24,8 +24,8 @@ def test_copies_are_complete_and_have_no_other_files(models, tmp_path):
     ("named", "message"),
     [
         (("a", "mask"), "the classes and their order must be the same"),
-        (("a:0", "b:0"), "weights must be at least 0"),
-        (("a:-1", "b"), "weights must be at least 0"),
+        (("a:0", "b:0"), "weights must not be negative"),
+        (("a:-1", "b"), "weights must not be negative"),
         (("a:heavy", "b"), "'heavy' after the colon is not a number"),
         (("a", "c"), "there is no such folder"),
     ],

@@ -22,7 +22,7 @@ def test_the_only_model_below_a_folder_is_used_and_more_are_an_error(write_model
     empty.mkdir()
     with pytest.raises(InputError, match=r"contains 2 saved models.*heads, joint"):
         find_model(models)
-    with pytest.raises(InputError, match="no saved model is in it or below it"):
+    with pytest.raises(InputError, match="neither this folder nor its subfolders contain a saved model"):
         find_model(empty)
     with pytest.raises(InputError, match="no such folder; nearest: joint"):
         find_model(models / "jiont")
@@ -73,7 +73,7 @@ def test_the_newest_finished_run_is_taken(write_model, tmp_path):
 
 def test_without_a_finished_run_the_hint_ends_the_message(write_model, tmp_path):
     write_model(tmp_path / "stopped", finished=False)
-    with pytest.raises(InputError, match=r"no model is named, and .* contains no finished run: name one$"):
+    with pytest.raises(InputError, match=r"no model was given, and .* contains no finished run: name one$"):
         newest_model(tmp_path, "name one")
     with pytest.raises(InputError, match=r"gone contains no finished run$"):
         newest_model(tmp_path / "gone")

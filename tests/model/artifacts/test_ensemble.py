@@ -196,7 +196,7 @@ def test_the_provenance_of_an_ensemble_is_that_of_its_members(models, tmp_path):
     provenance = provenance_of(create_ensemble([str(models / name) for name in names], tmp_path / "three"), 4)
     assert (provenance.model, provenance.views) == ("three", 4)
     assert [member.name for member in provenance.members] == names
-    assert "product of its members' probabilities" in provenance.joined
+    assert "product of the members' probabilities" in provenance.joined
     assert [member.settings["target"] for member in provenance.members] == names
     create_ensemble([str(tmp_path / "three"), str(models / "a")], tmp_path / "four")
     below = [member.name for member in provenance_of(load(tmp_path / "four"), 1).members]

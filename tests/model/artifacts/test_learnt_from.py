@@ -59,7 +59,7 @@ def test_keys_of_objects_are_not_unpickled(tmp_path):
         read_learnt_from(tmp_path)
     with (tmp_path / LEARNT_FROM).open("wb") as file:
         np.savez(file, train=np.zeros(3), validation=SEEN.validation)
-    with pytest.raises(InputError, match="64-bit numbers"):
+    with pytest.raises(InputError, match="64-bit integers"):
         read_learnt_from(tmp_path)
 
 

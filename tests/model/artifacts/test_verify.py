@@ -101,7 +101,7 @@ def cut_weights(folder: Path) -> None:
     ("harm", "message"),
     [
         (lambda folder: (folder / "metrics.json").unlink(), "metrics.json"),
-        (cut_weights, "bytes; its header describes"),
+        (cut_weights, "bytes, but its header describes"),
         (lambda folder: (folder / "settings.yaml").write_text("modle: x\n"), "nearest: model"),
         (lambda folder: (folder / "labels.json").write_text("{}"), "invalid label scheme"),
         (lambda folder: (folder / "settings.yaml").write_text("- a\n"), "settings.yaml|no attribute"),

@@ -64,6 +64,7 @@ def test_attributes_with_labels_of_more_images_have_intervals_of_their_own() -> 
     names = [f"{row}.jpg" for row in range(21)]
     matched = MatchedAnswers(SCHEME, names, truth, np.zeros(21, int), truth_by_attribute={"kind": kind, "age": age})
     assert interval_notes(targets_of(matched, []), WITH_INTERVAL, None, 9) == [
-        "no intervals for scores over images with every label: 9 images; an interval needs at least 10",
+        "no intervals for scores that use only images labelled for all attributes: 9 images; an interval "
+        "needs at least 10",
         "values of kind with fewer than 10 images: 1 (dog: 3); the intervals of macro scores may be too narrow",
     ]

@@ -70,7 +70,7 @@ JOINT = "ImageID,ans\na,17\nb,0\nc,\nd,4\n"
 @pytest.mark.parametrize(
     ("text", "expected", "note"),
     [
-        (JOINT, [2, 0, -1, 1], "the true labels are joint classes of mask and gender and age, of which age is used"),
+        (JOINT, [2, 0, -1, 1], "the true labels are joint classes of mask and gender and age; only age is used"),
         (
             "ImageID,ans\na,60 and over\nb,under 30\nc,\n",
             [2, 0, -1],
@@ -108,7 +108,9 @@ def test_a_column_of_true_labels_is_read_as_names_or_as_indices(files, values, f
 @pytest.mark.parametrize("column", ["ans", "y_pred", "label"])
 def test_an_ambiguous_column_of_true_labels_names_the_setting(files, column):
     scheme = Scheme((Attribute("grade", ("01", "02", "03")),))
-    with pytest.raises(InputError, match=r"'1' is class '01' by name and class '02' by index; set --label_values n"):
+    with pytest.raises(
+        InputError, match=r"'1' is class '01' as a name, but class '02' as an index; set --label_values n"
+    ):
         match_answers(*files(f"ImageID,{column}\na,1\nb,2\n", "ImageID,ans\na,0\nb,1\n", scheme))
 
 
@@ -119,7 +121,7 @@ def test_a_column_with_the_name_of_the_training_label_column_is_read_like_it(fil
     if is_read:
         matched = match_answers(*written)
         assert matched.truth.tolist() == [0, 1]
-        assert any("is read as class names, like that column in training" in note for note in matched.notes)
+        assert any("because the same column was read that way in training" in note for note in matched.notes)
     else:
         with pytest.raises(InputError, match="--label_values"):
             match_answers(*written)
@@ -143,7 +145,9 @@ def test_rules_of_the_model_are_applied_to_the_true_labels(files):
     matched = match_answers(*files(truth, "ImageID,ans\na,1\nb,1\nc,0\nd,0\ne,0\n", scheme))
     assert (matched.names, matched.truth.tolist()) == (["a", "c"], [1, 0])
     assert matched.group_names == ["p", "r"] and matched.groups.tolist() == [0, 1]
-    note = "images whose label was dropped in training, not scored: 3 (Skip (1), no label (1), skip (1))"
+    note = (
+        "images that are not scored because their label was dropped in training: 3 (Skip (1), no label (1), skip (1))"
+    )
     assert note in matched.notes
     indices = match_answers(*files("ImageID,ans\na,1\nb,0\n", "ImageID,ans\na,1\nb,1\n", scheme))
     assert indices.truth.tolist() == [1, 0]
@@ -192,7 +196,7 @@ def test_combinations_that_the_model_cannot_predict_are_wrong_and_scored_by_attr
     assert matched.truth.tolist() == [0, 2, 1, 2] and matched.answers.tolist() == [0, 0, 0, -1]
     np.testing.assert_array_equal(matched.probabilities[:3], [[0.75, 0.25, 0], [0.25, 0.75, 0], [0.5, 0.5, 0]])
     assert np.isnan(matched.probabilities[3]).all()
-    assert any("cannot predict: 1 (v/0/v/0), in 2 images" in note for note in matched.notes)
+    assert any("cannot predict: 1 (v/0/v/0); 2 images have one of them" in note for note in matched.notes)
     with pytest.raises(InputError, match="v2/v9x"):
         match_answers(*files("ImageID,ans\na,v2/v9x\n", "ImageID,ans\na,0\n", hierarchy))
 

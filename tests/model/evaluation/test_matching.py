@@ -79,7 +79,7 @@ def test_missing_predictions_are_minus_one_and_predictions_without_a_true_label_
     message = "\n".join(matched.notes)
     assert "no row" in message and "1 of 3 (b)" in message
     assert "no prediction in" in message and "1 of 3 (c)" in message
-    assert "predictions without a true label, not scored: 1 (z)" in message
+    assert "predictions without a true label, which are not scored: 1 (z)" in message
 
 
 def test_a_table_of_predictions_without_rows_makes_all_images_wrong(files):
@@ -98,7 +98,7 @@ def test_the_group_column_is_set_by_a_flag_and_images_without_a_group_are_single
     truth = "ImageID,ans,person,house\na,0,p,x\nb,0,q,\nc,1,p,\nd,1,q,x\n"
     matched = match_answers(*files(truth, "ImageID,ans\na,0\n"), group_column="house")
     assert matched.groups.tolist() == [0, 1, 2, 0]
-    assert "images without a house, each a group of its own: 2" in matched.notes
+    assert "images without a house, each of which is a group of its own: 2" in matched.notes
     assert match_answers(*files("ImageID,ans\na,0\n", "ImageID,ans\na,0\n")).groups is None
 
 
@@ -145,12 +145,12 @@ def test_predictions_of_several_hosts_are_matched(parts):
         (
             "output.csv",
             "ImageID,ans\nb,1\n",
-            "algo-2/output.csv: its columns are ImageID, ans, expected ImageID",
+            "algo-2/output.csv: has the columns ImageID, ans, expected ImageID",
         ),
-        ("probabilities.csv", "ImageID,x\nb,1\n", "algo-2/probabilities.csv: its columns are ImageID, x, expected"),
+        ("probabilities.csv", "ImageID,x\nb,1\n", "algo-2/probabilities.csv: has the columns ImageID, x, expected"),
         ("probabilities.csv", None, "algo-2/probabilities.csv: no such file"),
-        ("labels.json", "{}", "algo-2/labels.json is of another model than"),
-        ("labels.json", None, "one of them is missing"),
+        ("labels.json", "{}", "labels.json were written with different models"),
+        ("labels.json", None, "algo-2/labels.json exists"),
     ],
 )
 def test_differences_between_hosts_are_problems(parts, name, text, message):
@@ -308,7 +308,7 @@ def test_another_name_of_the_image_column_is_set_or_read_from_labels_json(files)
     write(truth, "ImageID,ans\na,1\n")
     assert match_answers(truth, answers).answers.tolist() == [1]
     with pytest.raises(
-        InputError, match=r"picture_column 'fiel': neither .*gt.csv nor .*output.csv has it; nearest: file"
+        InputError, match=r"picture_column 'fiel': neither .*gt.csv nor .*output.csv has this column; nearest: file"
     ):
         match_answers(truth, answers, picture_column="fiel")
 

@@ -74,10 +74,10 @@ def test_another_spelling_of_a_name_is_the_same_image_with_a_note(files, name):
 @pytest.mark.parametrize(
     ("truth", "answers", "message"),
     [
-        ("A.JPG", "a.jpg", "has none of A.JPG; its names are a.jpg; nearest: a.jpg"),
-        ("x/a.jpg", "a.jpg", "has none of x/a.jpg"),
-        ("a", "a.jpg,0\na.png", "'a' of the true labels matches a.jpg, a.png"),
-        ("a.jpg,0\nimages/a.jpg", "a.jpg", "'a.jpg', 'images/a.jpg' of the true labels all match 'a.jpg'"),
+        ("A.JPG", "a.jpg", "expected image names such as A.JPG, found a.jpg; nearest: a.jpg"),
+        ("x/a.jpg", "a.jpg", "expected image names such as x/a.jpg"),
+        ("a", "a.jpg,0\na.png", "'a' in the true labels matches several names: a.jpg, a.png"),
+        ("a.jpg,0\nimages/a.jpg", "a.jpg", "('a.jpg', 'images/a.jpg') match the same name 'a.jpg'"),
     ],
 )
 def test_names_that_fit_none_or_several_are_an_error(files, truth, answers, message):

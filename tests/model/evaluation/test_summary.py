@@ -23,7 +23,7 @@ def evaluated(resamples: int = 0, gmean_classes: tuple[str, ...] = (), **changes
 def test_the_summary_has_a_table_each_for_scores_classes_and_attributes():
     heading, note, *tables = summary(evaluated()).split("\n\n")
     assert heading == "4 images in 4 classes; no intervals: resamples is 0"
-    assert note == "note: 1 class has no image with that true label; F1 counts as 0 in macro means: dog/large"
+    assert note == "note: 1 class does not occur in the true labels, so F1 counts as 0 in macro means: dog/large"
     assert [table.split()[0] for table in tables] == ["score", "class", "attribute", "kind", "size"]
     scores, classes, attributes, *_ = (table.splitlines() for table in tables)
     assert re.split("  +", scores[2]) == ["accuracy", "0.5000", "-"]
@@ -35,7 +35,7 @@ def test_a_comparison_has_a_signed_difference_and_its_verdict():
     compared = evaluated(resamples=50, other=np.array([2, 2, 2, 1]))
     *_, table = summary(compared).split("\n\n")
     header, _, accuracy, *_ = table.splitlines()
-    assert header.startswith("these predictions minus the others") and " +0.5000 " in accuracy
+    assert header.startswith("these predictions minus the compared ones") and " +0.5000 " in accuracy
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_one_image_is_written_in_the_singular_and_notes_name_groups_or_images():
 
 def test_notes_of_the_matching_precede_that_on_classes_without_images():
     notes = notes_of(evaluated(notes=["a note"]))
-    assert notes[0] == "a note" and notes[1].startswith("1 class has no image") and len(notes) == 2
+    assert notes[0] == "a note" and notes[1].startswith("1 class does not occur") and len(notes) == 2
 
 
 def test_a_geometric_mean_of_some_classes_names_them():
@@ -82,7 +82,7 @@ def test_images_that_the_model_saw_are_the_first_line():
     seen = {"train": 2, "validation": 1}
     first, second, *_ = summary(evaluated(learnt_from=seen)).splitlines()
     assert first.startswith(
-        "warning: 3 of 4 images were used to train the model: 2 for its weights, 1 to select its epoch; scores"
+        "warning: 3 of 4 images were used to train the model: 2 for its weights, 1 to choose its best epoch; scores"
     )
     assert second.startswith("4 images in 4 classes")
     assert summary(evaluated(learnt_from={"train": 0, "validation": 0})) == summary(evaluated())
@@ -94,7 +94,7 @@ def test_of_many_classes_the_table_has_the_lowest_f1():
     scheme = Scheme((Attribute("variety", tuple(f"kind{code}" for code in range(81))),))
     text = summary(evaluate(MatchedAnswers(scheme, [str(row) for row in range(162)], classes, answers), resamples=0))
     lines = next(part for part in text.split("\n\n") if part.startswith("class ")).splitlines()
-    assert len(lines) == 2 + 20 + 1 and lines[-1] == "... and 61 more classes, all in evaluation.json"
+    assert len(lines) == 2 + 20 + 1 and lines[-1] == "... and 61 more classes; evaluation.json lists all classes"
     f1 = [float(line.split()[1]) for line in lines[2:-1]]
     assert f1 == sorted(f1) and f1[:11] == [0] * 11 and f1[11] > 0
 
@@ -106,7 +106,7 @@ def test_the_scores_of_a_hierarchy_are_called_means_of_the_attributes():
     matched = MatchedAnswers(scheme, ["0", "1"], np.array([0, 1]), np.array([0, 2]))
     evaluation = evaluate(matched, resamples=0)
     assert list(labelled_scores(evaluation))[:2] == ["accuracy", "macro F1, mean of attributes"]
-    assert notes_of(evaluation)[0].startswith("every score is the mean of the attributes' scores")
+    assert notes_of(evaluation)[0].startswith("every score is the mean of the attribute scores")
     chosen = evaluate(matched, ("v0/v0", "v0/v1"), resamples=0)
     assert "geometric mean of F1 of v0/v0, v0/v1" in labelled_scores(chosen)
 

@@ -85,7 +85,7 @@ def test_rows_without_an_optional_label_have_the_others(matched, tmp_path, locat
     result = matched(scheme, "a,2", "b,1", "c,0", truth=location)
     assert (result.names, result.truth.tolist()) == (["a", "b", "c"], [2, -1, 1])
     assert [result.truth_of(name).tolist() for name in ("kind", "size")] == [[1, 0, 0], [0, -1, 1]]
-    note = "scored for these only: 1 (no size 1); with every label: 2"
+    note = "which are scored for these attributes: 1 (no size 1); images with labels for all attributes: 2"
     assert any(note in text for text in result.notes) and not any(
         "without a true label" in text for text in result.notes
     )
@@ -112,7 +112,7 @@ def test_rows_of_a_channel_without_an_optional_label_have_the_others(matched, tm
     # alone, an attribute has no scores on images without its label
     alone = matched(Scheme(attributes[1:]), "shirt_9.png,0", "shoe_.png,1", truth="table.csv")
     assert (alone.names, alone.truth.tolist(), alone.truth_by_attribute) == (["shirt_9.png"], [0], {})
-    assert "images without any label (optional: size), not scored: 1" in alone.notes
+    assert "images that are not scored because they have no label (optional: size): 1" in alone.notes
     # labels that are parts of a column's texts
     texts = tuple(replace(one, pattern=replace(one.pattern, column="text")) for one in attributes)
     write(tmp_path / "table.csv", "path,text,ans\na,shoe_9,\nb,shirt_10,\n")
@@ -143,16 +143,20 @@ def test_rows_that_the_rules_leave_out_are_counted(matched, tmp_path):
     write(tmp_path / "truth" / "gt.csv", "ImageID,size,articleType\na,9,?\nb,10,shirt\nc,,?\n")
     result = matched(scheme, "b,1")
     assert result.names == ["b"]
-    assert "images whose label was dropped in training, not scored: 2 (kind 2)" in result.notes
+    assert "images that are not scored because their label was dropped in training: 2 (kind 2)" in result.notes
     write(tmp_path / "truth" / "gt.csv", "ImageID,size,articleType\na,9,?\n")
-    with pytest.raises(InputError, match=r"gt.csv has no rows to score; .* in training, not scored: 1 \(kind 1\)"):
+    with pytest.raises(
+        InputError, match=r"gt.csv has no rows to score; images that are not scored .* in training: 1 \(kind 1\)"
+    ):
         matched(scheme, "b,1")
 
 
 def test_true_labels_that_all_lack_an_attribute_are_an_error(matched, tmp_path):
     scheme = Scheme(tuple(replace(one, optional=True) for one in SHIRTS.attributes))
     write(tmp_path / "truth" / "gt.csv", "ImageID,size,articleType\na,9,\nb,,shirt\n")
-    with pytest.raises(InputError, match=r"none of 2 images has a label of every attribute; labels: kind 1, size 1"):
+    with pytest.raises(
+        InputError, match=r"none of 2 images has labels for all attributes; number of labels: kind 1, size 1"
+    ):
         matched(scheme, "a,2", "b,1")
 
 
@@ -191,7 +195,8 @@ def test_one_of_several_tables_must_be_named(matched, tmp_path):
     for name in ("a.csv", "b.csv"):
         write(tmp_path / "truth" / name, "path,label\na.png,cat\n")
     with pytest.raises(
-        InputError, match=r"has no gt.csv, but a.csv, b.csv; set one, such as --ground_truth_dir .*/a.csv"
+        InputError,
+        match=r"has no gt.csv, but several tables: a.csv, b.csv; choose one, such as --ground_truth_dir .*/a.csv",
     ):
         matched(FOLDERS, "a.png,2")
 
@@ -262,7 +267,7 @@ def test_images_are_grouped_by_the_pattern_of_the_training(matched, tmp_path):
     write(tmp_path / "table.csv", "path,label\n1/p1_a.png,1\n1/other.png,1\n")
     none = matched(FOLDERS, "1/p1_a.png,0", truth="table.csv", made=made)
     assert none.groups is None and none.group_column is None
-    assert "no groups: 1 of 2 names do not match the model's group_pattern /(p[0-9])_" in none.notes
+    assert "no groups: 1 of 2 image names do not match the model's group_pattern /(p[0-9])_" in none.notes
     for spoilt in ("(", "no group", 7):
         member["settings"]["group_pattern"] = spoilt
         assert matched(FOLDERS, "1/p1_a.png,0", truth="table.csv", made=made).groups is None

@@ -26,7 +26,7 @@ def test_predict_expects_a_list_of_images():
     "array", [np.zeros((4, 4, 3)), np.zeros((4, 4, 4), np.uint8), np.zeros(4, np.uint8), np.zeros((0, 4), np.uint8)]
 )
 def test_an_array_that_is_no_image_is_reported_with_its_row_type_and_shape(array):
-    expected = f"image 1 is an array of {array.dtype} {array.shape}; expected uint8"
+    expected = f"image 1 is an array of type {array.dtype} and shape {array.shape}; expected type uint8"
     with pytest.raises(InputError, match=re.escape(expected)):
         predict("no-model", ["a.jpg", array])
 
@@ -38,7 +38,10 @@ def test_an_array_that_is_no_image_is_reported_with_its_row_type_and_shape(array
         ({"num_tta": 0}, "num_tta = 0: expected at least 1"),
         ({"num_ttas": 2}, "num_ttas: there is no such setting; nearest: num_tta"),
         ({"tta": 2}, "nearest: num_tta"),
-        ({"max_pixels": 2}, "predict has no setting max_pixels; it has num_tta, tta_mode, seed, batch_size, device"),
+        (
+            {"max_pixels": 2},
+            "predict has no setting max_pixels; its settings are num_tta, tta_mode, seed, batch_size, device",
+        ),
     ],
 )
 def test_settings_are_checked_before_the_model_is_loaded(settings, message):
@@ -49,7 +52,7 @@ def test_settings_are_checked_before_the_model_is_loaded(settings, message):
 def test_a_loaded_model_checks_its_own_settings(models):
     with pytest.raises(InputError, match="devise: there is no such setting; nearest: device"):
         Model(models / "a", devise="cpu")
-    with pytest.raises(InputError, match=r"Model\.predict has no setting device; it has num_tta"):
+    with pytest.raises(InputError, match=r"Model\.predict has no setting device; its settings are num_tta"):
         Model(models / "a", device="cpu").predict([], device="cuda")
 
 

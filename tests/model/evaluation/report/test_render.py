@@ -118,7 +118,7 @@ def test_the_page_says_how_the_model_was_trained(page):
     assert "<h1>Evaluation of exp</h1>" in page.html and "on 21 November 2026 with Rarebird" in page.html
     for text in ("1,890 images of 270 persons, profile folders", "highest macro F1 on 210 images of 30 other persons"):
         assert text in page.html
-    assert "4 epochs, 71\u00a0s on CPU, 2 threads, fp32; the weights are those after epoch 3" in page.html
+    assert "4 epochs, 71\u00a0s on CPU, 2 threads, fp32; the saved weights are those after epoch 3" in page.html
     settings = {row[0]: row[1] for row in page.tables["Settings that differ from their defaults"]}
     assert settings["input_size"] == "64 48" and settings["augmentation"] == "flip, erasing (p 0.25)"
 
@@ -153,7 +153,7 @@ def test_the_first_lines_say_which_images_these_are(make_page):
     )
     top = result.html[: result.html.index("<nav")]
     assert "True labels: gt/gt.csv. Predictions: validation/output.csv. Evaluated on 21 November 2026." in top
-    assert "300 images of" in top and "They also selected the epoch of the weights" in top
+    assert "300 images of" in top and "They were also used to choose the epoch whose weights were saved" in top
     assert "did not learn from it" in make_page(held_out="out_of_fold").html
     plain = make_page().html
     assert '<p class="images">' not in plain and "selected the epoch" not in plain
@@ -179,7 +179,7 @@ def test_learning_curves_are_drawn_if_there_is_a_history(make_page, page):
 
 def test_two_models_are_compared_image_by_image(page):
     right, other_right = page.matched.correct, page.matched.truth == 0
-    only = page.tables["Only these predictions are correct, the most confident"][1:]
+    only = page.tables["Correct in this set of predictions, wrong in the compared set, the most confident"][1:]
     counts = [(right & other_right).sum(), (right & ~other_right).sum(), (~right & other_right).sum()]
     sentence = (
         f"Both are correct for {counts[0]} images, only these predictions for {counts[1]}, only before for {counts[2]}"
@@ -303,7 +303,7 @@ def test_compared_images_have_thumbnails_in_their_tables(make_page, tmp_path):
     given = {"truth": mask_scheme().joint(parts), "truth_by_attribute": parts, "other": np.zeros(60, np.int64)}
     given["truth"] = np.where(parts["age"] < 0, -1, given["truth"])
     page = make_page(pictures=60, names=names, folder=folder, **given)
-    only = [row for caption, rows in page.tables.items() if caption.startswith("Only ") for row in rows[1:]]
+    only = [row for caption, rows in page.tables.items() if "the compared set" in caption for row in rows[1:]]
     table = page.html[page.html.index('id="comparison"') : page.html.index('id="scores"')]
     shown = re.findall(
         r'<img src="data:image/jpeg;base64,[^"]+" width="40" height="30" alt="" data-picture="(\d+)">', table

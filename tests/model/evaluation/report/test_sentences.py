@@ -106,6 +106,7 @@ def test_the_worst_attribute_comes_first_with_the_images_that_it_is_scored_over(
     message = [sentences.attributes_sentence(evaluate(one, resamples=0)) for one in (whole, partial)]
     assert message == [
         "Accuracy by attribute: size 50.0\u00a0%, kind 100.0\u00a0%.",
-        "Accuracy by attribute: size 66.7\u00a0%, kind 100.0\u00a0%, each over the images that have its label.",
+        "Accuracy by attribute: size 66.7\u00a0%, kind 100.0\u00a0%; each is computed over the images that have a "
+        "label for this attribute.",
     ]
     assert sentences.attributes_sentence(evaluated([0, 1], [0, 1])) == ""

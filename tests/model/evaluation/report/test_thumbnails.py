@@ -95,7 +95,7 @@ def test_a_folder_without_the_images_is_refused(folder):
     with pytest.raises(InputError, match=r"no such folder; nearest: images"):
         picture_folder(folder / "imagse", ["a.jpg"])
     with pytest.raises(
-        InputError, match=r"has none of the 2 images, neither in the folder nor in images/: x\.jpg, y\.jpg"
+        InputError, match=r"none of the 2 images is in this folder or in its subfolder images: x\.jpg, y\.jpg"
     ):
         picture_folder(folder, ["x.jpg", "y.jpg"])
 
