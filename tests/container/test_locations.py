@@ -118,7 +118,7 @@ def test_a_missing_channel_names_variable_flag_and_example(tree):
 
 
 def test_ground_truth_is_a_processing_input_too(tree):
-    with pytest.raises(InputError, match="set --ground_truth_dir .* or set SM_GROUND_TRUTH_DIR"):
+    with pytest.raises(InputError, match=r"set --ground_truth_dir .* or set SM_GROUND_TRUTH_DIR"):
         locations().ground_truth_dir(None)
     folder = tree / "processing" / "input" / "ground_truth"
     folder.mkdir(parents=True)

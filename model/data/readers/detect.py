@@ -202,9 +202,7 @@ def layout_of_table(table: str) -> str:
     return next((name for name, layout in FILE_LAYOUTS.items() if _has_suffix(table, layout)), "csv")
 
 
-def _detect(
-    files: ChannelFiles, tables: dict[str, list[str]], csv_has_images: bool, options: TableOptions
-) -> str:
+def _detect(files: ChannelFiles, tables: dict[str, list[str]], csv_has_images: bool, options: TableOptions) -> str:
     """The name of the layout; "" if it is unknown. A CSV without image names only counts if there is nothing else.
 
     Args:
