@@ -122,9 +122,10 @@ def predict(
         precision: `auto`, `fp32`, `bf16` or `fp16`. A loaded model keeps its own.
 
     Returns:
-        One row per image, in order: `picture` (its path, otherwise its number), `class` (Int64, missing if the image
-        is unreadable), `name` of the class, each attribute by name if there are at least two, `error` (why the image
-        is unreadable, otherwise empty), and for each class a column of probabilities (float32) by the class's name.
+        One row per image, in order: `picture` (the path; for an image that was not given as a path, its position in the
+        list), `class` (Int64, missing if the image is unreadable), `name` of the class, a column per attribute if there
+        are at least two, `error` (why the image is unreadable, otherwise empty), and a column of probabilities
+        (float32) per class, with the name of the class.
 
     Raises:
         InputError: The model cannot be loaded, or an argument is invalid.

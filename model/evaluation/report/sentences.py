@@ -132,8 +132,8 @@ def coverage_sentences(points: Sequence[CoveragePoint]) -> str:
     if good[-1].coverage == 1:
         return text
     return (
-        f"{text} It is {percent(GOOD, 0)} or more for the {percent(good[-1].coverage, 0)} most confident ones: "
-        f"those with a probability of at least {score(good[-1].probability, 2)}."
+        f"{text} It is {percent(GOOD, 0)} or more for the {percent(good[-1].coverage, 0)} most confident predictions, "
+        f"which have a probability of at least {score(good[-1].probability, 2)}."
     )
 
 
