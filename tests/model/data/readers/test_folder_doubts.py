@@ -58,7 +58,7 @@ def test_a_table_of_the_images_in_the_only_folder_is_named_with_its_column(root:
     fill(root, 2, *folders)
     write_csv(root, "photo,kind\n0.jpg,hat\n1.jpg,shirt\n", "clothes.csv")
     (details,) = problems_of(root)["folders that may not be the classes"]
-    assert "to read the labels from clothes.csv, set --picture_column photo, and --attributes with" in details
+    assert "to read the labels from clothes.csv, set --picture_column photo, and --attributes unless" in details
     assert details.endswith(f"are the classes, set --train_dir {root}/photos") == (len(folders) > 1)
     (warning,) = [message for message in caplog.messages if "clothes.csv" in message]  # named once
     assert warning.endswith("a column of labels; to read it, set --picture_column photo, whose values are images")
