@@ -7,6 +7,8 @@ import logging
 import shlex
 from collections.abc import Sequence
 
+import yaml
+
 from model.attributes import Attribute, normal_text
 from model.data.label_columns import log_spellings
 from model.data.readers.columns import GROUP_COLUMNS, LABEL_COLUMNS, MASK_COLUMNS, column_named
@@ -91,7 +93,8 @@ def _attributes_advice(columns: Sequence[str]) -> str:
 
 def _yaml_key(name: str) -> str:
     """The name of a column as a key of a mapping, in quotes if it is not a plain word."""
-    return name if name.isidentifier() else json.dumps(name, ensure_ascii=False)
+    is_plain = name.isidentifier() and yaml.safe_load(name) == name  # `no` and `null` are not texts in YAML
+    return name if is_plain else json.dumps(name, ensure_ascii=False)
 
 
 def _learnable_columns(rows: Rows) -> list[str]:

@@ -101,8 +101,8 @@ def _one_folder_too_high(files: ChannelFiles, tree: FolderTree, children: dict[P
         inside = f"; if the folders in {parts[0]} are the classes, set --train_dir {files.root / tree.base / parts[0]}"
         return (
             f"{parts[0]} is the only folder with images, and column {column} of {table} contains their names: to read "
-            f"the labels from {table}, set --picture_column {column}, and --attributes unless its labels are in a column "
-            "called label or class"
+            f"the labels from {table}, set --picture_column {column}, and --attributes unless its labels are in a "
+            "column called label or class"
             f"{inside if children[parts[:1]] else ''}"
         )
     path = posixpath.join(tree.base, *parts)

@@ -70,15 +70,18 @@ def test_missing_columns_of_the_mask_scheme_are_reported(root: Path) -> None:
 
 def test_the_flag_for_missing_label_columns_can_be_pasted(root: Path) -> None:
     """It lists the columns with repeated values, not those of groups."""
-    csv_channel(root, "path,id,kind,the season,person\n0.jpg,1,a,x,p\n1.jpg,2,b,y,p\n2.jpg,3,a,x,p\n3.jpg,4,b,y,q\n")
+    text = 'path,id,kind,"fit, cm",on,person\n0.jpg,1,a,x,x,p\n1.jpg,2,b,y,y,p\n2.jpg,3,a,x,x,p\n3.jpg,4,b,y,y,q\n'
+    csv_channel(root, text)
     problems = Problems("channel")
     read_channel(root, problems)
-    (text,) = problems.kinds["missing label column"]
-    assert text.startswith("CSV train.csv has no label column (label, class, ans, y_pred); its columns are id, kind, ")
-    flag, value = shlex.split(text.rpartition(", as in ")[2])
+    (message,) = problems.kinds["missing label column"]
+    assert message.startswith(
+        "CSV train.csv has no label column (label, class, ans, y_pred); its columns are id, kind, "
+    )
+    flag, value = shlex.split(message.rpartition(", as in ")[2])
     settings = build(TrainSettings, [Layer("{}", parse_flags(TrainSettings, [flag, value]))])
-    assert settings.attributes == {"kind": {}, "the season": {}}
-    assert read(root, attributes=settings.attributes).scheme.names == ("kind", "the season")
+    assert settings.attributes == {"kind": {}, "fit, cm": {}, "on": {}}
+    assert read(root, attributes=settings.attributes).scheme.names == ("kind", "fit, cm", "on")
 
 
 def test_missing_or_constant_label_columns_are_reported(root: Path) -> None:
