@@ -73,7 +73,7 @@ from model.artifacts.fingerprint import model_fingerprint
 from model.artifacts.provenance import PROVENANCE_KEY
 from model.artifacts.saved_model import SavedModel
 from model.data.input_parts import InputPart, divide, share_of
-from model.data.prediction_input import PredictionInput, has_images, read_info, single_files
+from model.data.prediction_input import PredictionInput, has_images, has_labels, read_info, single_files
 from model.data.readers.shards import INDEX
 from model.data.readers.table_options import TableOptions
 from model.data.readers.text_table import CSV_SUFFIXES
@@ -162,9 +162,11 @@ def main(
     log.info(f"{counted(number, 'image')} in {seconds:.1f} s, {number / max(seconds, 1e-9):,.1f} images/s")
     log.info(f"predictions: {files[0]}")
     log.info(f"predictions with class names and probabilities: {beside_answers(files[0], PREDICTIONS)}")
+    exit_code = end(unreadable, number, f"see {beside_answers(files[0], ERRORS)} for the reasons", settings)
     if single is None and not env.uses_opt_ml:
-        log.info("next: %s", evaluation_command(files[0], OUTPUT, prediction.root))
-    return end(unreadable, number, f"see {beside_answers(files[0], ERRORS)} for the reasons", settings)
+        truth = prediction.root if has_labels(prediction.inputs, saved.scheme) else None
+        log.info("next: %s", evaluation_command(files[0], OUTPUT, prediction.root, truth))
+    return exit_code
 
 
 @contextmanager
@@ -342,22 +344,25 @@ def output_files(settings: InferenceSettings, locations: Locations) -> tuple[Pat
 def print_predictions(
     saved: SavedModel | Ensemble, predictor: EnsemblePredictor, inputs: PredictionInput, settings: InferenceSettings
 ) -> int:
-    """Prints the predictions of single images as a table. Returns the exit code."""
+    """Prints the predictions of single images as a table, then why images are unreadable. Returns the exit code."""
     print(f"model {saved.folder}: {saved.scheme.num_classes} classes", file=sys.stderr)
     names = inputs.rows[inputs.name_column].tolist()
     workers = worker_count(settings.num_workers) if len(names) > settings.batch_size else 0
     header = ["picture", "predicted", "probability", *TOP[1 : saved.scheme.num_classes]]
-    rows, unreadable = [], 0
+    rows: list[list[str]] = []
+    reasons: list[str] = []
     for answers in predictor.predict_channel(Path("/"), inputs.locations, settings.batch_size, workers):
         read = [names[row] for row in answers.rows]
         predicted = terminal_rows(read, answers.probabilities, saved.scheme, predictor.decision)
         batch = dict(zip(answers.rows.tolist(), predicted))
         for row, reason in answers.unreadable.items():
-            batch[row] = [names[row], f"({reason})", *[""] * (len(header) - 2)]
-        rows += [batch[row] for row in sorted(batch)]
-        unreadable += len(answers.unreadable)
+            batch[row] = [[names[row], "(unreadable)", *[""] * (len(header) - 2)]]
+            reasons.append(f"{names[row]}: {reason}")
+        rows += [line for row in sorted(batch) for line in batch[row]]
     print(text_table(header, rows, right=[2]))
-    return end(unreadable, len(names), "see the table for the reasons", settings)
+    if reasons:
+        print("\n".join(["", "unreadable:", *reasons]))
+    return end(len(reasons), len(names), "the reasons are below the table", settings)
 
 
 def end(unreadable: int, pictures: int, reasons: str, settings: InferenceSettings) -> int:

@@ -169,6 +169,9 @@ def run_training(settings: TrainSettings, env: Environment) -> TrainingEnd:
     # the name to train under: new, or that of an unfinished run, which is resumed
     identity = {**as_dict(settings, only_result=True), **plan.identity()}
     claimed = distributed.on_rank_zero(lambda: claim(settings.name, location, identity, settings.resume))
+    new_name = new_name_text(settings.name, claimed, location)
+    if new_name:
+        log.info("%s", new_name)
     if location.is_packed and claimed.state is None and is_finished(claimed.run_dir):
         log.warning("%s contains the model of a finished run; this run replaces that model", claimed.run_dir)
     output = output_dir(locations.training_output_dir(settings.output_data_dir), claimed, location.is_packed)
@@ -188,8 +191,17 @@ def run_training(settings: TrainSettings, env: Environment) -> TrainingEnd:
     if page:
         log.info("report on the %s: %s", "out-of-fold predictions" if settings.folds else "validation images", page)
     if not location.is_packed:
+        if new_name:
+            log.info("%s", new_name)
         log.info("next: %s", inference_command(claimed.run_dir, train_dir, settings.eval_dir))
     return TrainingEnd(ExitCode.DONE, claimed.run_dir, page)
+
+
+def new_name_text(name: str, claimed: Claim, location: RunLocation) -> str:
+    """The sentence that the run has another name than the setting, because a finished run has that; "" if not."""
+    if claimed.name == name:
+        return ""
+    return f"{location.run_dir(name)} exists and is finished; this run is named {claimed.name}"
 
 
 def start_from_earlier_model(settings: TrainSettings, earlier: Path | None) -> TrainSettings:

@@ -68,8 +68,8 @@ class Locations:
             names = self.channels()
             have = f"; channels here: {listing(names)}{did_you_mean(name, names)}" if names else ""
             raise InputError(
-                f"the channel `{name}` is missing: set {CHANNEL_PREFIX}{name.upper()} or --{name}_dir to its folder, "
-                f"for example {CHANNEL_PREFIX}{name.upper()}=data/{name} python {script}{have}"
+                f"the channel `{name}` is missing: set --{name}_dir to its folder, as in python {script} --{name}_dir "
+                f"data/{name}, or set {CHANNEL_PREFIX}{name.upper()}{have}"
             )
         return folder
 
@@ -126,8 +126,8 @@ class Locations:
             folder = processing_input if processing_input.is_dir() else None
         if folder is None:
             raise InputError(
-                "the ground truth is missing: set SM_GROUND_TRUTH_DIR or --ground_truth_dir to the folder of gt.csv, "
-                "for example SM_GROUND_TRUTH_DIR=data/gt python evaluation.py"
+                "the ground truth is missing: set --ground_truth_dir to the folder of gt.csv, as in python "
+                "evaluation.py --ground_truth_dir data/gt, or set SM_GROUND_TRUTH_DIR"
             )
         return folder
 

@@ -21,20 +21,24 @@ def inference_command(model: Path, train_dir: Path, eval_dir: str | None) -> str
         train_dir: The training images.
         eval_dir: The folder of images that the settings name for inference.
     """
-    images = eval_dir or _sibling(train_dir, EVAL_FOLDERS)
+    has_splits = (train_dir / "train").is_dir()  # then train_dir contains a folder for each split, perhaps test
+    images = eval_dir or _sibling(train_dir / "train" if has_splits else train_dir, EVAL_FOLDERS)
     return _command("inference.py", "--eval_dir", images, "--model_dir", str(model))
 
 
-def evaluation_command(predictions: Path, default_name: str, eval_dir: Path) -> str:
+def evaluation_command(predictions: Path, default_name: str, eval_dir: Path, labelled: Path | None = None) -> str:
     """The command that scores predictions.
 
     Args:
         predictions: The file of the predictions.
         default_name: The name that evaluation expects in the folder of the predictions.
         eval_dir: The predicted images.
+        labelled: The folder of the predicted images if it also has their labels, otherwise None. The report then shows
+            the images too.
     """
-    truth = _sibling(eval_dir, TRUTH_FOLDERS)
-    command = _command("evaluation.py", "--ground_truth_dir", truth, "--output_data_dir", str(predictions.parent))
+    truth = _sibling(eval_dir, TRUTH_FOLDERS) if labelled is None else str(labelled)
+    flags = ["--ground_truth_dir", truth, "--output_data_dir", str(predictions.parent)]
+    command = _command("evaluation.py", *flags, *(["--pictures", str(labelled)] if labelled else []))
     return command if predictions.name == default_name else f"{command} --answers {shlex.quote(predictions.name)}"
 
 

@@ -101,8 +101,13 @@ class Problems:
             advice: A sentence on the setting that accepts the input; it is added once to the end of the message.
         """
         self.kinds.setdefault(kind, []).append(location)
-        if advice and advice not in self.advice:
-            self.advice.append(advice)
+        if advice:
+            self.advise(advice)
+
+    def advise(self, sentence: str) -> None:
+        """Adds a sentence to the end of the message, once."""
+        if sentence not in self.advice:
+            self.advice.append(sentence)
 
     def extend(self, other: Problems) -> None:
         """Adds the problems of another collection."""

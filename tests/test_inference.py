@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
+import shlex
 import shutil
 from pathlib import Path
 
@@ -82,6 +84,17 @@ def test_labels_json_contains_the_provenance_of_the_model(infer, models):
     assert member["scores"]["f1"] == metrics["validation"]["f1"]
     assert member["train"] == {key: metrics["data"]["train"][key] for key in ("pictures", "groups")}
     assert member["settings"]["input_size"] == [32, 24] and "train_dir" not in member["settings"]
+
+
+def test_the_next_command_is_the_last_line_and_reads_labels_from_the_predicted_folder(faces, infer, tmp_path, caplog):
+    """Also after the warning about unreadable images."""
+    channel = channel_of(tmp_path, faces, ["a.png,0,male,30", "gone.png,0,female,61"], "ImageID,mask,gender,age")
+    with caplog.at_level(logging.INFO, "rarebird"):
+        _, _, output = infer(channel=channel)
+    warning, command = caplog.messages[-2:]
+    assert warning.startswith("1 of 2 images are unreadable") and command.startswith("next: python ")
+    flags = ["--ground_truth_dir", str(channel), "--output_data_dir", str(output), "--pictures", str(channel)]
+    assert shlex.split(command)[-6:] == flags
 
 
 def test_every_row_is_kept_and_an_unreadable_image_has_a_reason(faces, infer, tmp_path):

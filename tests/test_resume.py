@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import multiprocessing
 import os
 import random
@@ -184,9 +185,14 @@ def test_ctrl_c_writes_a_checkpoint_and_no_model(faces, run_train, untouched, at
     assert equal(run_train(faces / "train", *LONG), untouched)
 
 
-def test_after_a_finished_run_the_next_free_name_is_used(faces, run_train):
+def test_after_a_finished_run_the_next_free_name_is_used_and_logged(faces, run_train, caplog):
+    """Near the start, and again before the next command."""
     first = run_train(faces / "train")
+    caplog.set_level(logging.INFO, "rarebird")
     run_train(faces / "train")
+    sentence = f"{first} exists and is finished; this run is named exp1"
+    assert caplog.messages.count(sentence) == 2 and caplog.messages[-2] == sentence
+    assert caplog.messages[-1].startswith("next: ") and "exp1" in caplog.messages[-1]
     assert (first.parent / "exp1" / "model.safetensors").exists()
     assert len(list((first.parent / ".checkpoints" / "exp1").glob("*.pt"))) == 1
 

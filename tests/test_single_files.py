@@ -33,7 +33,9 @@ def test_predictions_of_single_files_are_printed_and_nothing_is_written(answer_s
     expected = predict(models / "joint", ["a.png"], device="cpu")
     name = expected["name"][0]
     assert out[2].split("  ")[0] == "a.png" and f" {name} " in out[2] and f"{expected[name][0]:.1%}" in out[2]
-    assert len(out) == 4 and out[3].startswith(str(tmp_path / "a.png"))
+    mask = expected.filter(regex=f"^{name.partition('/')[0]}/").iloc[0].sum()  # of its joint classes
+    assert [line.split()[0] for line in out[3:6]] == ["mask:", "gender:", "age:"] and f" {mask:.1%} " in out[3]
+    assert len(out) == 10 and out[6].startswith(str(tmp_path / "a.png"))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.png", "bad.png"]
     assert sorted(path.name for path in models.glob("joint/*")) == before
 
@@ -48,7 +50,8 @@ def test_predictions_of_single_files_are_written_if_an_output_is_named(answer_si
 
 def test_an_unreadable_single_file_has_a_reason_and_only_unreadable_ones_are_a_failure(answer_single, caplog):
     out = answer_single("bad.png", "a.png")
-    assert "(cannot be identified as an image)" in out[2] and out[3].startswith("a.png")
+    assert out[2].split() == ["bad.png", "(unreadable)"] and out[3].startswith("a.png")
+    assert out[-3:] == ["", "unreadable:", "bad.png: cannot be identified as an image"]
     assert "1 of 2 images are unreadable" in caplog.text
     for flags in (["bad.png"], ["bad.png", "a.png", "--strict"]):
         with pytest.raises(Failure, match=r"1 of \d images are unreadable"):

@@ -65,8 +65,14 @@ def _region(clients: Clients, flags: Any) -> str:
     return str(region)
 
 
+def _require_region(clients: Clients) -> None:
+    """InputError for a check that needs the region; what to do about it is in the message of _region alone."""
+    if not clients.session.region_name:
+        raise InputError("not checked, because the region is missing")
+
+
 def _credentials(clients: Clients, flags: Any) -> str:
-    _region(clients, flags)
+    _require_region(clients)
     return str(_ask("credentials", clients.client("sts").get_caller_identity)["Arn"])
 
 
@@ -76,7 +82,7 @@ def _role(clients: Clients, flags: Any) -> str:
     arn = re.fullmatch(ROLE_ARN, flags.role)
     if not arn:
         raise InputError(f"--role {flags.role!r} is not the ARN of a role; expected arn:aws:iam::ACCOUNT:role/NAME")
-    _region(clients, flags)
+    _require_region(clients)
     role = _ask("role", clients.client("iam").get_role, RoleName=arn[1])["Role"]
     if "sagemaker.amazonaws.com" not in str(role.get("AssumeRolePolicyDocument")):
         raise InputError(
@@ -88,7 +94,8 @@ def _role(clients: Clients, flags: Any) -> str:
 def _bucket(clients: Clients, flags: Any) -> str:
     if not flags.bucket:
         raise InputError("set --bucket, or SAGEMAKER_BUCKET in the environment or .env")
-    jobs_region = _region(clients, flags)
+    _require_region(clients)
+    jobs_region = clients.session.region_name
     answer = _ask("bucket", clients.s3.get_bucket_location, Bucket=flags.bucket)
     region = answer["LocationConstraint"] or "us-east-1"  # S3 answers None for its oldest region
     if region != jobs_region:
@@ -110,7 +117,7 @@ def _image(clients: Clients, flags: Any) -> str:
             f"--image {flags.image!r} is not an image in ECR; expected ACCOUNT.dkr.ecr.REGION.amazonaws.com/NAME:TAG"
         )
     account, _, repository, tag, digest = uri.groups()
-    _region(clients, flags)
+    _require_region(clients)
     image_id = {"imageDigest": digest} if digest else {"imageTag": tag or "latest"}
     ecr = clients.client("ecr")
     _ask("image", ecr.describe_images, registryId=account, repositoryName=repository, imageIds=[image_id])

@@ -69,8 +69,11 @@ class PredictionTable:
 
 def terminal_rows(
     names: Sequence[str], probabilities: np.ndarray, scheme: Scheme, decision: Decision
-) -> Iterator[list[str]]:
-    """Rows for a terminal: image name, class, probability, and the next two classes with their probabilities.
+) -> Iterator[list[list[str]]]:
+    """Rows of each image for a terminal: image name, class, probability, and the next two classes with probabilities.
+
+    If there are several attributes, a row of each follows: the attribute with its predicted value, the probability of
+    this value (the sum over the joint classes that contain it), and the next two values.
 
     Args:
         names: N names.
@@ -82,7 +85,27 @@ def terminal_rows(
     shown = np.take_along_axis(probabilities, classes, axis=1)
     for row, name in enumerate(names):
         first, *others = [(scheme.class_names[code], f"{share:.1%}") for code, share in zip(classes[row], shown[row])]
-        yield [name, *first, *(" ".join(other) for other in others)]
+        of_attributes = _attribute_rows(probabilities[row], int(classes[row, 0]), scheme, 1 + len(others))
+        yield [[name, *first, *(" ".join(other) for other in others)], *of_attributes]
+
+
+def _attribute_rows(probabilities: np.ndarray, predicted: int, scheme: Scheme, most: int) -> Iterator[list[str]]:
+    """A row of terminal_rows for each attribute; none if there is only one.
+
+    Args:
+        probabilities: float32 (C,), of the joint classes of one image.
+        predicted: The predicted joint class.
+        scheme: The label scheme of the classes.
+        most: Maximum number of values in a row, the predicted one included.
+    """
+    of_predicted, of_classes = scheme.split(predicted), scheme.split(np.arange(len(probabilities)))
+    for name in _attribute_columns(scheme):
+        values, own = scheme.attribute(name).values, int(of_predicted[name])
+        # the probability of a value is the sum over the joint classes that contain it
+        sums = np.bincount(of_classes[name], weights=probabilities, minlength=len(values))
+        others = [code for code in np.argsort(-sums, kind="stable") if code != own][: most - 1]
+        ranks = [f"{values[code]} {sums[code]:.1%}" for code in others]
+        yield ["", f"{name}: {values[own]}", f"{sums[own]:.1%}", *ranks, *[""] * (most - 1 - len(ranks))]
 
 
 def top_classes(probabilities: np.ndarray, decision: Decision, most: int) -> np.ndarray:

@@ -149,7 +149,8 @@ def read_channel(
         labels = [column_named(rows.columns, attribute.column) for attribute in attributes]
         group = group or usual_group_column(rows, labels)
         group = group_by_pattern(rows, options.group_pattern, problems) if options.group_pattern else group
-        log_groups(rows, group, options.group_pattern)
+        if scheme is None or group:  # for the validation channel, advice on groups would be repeated
+            log_groups(rows, group, options.group_pattern)
         metadata = [find_column(rows, name, "metadata column", problems) for name in options.metadata_columns]
 
         # Derive the label scheme

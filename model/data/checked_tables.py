@@ -14,6 +14,7 @@ from model.data.channel import ChannelOptions, read_channel
 from model.data.content_index import hash_equal_files
 from model.data.integrity import check_images
 from model.data.pixel_range import sample_pixels
+from model.data.prediction_input import has_images
 from model.data.split_folders import split_channels
 from model.data.table import Table
 from model.errors import InputError, Problems, did_you_mean, listing, raise_all
@@ -59,6 +60,8 @@ def read_tables(
         scheme = tables[0].scheme if tables[0] is not None else None
         problems.append(Problems(f"channel validation ({validation_dir})"))
         tables.append(read_channel(validation_dir, problems[1], replace(options, table=table), scheme))
+        if scheme is not None and problems[1]:
+            _explain_empty_folders(train_dir, validation_dir, scheme, problems[1])
     if tables[0] is not None and not problems[0]:
         _check_attribute_names(settings, tables[0].scheme)
     pairs = [(table, own) for table, own in zip(tables, problems) if table is not None]
@@ -71,6 +74,16 @@ def read_tables(
         )
     train = sample_pixels(train, settings.seed, cpu_count())
     return _share_combinations(train, others[0] if others else None)
+
+
+def _explain_empty_folders(train_dir: Path, validation_dir: Path, scheme: Scheme, problems: Problems) -> None:
+    """Adds the advice that a class of the validation channel is unknown because its folder in train has no images."""
+    if len(scheme.attributes) > 1 or "unknown label" not in problems.kinds:
+        return
+    names = [entry.name for entry in validation_dir.iterdir() if entry.is_dir() and (train_dir / entry.name).is_dir()]
+    for name in sorted(set(names) - set(scheme.class_names)):
+        if not has_images(train_dir / name):
+            problems.advise(f"{train_dir / name} has no images: add some, or remove {validation_dir / name}")
 
 
 def _checked(settings: TrainSettings, table: Table, problems: Problems, checked: Path) -> Table:
@@ -93,9 +106,10 @@ def _checked(settings: TrainSettings, table: Table, problems: Problems, checked:
     reasons = Counter(reason.partition(":")[0] for reason in check.unreadable.values())
     counts = listing(f"{count:,} {reason}" for reason, count in reasons.most_common())
     skipped = tuple((table.locations[row].path, reason) for row, reason in check.unreadable.items())
-    details = listing((path for path, _ in skipped), 5) if settings.check_only else f"{UNREADABLE_CSV} lists them"
+    # otherwise save_skipped logs the path of their list
+    details = f"; {listing((path for path, _ in skipped), 5)}" if settings.check_only else ""
     log.warning(
-        "%s: skipped %s of %s images, which cannot be read: %s; %s",
+        "%s: skipped %s of %s images, which cannot be read: %s%s",
         *(table.root, f"{len(check.unreadable):,}", f"{len(table):,}", counts, details),
     )
     if len(skipped) == len(table):

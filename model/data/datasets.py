@@ -131,6 +131,7 @@ def save_skipped(folder: Path, tables: Sequence[Table]) -> None:
     # Tables that were split from one channel both list its unreadable images
     skipped = dict.fromkeys((str(table.root), *image) for table in tables for image in table.skipped)
     if skipped:
+        log.info("list of the unreadable images: %s", folder / UNREADABLE_CSV)
         write_frame(folder / UNREADABLE_CSV, pd.DataFrame(list(skipped), columns=["channel", "path", "error"]))
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import shlex
 from collections.abc import Sequence
+
+import yaml
 
 from model.attributes import Attribute, normal_text
 from model.data.label_columns import log_spellings
-from model.data.readers.columns import LABEL_COLUMNS, MASK_COLUMNS, column_named
+from model.data.readers.columns import GROUP_COLUMNS, LABEL_COLUMNS, MASK_COLUMNS, column_named
 from model.data.readers.rows import Rows
 from model.errors import Problems, listing, nearest
 from model.label_values import found_names, whole_number
@@ -36,11 +40,8 @@ def default_scheme(rows: Rows, age_cuts: Sequence[float], num_classes: int, prob
     if rows.named_by_folder and rows.paths and rows.label_columns not in ((), ("label",)):
         return _scheme_of_levels(rows, problems)
     if len(rows.label_columns) > 1:
-        example = ", ".join(f"{name}: {{}}" for name in rows.label_columns)
-        detail = (
-            f"{rows.source} has the label columns {listing(rows.label_columns)}; in an experiment file, list the "
-            f"columns to learn, as in attributes: {{{example}}}"
-        )
+        advice = _attributes_advice(rows.label_columns)
+        detail = f"{rows.source} has the label columns {listing(rows.label_columns)}; {advice}"
         problems.add("more than one label column", detail)
         return None
     if not rows.columns:
@@ -51,7 +52,7 @@ def default_scheme(rows: Rows, age_cuts: Sequence[float], num_classes: int, prob
     if column is None:
         similar = [name for name in (nearest(column, LABEL_COLUMNS) for column in rows.columns) if name]
         near = f"; nearest: {similar[0]}" if similar else ""
-        columns = f"its columns are {listing(rows.columns)}{near}; {_attributes_advice(rows)}"
+        columns = f"its columns are {listing(rows.columns)}{near}; {_attributes_advice(_learnable_columns(rows))}"
         problems.add("missing label column", f"{rows.source} has {_missing_columns(rows)}; {columns}")
         return None
     if not rows.paths:
@@ -76,18 +77,31 @@ def _log_other_columns(rows: Rows, column: str) -> None:
 
 
 def _missing_columns(rows: Rows) -> str:
-    """`neither mask, gender, age nor one of label, ...`, or which of mask, gender and age are missing."""
+    """`no column called label, ...`, or which of mask, gender and age are missing."""
     missing = [name for name in MASK_COLUMNS if column_named(rows.columns, name) is None]
     if len(missing) == len(MASK_COLUMNS):
-        return f"neither {listing(MASK_COLUMNS)} nor one of {listing(LABEL_COLUMNS)}"
+        return f"no label column ({listing(LABEL_COLUMNS)})"
     present = [name for name in MASK_COLUMNS if name not in missing]
     return f"{listing(present)} but not {listing(missing)}, and none of {listing(LABEL_COLUMNS)}"
 
 
-def _attributes_advice(rows: Rows) -> str:
-    """How to set the label columns, with a column of the table as example."""
-    name = next((name for name in MASK_COLUMNS if column_named(rows.columns, name)), "size")
-    return f"list the label columns in `attributes`, as in {{{name}: {{column: {name}}}}}"
+def _attributes_advice(columns: Sequence[str]) -> str:
+    """How to choose the columns to learn, as a flag to paste into a shell."""
+    mapping = shlex.quote(f"{{{', '.join(f'{_yaml_key(name)}: {{}}' for name in columns)}}}")
+    return f"choose the columns to learn, as in --attributes {mapping}"
+
+
+def _yaml_key(name: str) -> str:
+    """The name of a column as a key of a mapping, in quotes if it is not a plain word."""
+    is_plain = name.isidentifier() and yaml.safe_load(name) == name  # `no` and `null` are not texts in YAML
+    return name if is_plain else json.dumps(name, ensure_ascii=False)
+
+
+def _learnable_columns(rows: Rows) -> list[str]:
+    """The columns that may be labels: some rows have the same value, but not all. All columns if there are none."""
+    candidates = [name for name in rows.columns if name not in GROUP_COLUMNS]
+    repeated = [name for name in candidates if 1 < len(set(rows.columns[name])) < len(rows.columns[name])]
+    return repeated or candidates or list(rows.columns)
 
 
 def _scheme_of_levels(rows: Rows, problems: Problems) -> Scheme | None:

@@ -16,7 +16,7 @@ from model.attributes import normal_text
 from model.data.image_locations import ImageLocations
 from model.data.readers.channel_checks import OUTSIDE_LINKS, has_content, outside_links_text
 from model.data.readers.channel_files import ChannelFiles, NameMatch
-from model.data.readers.columns import SURE_PICTURE_COLUMNS
+from model.data.readers.columns import LABEL_COLUMNS, SURE_PICTURE_COLUMNS, column_named
 from model.data.readers.csv_table import has_picture_column, picture_column_of
 from model.data.readers.detect import FILE_LAYOUTS, choose_table, layout_of_table
 from model.data.readers.image_names import count_by_suffix, is_image, warn_skipped
@@ -27,11 +27,13 @@ from model.data.readers.table_options import TableOptions
 from model.data.readers.text_table import CSV_SUFFIXES, TextTable, read_table
 from model.errors import InputError, Problems, did_you_mean, listing
 from model.images.image_location import ImageLocation
+from model.labels import Scheme
 from model.paths import leaves_folder
 
 log = logging.getLogger("rarebird")
 
 INFO = "info.csv"
+PLACEHOLDER_COLUMN = "ans"  # in the info.csv of the mask competition it is 0 in every row
 
 
 @dataclass(frozen=True)
@@ -183,6 +185,27 @@ def has_images(root: Path) -> bool:
     endings = (SHARD_SUFFIX, *CSV_SUFFIXES)
     names = (name.lower() for _, _, files in os.walk(root) for name in files)
     return any(is_image(name) or name.endswith(endings) for name in names)
+
+
+def has_labels(inputs: PredictionInput, scheme: Scheme) -> bool:
+    """Whether the input also has true labels, so that evaluation can read them there.
+
+    They are in a column per attribute or, for one attribute, in the names of folders. A column `ans` does not count,
+    because tables of images to predict fill it with a placeholder.
+
+    Args:
+        inputs: The images to predict.
+        scheme: The label scheme of the model.
+    """
+    columns = [name for name in inputs.rows.columns if name not in (inputs.name_column, PLACEHOLDER_COLUMN)]
+    if all(column_named(columns, attribute.column or attribute.name) for attribute in scheme.attributes):
+        return True
+    if len(scheme.attributes) > 1:
+        return False
+    if column_named(columns, *LABEL_COLUMNS):
+        return True
+    folders = {path.partition("/")[0] if "/" in path else "" for path in inputs.locations.paths}
+    return not columns and len(folders) > 1 and folders <= set(scheme.attributes[0].values)
 
 
 def single_files(names: Sequence[str]) -> PredictionInput:

@@ -6,6 +6,7 @@ Imports no torch.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,7 @@ from model.settings.fields import canonical
 from model.settings.nested import argument_name
 
 TRAIN_PY, INFERENCE_PY = "train.py", "inference.py"
+NOT_NEEDED = "not needed"  # start of `replacement` if an alias has no effect
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,17 @@ class Alias:
     job: str
     replacement: str
     translate: Callable[[Any, Mapping[str, Any]], dict[str, Any]]
+
+    @property
+    def sentence(self) -> str:
+        """The end of a sentence about the alias: `is read as ...` or `is not needed: ...`."""
+        return f"is {self.replacement}" if self.replacement.startswith(NOT_NEEDED) else f"is read as {self.replacement}"
+
+    @property
+    def setting(self) -> str:
+        """The setting that replaces the alias; "" if it is not needed."""
+        match = re.match(r"`(\w+)", self.replacement)
+        return match[1] if match else ""
 
 
 # Values and arguments of other systems in lower case, with their names here
@@ -210,6 +223,11 @@ def aliases_of(job: str) -> dict[str, Alias]:
     return {alias.name: alias for alias in ALIASES if alias.job == job}
 
 
+def settings_by_alias(job: str) -> dict[str, str]:
+    """The setting that replaces each alias of a job; "" if the alias is not needed."""
+    return {name: alias.setting for name, alias in aliases_of(job).items()}
+
+
 def translate(job: str, label: str, values: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     """Replaces the aliases among one source's settings.
 
@@ -251,7 +269,7 @@ def translate(job: str, label: str, values: Mapping[str, Any]) -> tuple[dict[str
         settings |= translated
         # model_args is an alias and a setting: log it only if an argument was moved out of it
         if key != "model_args" or len(translated) > 1:
-            sentences.append(f"{where} is an alias: {alias.replacement}")
+            sentences.append(f"{where} {alias.sentence}")
     if problems:
         raise InputError("settings:\n" + "\n".join(f"  {problem}" for problem in problems))
     return settings, sentences

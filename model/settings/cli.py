@@ -14,8 +14,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from model import __version__
-from model.errors import InputError, did_you_mean
-from model.settings.fields import Layer, build, canonical, fields_by_section, value_text
+from model.errors import InputError
+from model.settings.fields import Layer, build, canonical, fields_by_section, nearest_setting, value_text
 
 S = TypeVar("S")
 
@@ -72,15 +72,15 @@ def parse_flags(cls: type, argv: Sequence[str]) -> dict[str, str]:
     hints = typing.get_type_hints(cls)
     positional = next((field.name for field in dataclasses.fields(cls) if field.metadata["positional"]), None)
     words_by_name, stray = _words_by_name(argv, positional, hints)
-    problems = [_stray_word(cls, word, hints) for word in stray]
+    problems = [_stray_word(cls, word) for word in stray]
     for name, words in words_by_name.items():
         hint = hints.get(name, str)
         if not words:
             if hint is bool:
                 words.append("true")
             else:
-                close = "" if name in hints else did_you_mean(name, hints)
-                problems.append(f"--{name} needs a value{close}")
+                is_known = name in hints or name in getattr(cls, "ALIASES", {})
+                problems.append(f"--{name} needs a value" if is_known else _unknown_flag(cls, name, hints))
         elif len(words) > 1 and name in hints and not _takes_words(hint):
             problems.append(f"--{name} takes one value, not {len(words)}: {' '.join(words)}")
     if problems:
@@ -117,9 +117,18 @@ def _words_by_name(
     return words_by_name, stray
 
 
-def _stray_word(cls: type, word: str, hints: Mapping[str, Any]) -> str:
+def _unknown_flag(cls: type, name: str, hints: Mapping[str, Any]) -> str:
+    """The problem with a flag that is no setting and has no value, such as --quiet or --no_pretrained."""
+    negated = name.removeprefix("no_")
+    if negated != name and hints.get(negated) is bool:
+        return f"--{name}: there is no such setting; to switch {negated} off, set --{negated} false"
+    texts = [flag[2:] for flag in TEXT_FLAGS if flag.startswith("--") and "_" not in flag]
+    return f"--{name}: there is no such setting{nearest_setting(cls, name, texts)}"
+
+
+def _stray_word(cls: type, word: str) -> str:
     """The problem with a word that belongs to no flag. A path is taken for the main input, such as train_dir."""
-    close = did_you_mean(canonical(word), hints)
+    close = nearest_setting(cls, canonical(word))
     main_input = getattr(cls, "MAIN_INPUT", None)
     if main_input and ("/" in word or os.path.exists(word)):
         close = f"; did you mean --{main_input} {word}?"

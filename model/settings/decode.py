@@ -141,7 +141,8 @@ def _as_dict(raw: Any) -> dict[str, Any]:
         else:
             pairs = [word.partition("=") for word in _split_words(raw)]
             if not all(separator for _, separator, _ in pairs):
-                raise ValueError('expected a mapping, {"name": value} or name=value,...')
+                example = ", ".join(f'"{word}": {{}}' for word in _split_words(raw))
+                raise ValueError(f'expected a mapping, {{"name": value}} or name=value,..., such as {{{example}}}')
             raw = {name: _scalar(value) for name, _, value in pairs}
     if not isinstance(raw, Mapping):
         raise ValueError('expected a mapping, {"name": value}')

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
-from model.errors import InputError, did_you_mean, listing
+from model.errors import InputError, did_you_mean, listing, nearest
 from model.settings.decode import decode
 
 S = TypeVar("S")
@@ -150,10 +150,24 @@ def build(cls: type[S], layers: Iterable[Layer]) -> S:
     raise InputError("settings:\n" + "\n".join(f"  {problem}" for problem in problems))
 
 
-def _nearest_setting(name: str, known: Mapping[str, Any]) -> str:
-    """`; nearest: NAME`: the setting with this name in other tools, otherwise the one of the most similar name."""
-    common = next((other for other in COMMON_NAMES.get(name, ()) if other in known), None)
-    return f"; nearest: {common}" if common else did_you_mean(name, known)
+def nearest_setting(cls: type, name: str, more: Iterable[str] = ()) -> str:
+    """`; nearest: NAME` for the end of a message; "" if there is no similar name.
+
+    It is the setting with this name in other tools, otherwise the one of the most similar name, or the one that
+    replaces the most similar alias or name of another tool.
+
+    Args:
+        cls: The settings class.
+        name: The unknown name, in canonical spelling.
+        more: Further names that may be meant.
+    """
+    known = _fields_and_hints(cls)[0]
+    common = {other: next((own for own in names if own in known), "") for other, names in COMMON_NAMES.items()}
+    if common.get(name):
+        return f"; nearest: {common[name]}"
+    others = {other: own for other, own in {**common, **getattr(cls, "ALIASES", {})}.items() if own in known}
+    close = nearest(name, [*known, *more, *others])
+    return f"; nearest: {others.get(close, close)}" if close else ""
 
 
 def decode_layer(cls: type, layer: Layer) -> tuple[dict[str, Any], list[str]]:
@@ -173,7 +187,7 @@ def decode_layer(cls: type, layer: Layer) -> tuple[dict[str, Any], list[str]]:
         where = layer.label.replace("{}", str(key))  # not format(): the name of a file may contain braces
         name = canonical(str(key))
         if name not in fields:
-            problems.append(f"{where}: there is no such setting{_nearest_setting(name, fields)}")
+            problems.append(f"{where}: there is no such setting{nearest_setting(cls, name)}")
             continue
         try:
             value = _checked(fields[name], decode(hints[name], raw))

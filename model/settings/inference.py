@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
+from model.settings.aliases import INFERENCE_PY, settings_by_alias
 from model.settings.checks import unknown_encoding
 from model.settings.choices import PATHS
 from model.settings.fields import setting
@@ -17,6 +18,7 @@ class InferenceSettings(PredictionSettings):
     """What inference reads, where its predictions are written, and how it predicts."""
 
     MAIN_INPUT: ClassVar[str] = "eval_dir"
+    ALIASES: ClassVar[Mapping[str, str]] = settings_by_alias(INFERENCE_PY)
 
     eval_dir: str | None = setting(
         None,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
 from model.metrics.epoch_metrics import CRITERIA
+from model.settings.aliases import TRAIN_PY, settings_by_alias
 from model.settings.channel import ChannelSettings
 from model.settings.choices import (
     CLASS_WEIGHTS,
@@ -39,14 +40,9 @@ class TrainSettings(ChannelSettings, NetworkSettings):
     """All settings of a training, in the sections and the order of --help-all."""
 
     MAIN_INPUT: ClassVar[str] = "train_dir"
-    SECTIONS: ClassVar[tuple[str, ...]] = (
-        PATHS,
-        "Data",
-        "Target",
-        "Sampling and loss",
-        "Network",
-        IMAGES,
-    )  # then the rest
+    ALIASES: ClassVar[Mapping[str, str]] = settings_by_alias(TRAIN_PY)
+    # the other sections follow
+    SECTIONS: ClassVar[tuple[str, ...]] = (PATHS, "Data", "Target", "Sampling and loss", "Network", IMAGES)
 
     # Inputs, outputs and checkpoints
     config: str | None = setting(

@@ -113,12 +113,12 @@ def test_a_missing_channel_names_variable_flag_and_example(tree):
         locations().required_channel("eval", None, "inference.py")
     text = str(raised.value)
     assert "SM_CHANNEL_EVAL" in text and "--eval_dir" in text
-    assert "SM_CHANNEL_EVAL=data/eval python inference.py" in text
+    assert "python inference.py --eval_dir data/eval" in text
     assert "channels here: train" in text
 
 
 def test_ground_truth_is_a_processing_input_too(tree):
-    with pytest.raises(InputError, match="SM_GROUND_TRUTH_DIR or --ground_truth_dir"):
+    with pytest.raises(InputError, match=r"set --ground_truth_dir .* or set SM_GROUND_TRUTH_DIR"):
         locations().ground_truth_dir(None)
     folder = tree / "processing" / "input" / "ground_truth"
     folder.mkdir(parents=True)

@@ -135,6 +135,7 @@ class ChannelFiles:
         shards: Index of the images in tar files.
         image_folders: Folders below the root in which the images of tables are looked up.
         unreadable: Reason by path: why a folder cannot be listed, or why a name cannot be used.
+        unread_tables: The column of image names of each table that a warning has named as not read, "" if it has none.
         tables, lists: Tables that were read to detect the layout.
 
     Raises:
@@ -145,6 +146,7 @@ class ChannelFiles:
         self.root, self.follow_links = root, follow_links
         self.outside_links: dict[str, str] = {}
         self.unreadable: dict[str, str] = {}
+        self.unread_tables: dict[str, str] = {}
         self.shards: Shards = read_shards(root)
         self.image_folders: tuple[str, ...] = (IMAGES,)
         self._real = os.path.realpath(root)

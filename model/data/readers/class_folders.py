@@ -68,7 +68,7 @@ def read_class_folders(files: ChannelFiles, levels: FolderLevels, problems: Prob
     """
     tree = read_tree(files)
     warn_unused_files(tree.loose, "not in a class folder")
-    warn_skipped(tree.others)
+    warn_skipped([path for path in tree.others if path not in files.unread_tables])
     if tree.empty:
         log.warning("skipped folders without images: %s", listing(tree.empty, 5))
     columns, attributes = levels.columns or [LABEL], levels.attributes or (LABEL,)

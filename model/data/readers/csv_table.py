@@ -116,6 +116,15 @@ def _columns_of_images(table: TextTable, files: ChannelFiles) -> list[str]:
     return [name for name in table.header if name and _images_among(files, table, table.column(name))]
 
 
+def column_of_image_names(table: TextTable, files: ChannelFiles) -> str:
+    """The first column that contains file names of the channel's images, in any folder; "" if there is none."""
+    names = {posixpath.basename(path) for _, path in files.below("") if is_image(path)}
+    for column in filter(None, table.header):
+        if any(posixpath.basename(value) in names for value in sample_names(table.column(column))):
+            return column
+    return ""
+
+
 def _images_among(files: ChannelFiles, table: TextTable, names: Sequence[str]) -> list[str]:
     """The paths of the files that are found for a sample of the names."""
     matches = (files.find_spelling(name, posixpath.dirname(table.name)) for name in sample_names(names))

@@ -14,6 +14,7 @@ from model.data.readers.channel_files import ChannelFiles
 from model.data.readers.class_folders import FolderLevels, has_class_folders, read_class_folders
 from model.data.readers.columns import USUAL_PICTURE_COLUMNS
 from model.data.readers.csv_table import (
+    column_of_image_names,
     has_picture_column,
     is_about_class_folders,
     names_images,
@@ -114,7 +115,7 @@ def read_rows(
     if layout == "auto" and levels.names:
         layout = "classes"
     if layout == "auto":
-        layout = layout_of_table(table) if table else _detect(files, tables, bool(with_images))
+        layout = layout_of_table(table) if table else _detect(files, tables, bool(with_images), options)
         if layout == "files" and _tables_below(files):
             layout = ""  # the labels are more likely in a table in a subfolder than in the paths
     if layout in FOLDER_LAYOUTS:
@@ -201,13 +202,14 @@ def layout_of_table(table: str) -> str:
     return next((name for name, layout in FILE_LAYOUTS.items() if _has_suffix(table, layout)), "csv")
 
 
-def _detect(files: ChannelFiles, tables: dict[str, list[str]], csv_has_images: bool) -> str:
+def _detect(files: ChannelFiles, tables: dict[str, list[str]], csv_has_images: bool, options: TableOptions) -> str:
     """The name of the layout; "" if it is unknown. A CSV without image names only counts if there is nothing else.
 
     Args:
         files: The channel.
         tables: The annotation files by layout.
         csv_has_images: Whether a CSV contains image names.
+        options: How annotation files are read.
     """
     if csv_has_images:
         return "csv"
@@ -218,9 +220,19 @@ def _detect(files: ChannelFiles, tables: dict[str, list[str]], csv_has_images: b
     if layout == "files" and tables["csv"]:
         return "csv"  # images next to a table whose column of image names is not known
     if layout and tables["csv"]:
-        text = "%s not read: a table needs a column of image names (%s) and a column of labels"
-        log.warning(text, listing(tables["csv"]), USUAL_PICTURE_COLUMNS)
+        _report_unread(files, tables["csv"], options)
     return layout or ("csv" if tables["csv"] else "")
+
+
+def _report_unread(files: ChannelFiles, names: list[str], options: TableOptions) -> None:
+    """Warns about the tables that are not read, because folders are. They are added to `files.unread_tables`."""
+    for name in names:
+        table = read_channel_table(files, name, options, Problems(name), keep=True)
+        files.unread_tables[name] = column_of_image_names(table, files) if table else ""
+    column = next(filter(None, files.unread_tables.values()), None)
+    advice = f"; to read it, set --picture_column {column}, whose values are images" if column else ""
+    text = "%s not read: a table needs a column of image names (%s) and a column of labels%s"
+    log.warning(text, listing(names), USUAL_PICTURE_COLUMNS, advice)
 
 
 def _tables_below(files: ChannelFiles) -> list[str]:

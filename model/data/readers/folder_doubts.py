@@ -95,6 +95,16 @@ def _one_folder_too_high(files: ChannelFiles, tree: FolderTree, children: dict[P
         parts = (*parts, *children[parts])
     if not parts:
         return ""
+    table = next((name for name, column in files.unread_tables.items() if column), None)
+    if table is not None:  # its image names are in a column that has no usual name
+        column = files.unread_tables[table]
+        inside = f"; if the folders in {parts[0]} are the classes, set --train_dir {files.root / tree.base / parts[0]}"
+        return (
+            f"{parts[0]} is the only folder with images, and column {column} of {table} contains their names: to read "
+            f"the labels from {table}, set --picture_column {column}, and --attributes unless its labels are in a "
+            "column called label or class"
+            f"{inside if children[parts[:1]] else ''}"
+        )
     path = posixpath.join(tree.base, *parts)
     folder = files.root / path
     if not children[parts]:  # all images in one folder

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from types import SimpleNamespace
 
 import pytest
 
@@ -13,6 +14,7 @@ from jobs.commands.image import repository_uri
 from jobs.spec.account_flags import DoctorFlags
 from tests.jobs.conftest import BUCKET, MANIFEST
 
+IMAGE = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/rarebird:abc"
 REPOSITORY = ("team/rarebird", "abc1234", None)
 
 
@@ -35,6 +37,18 @@ def test_the_doctor_lists_every_failed_check(aws, capsys, monkeypatch):
     assert diagnose(Clients("eu-west-1"), bad) == 3
     output = capsys.readouterr().out
     assert "trust policy" in output and "another-bucket" in output and "abd" in output
+
+
+def test_checks_that_need_the_region_do_not_repeat_its_advice(capsys, monkeypatch):
+    monkeypatch.delitem(CHECKS, "engine")
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    clients = SimpleNamespace(session=SimpleNamespace(region_name=None))
+    flags = DoctorFlags(role="arn:aws:iam::123456789012:role/R", bucket=BUCKET, image=IMAGE)
+    assert diagnose(clients, flags) == len(CHECKS)
+    region, *others = capsys.readouterr().out.splitlines()[:-1]
+    assert region == "missing  region: set --region, or AWS_REGION in the environment or .env"
+    assert [line.partition(": ")[2] for line in others] == ["not checked, because the region is missing"] * 4
 
 
 @pytest.mark.parametrize(

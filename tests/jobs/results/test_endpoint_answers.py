@@ -31,7 +31,7 @@ def test_the_table_is_the_same_as_inference_prints():
     answers = [read_answer(encode_answers([ServerAnswer(row)], True, verbose, scheme, Decision())) for row in shares]
     header, rows = answer_rows(["a.jpg", "b.jpg"], answers)
     assert header == ["picture", "predicted", "probability", *TOP[1:]]
-    assert rows == list(terminal_rows(["a.jpg", "b.jpg"], shares, scheme, Decision()))
+    assert rows == [row for (row,) in terminal_rows(["a.jpg", "b.jpg"], shares, scheme, Decision())]
 
 
 def test_rows_of_errors_and_of_two_classes():

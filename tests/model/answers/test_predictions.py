@@ -58,6 +58,17 @@ def test_no_images_have_no_rows():
 
 def test_a_terminal_has_shares_in_percent():
     (row,) = terminal_rows(["착용 a.jpg"], np.float32([[0.1, 0.2, 0.65, 0.05]]), KINDS, Decision())
-    assert row == ["착용 a.jpg", "owl", "65.0%", "dog 20.0%", "cat 10.0%"]
+    assert row == [["착용 a.jpg", "owl", "65.0%", "dog 20.0%", "cat 10.0%"]]
     two = Scheme((Attribute("kind", ("cat", "dog")),))
-    assert list(terminal_rows(["a"], np.float32([[0.3, 0.7]]), two, Decision())) == [["a", "dog", "70.0%", "cat 30.0%"]]
+    (row,) = terminal_rows(["a"], np.float32([[0.3, 0.7]]), two, Decision())
+    assert row == [["a", "dog", "70.0%", "cat 30.0%"]]
+
+
+def test_a_terminal_has_a_row_per_attribute_with_the_sum_over_its_joint_classes():
+    """The predicted value comes first, even if the other values of the attribute are more probable."""
+    (rows,) = terminal_rows(["a"], np.float32([[0.2, 0.25, 0.15, 0.05, 0.3, 0.05]]), SHIRTS, Decision())
+    assert rows == [
+        ["a", "stain/blue", "30.0%", "none/blue 25.0%", "none/red 20.0%"],
+        ["", "error: stain", "40.0%", "none 60.0%", ""],
+        ["", "colour: blue", "55.0%", "red 25.0%", "착용 20.0%"],
+    ]

@@ -97,17 +97,32 @@ def test_unreadable_images_are_skipped_and_listed(tmp_path: Path, caplog: pytest
         train, _ = read_tables(settings, root, None, tmp_path / "checked")
     assert len(train) == 20 and all("good" in path for path in train.locations.paths)
     assert "skipped 31 of 51 images, which cannot be read: 30 truncated, 1 empty file" in caplog.text
-    assert "1 empty file; unreadable.csv lists them" in caplog.text
+    assert caplog.messages[-1].endswith("1 empty file")
     with caplog.at_level(logging.WARNING, "rarebird"):
         read_tables(replace(settings, check_only=True), root, None, tmp_path / "checked")
     assert re.search(r"1 empty file; a/0\.jpg, .* and 26 more", caplog.text)
-    make_datasets(settings, train, None).save_split(tmp_path / "out")
+    with caplog.at_level(logging.INFO, "rarebird"):
+        make_datasets(settings, train, None).save_split(tmp_path / "out")
+    assert f"list of the unreadable images: {tmp_path / 'out' / 'unreadable.csv'}" in caplog.messages
     rows = pd.read_csv(tmp_path / "out" / "unreadable.csv")
     assert rows["path"].tolist() == sorted(broken) and rows["channel"].unique().tolist() == [str(root)]
     assert rows["error"].iloc[0].startswith("truncated: ")
     with pytest.raises(InputError) as error:
         read_tables(TrainSettings(), root, None, tmp_path / "checked")
     assert "unreadable image, truncated (30)" in str(error.value) and "a/9.jpg" in error.value.details
+
+
+def test_an_unknown_class_of_validation_is_explained_by_its_empty_folder_in_train(tmp_path: Path) -> None:
+    train = image_channel(
+        tmp_path / "train", {f"{kind}/{row}.jpg": jpeg(row) for row in range(2) for kind in ("a", "b/x", "b/y")}
+    )
+    validation = image_channel(tmp_path / "val", {f"{kind}/9.jpg": jpeg(9) for kind in ("shoes", "hats", "b/z")})
+    (train / "shoes").mkdir()
+    with pytest.raises(InputError) as error:
+        read_tables(TrainSettings(), train, validation, tmp_path / "checked")
+    assert "unknown label (3)" in str(error.value)
+    advice = f"  {train / 'shoes'} has no images: add some, or remove {validation / 'shoes'}"
+    assert str(error.value).splitlines()[-1] == advice and str(error.value).count("has no images") == 1
 
 
 def test_a_channel_with_only_unreadable_images_is_an_error(tmp_path: Path) -> None:

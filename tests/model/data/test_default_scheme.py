@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+import shlex
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,9 @@ import pytest
 from model.data.channel import ChannelOptions, read_channel
 from model.errors import Problems
 from model.label_values import whole_number
+from model.settings.cli import parse_flags
+from model.settings.fields import Layer, build
+from model.settings.train import TrainSettings
 from tests.model.data.conftest import STEMS, csv_channel, profile, read, write_csv
 
 
@@ -61,14 +65,30 @@ def test_missing_columns_of_the_mask_scheme_are_reported(root: Path) -> None:
     read_channel(csv_channel(root, "path,id,Gender,age\n0.jpg,1,a,30\n1.jpg,2,b,40\n"), problems)
     (text,) = problems.kinds["missing label column"]
     assert text.startswith("CSV train.csv has gender, age but not mask, and none of label, class, ans, y_pred; its")
-    assert text.endswith("list the label columns in `attributes`, as in {gender: {column: gender}}")
+    assert text.endswith("choose the columns to learn, as in --attributes '{id: {}, Gender: {}, age: {}}'")
+
+
+def test_the_flag_for_missing_label_columns_can_be_pasted(root: Path) -> None:
+    """It lists the columns with repeated values, not those of groups."""
+    text = 'path,id,kind,"fit, cm",on,person\n0.jpg,1,a,x,x,p\n1.jpg,2,b,y,y,p\n2.jpg,3,a,x,x,p\n3.jpg,4,b,y,y,q\n'
+    csv_channel(root, text)
+    problems = Problems("channel")
+    read_channel(root, problems)
+    (message,) = problems.kinds["missing label column"]
+    assert message.startswith(
+        "CSV train.csv has no label column (label, class, ans, y_pred); its columns are id, kind, "
+    )
+    flag, value = shlex.split(message.rpartition(", as in ")[2])
+    settings = build(TrainSettings, [Layer("{}", parse_flags(TrainSettings, [flag, value]))])
+    assert settings.attributes == {"kind": {}, "fit, cm": {}, "on": {}}
+    assert read(root, attributes=settings.attributes).scheme.names == ("kind", "fit, cm", "on")
 
 
 def test_missing_or_constant_label_columns_are_reported(root: Path) -> None:
     problems = Problems("channel")
     unlabelled = read_channel(csv_channel(root, "path,kind\n0.jpg,a\n1.jpg,b\n"), problems)
     assert len(unlabelled) == 0 and unlabelled.set_aside.paths == ["images/0.jpg", "images/1.jpg"]
-    assert "neither mask, gender, age nor one of label, class, ans, y_pred; its columns are kind" in str(problems)
+    assert "no label column (label, class, ans, y_pred); its columns are kind" in str(problems)
     problems = Problems("channel")
     assert len(read_channel(csv_channel(root, "path,ans\n0.jpg,0\n1.jpg,0\n"), problems)) == 0
     assert problems.kinds == {"fewer than two classes": ["CSV train.csv: column ans contains only 0"]}

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from model.data.channel import ChannelOptions, read_channel
 from model.data.groups import groups_of_paths
+from model.errors import Problems
 from tests.model.data.conftest import csv_channel, problems_of, read, touch, write_csv
 
 
@@ -76,6 +78,16 @@ def test_the_column_or_pattern_of_groups_is_logged(root: Path, caplog: pytest.Lo
         "as a person, must stay on the same side of a split",
         "class folders: images are grouped by column sender",
     ]
+
+
+def test_the_advice_on_groups_is_not_repeated_for_the_validation_channel(root: Path, caplog) -> None:
+    touch(root, "cat/0.jpg", "dog/1.jpg")
+    scheme = read(root).scheme
+    with caplog.at_level(logging.INFO, "rarebird"):
+        read_channel(root, Problems("validation"), scheme=scheme)
+        assert "a group of its own" not in caplog.text
+        read_channel(root, Problems("validation"), ChannelOptions(group_pattern="(.)/"), scheme)
+    assert "class folders: images are grouped by group_pattern (.)/" in caplog.messages
 
 
 def test_the_group_is_empty_if_a_path_does_not_match() -> None:

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from model.data.prediction_input import PredictionInput, has_images, read_info, single_files
+from model.attributes import Attribute
+from model.data.prediction_input import PredictionInput, has_images, has_labels, read_info, single_files
 from model.data.readers.table_options import TableOptions
 from model.errors import InputError
 from model.images.decode import UnreadableImage, read_image
+from model.labels import Scheme, mask_scheme
 from tests.model.data.conftest import touch, write_csv
 
 
@@ -67,6 +69,34 @@ def test_info_without_a_table_is_every_image(root: Path) -> None:
     assert inputs.locations.paths[:3] == ["a.jpg", "b.jpg", "b/x.PNG"]
     with pytest.raises(UnreadableImage, match="outside the channel"):
         read_image(root, inputs.locations[3])
+
+
+@pytest.mark.parametrize(
+    ("header", "labels"),
+    [
+        ("ImageID,kind", "kind"),
+        ("ImageID,label", "kind"),  # one of the usual columns of one attribute
+        ("ImageID,ans", ""),  # a placeholder
+        ("ImageID,shop", ""),
+        ("kind", ""),  # the images themselves
+        ("ImageID,mask,gender,age", "mask"),
+        ("ImageID,mask,gender", ""),
+    ],
+)
+def test_a_table_of_images_has_labels_if_it_has_a_column_per_attribute(root: Path, header: str, labels: str) -> None:
+    touch(root, "a.jpg")
+    write_csv(root, f"{header}\na.jpg{',0' * header.count(',')}\n", "info.csv")
+    inputs = read_info(root, TableOptions(picture_column=header.partition(",")[0]))
+    assert has_labels(inputs, Scheme((Attribute("kind", ("cat", "dog")),))) == (labels == "kind")
+    assert has_labels(inputs, mask_scheme()) == (labels == "mask")
+
+
+def test_folders_of_images_are_labels_if_all_are_classes_of_the_only_attribute(root: Path) -> None:
+    kinds = Scheme((Attribute("kind", ("cat", "dog", "eel")),))
+    touch(root, "cat/1.jpg", "dog/2.jpg")
+    assert has_labels(read_info(root), kinds) and not has_labels(read_info(root), mask_scheme())
+    touch(root, "other/3.jpg")
+    assert not has_labels(read_info(root), kinds)
 
 
 def test_links_out_of_the_channel_are_logged_or_followed(root: Path, caplog: pytest.LogCaptureFixture) -> None:

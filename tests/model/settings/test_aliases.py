@@ -68,8 +68,9 @@ def test_a_config_of_the_config_driven_system_is_read_unchanged(tmp_path, monkey
     )
     assert (settings.eval_dir, settings.config) == ("data/eval", "config.yaml")
     assert caplog.text.count("settings from ./config.yaml") == 1
-    for name in ("data_dir", "valid_batch_size", "dataset_args", "criterion", "infer_data_dir"):
-        assert caplog.text.count(f"config.yaml: {name} is an alias: ") == 1, name
+    for name in ("data_dir", "dataset_args", "criterion", "infer_data_dir"):
+        assert caplog.text.count(f"config.yaml: {name} is read as `") == 1, name
+    assert caplog.text.count("config.yaml: valid_batch_size is not needed: validation uses `batch_size`") == 1
 
 
 def test_every_name_of_that_config_is_a_setting_or_an_alias():

@@ -94,8 +94,30 @@ def test_all_invalid_flags_are_reported_together() -> None:
         "  'rate' belongs to no flag; flags start with --; nearest: rate",
         "  --rate takes one value, not 2: 1 2",
         "  --mode needs a value",
-        "  --dat_dir needs a value; nearest: data_dir",
+        "  --dat_dir: there is no such setting; nearest: data_dir",
     ]
+
+
+@pytest.mark.parametrize(
+    ("flag", "advice"),
+    [
+        ("--quiet", ""),
+        ("--no_pretrained", "; to switch pretrained off, set --pretrained false"),
+        ("--no-pretraind", "; nearest: pretrained"),
+        ("--help-al", "; nearest: help-all"),
+        ("--lerning_rate", "; nearest: lr"),
+    ],
+)
+def test_a_flag_without_a_value_that_is_no_setting_is_reported_as_unknown(flag: str, advice: str) -> None:
+    with pytest.raises(InputError) as caught:
+        parse_flags(TrainSettings, [flag])
+    name = flag[2:].replace("-", "_")
+    assert str(caught.value) == f"flags:\n  --{name}: there is no such setting{advice}"
+
+
+def test_an_alias_without_a_value_is_known() -> None:
+    with pytest.raises(InputError, match="--kfold_num needs a value"):
+        parse_flags(TrainSettings, ["--kfold_num"])
 
 
 def test_build_reports_unknown_flags_with_the_nearest_name() -> None:

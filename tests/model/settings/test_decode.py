@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from typing import Any
 
 import pytest
@@ -162,3 +163,8 @@ def test_names_with_arguments_in_every_form() -> None:
     assert decode(NAMED, "flip, erasing") == decode(NAMED, "flip erasing") == {"flip": {}, "erasing": {}}
     assert decode(NAMED, "none") == decode(NAMED, "") == decode(NAMED, []) == {}
     assert decode(NAMED, [["flip"]]) == {"['flip']": {}}  # refused later, as an unknown name
+
+
+def test_words_without_values_are_shown_as_the_mapping_that_they_may_mean() -> None:
+    with pytest.raises(ValueError, match=re.escape('such as {"kind": {}, "season": {}}')):
+        decode(dict, "kind season")

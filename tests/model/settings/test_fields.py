@@ -59,6 +59,10 @@ def test_names_may_have_any_spelling() -> None:
         (InferenceSettings, "checkpoint", "model_dir"),
         (InferenceSettings, "gpu", "device"),
         (TrainSettings, "epoch", "epochs"),
+        (TrainSettings, "learningrate", "lr"),  # similar to the alias learning_rate
+        (TrainSettings, "lerning_rate", "lr"),
+        (TrainSettings, "image_sise", "input_size"),  # similar to another tool's image_size
+        (InferenceSettings, "output_nam", "output"),
     ],
 )
 def test_the_name_of_another_tool_suggests_the_setting_here(cls: type, name: str, meant: str) -> None:

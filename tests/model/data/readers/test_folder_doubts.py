@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.model.data.conftest import fill, problems_of, read, touch
+from tests.model.data.conftest import fill, problems_of, read, touch, write_csv
 
 LETTERS = "fghijklmno"
 
@@ -51,6 +51,19 @@ def test_the_error_for_a_folder_that_is_too_high_names_the_deeper_one(root: Path
         ]
     }
     assert read(root / "animals/pets").scheme.class_names == ["cat", "dog"]
+
+
+@pytest.mark.parametrize("folders", [["photos"], ["photos/summer", "photos/winter"]])
+def test_a_table_of_the_images_in_the_only_folder_is_named_with_its_column(root: Path, folders: list[str], caplog):
+    fill(root, 2, *folders)
+    write_csv(root, "photo,kind\n0.jpg,hat\n1.jpg,shirt\n", "clothes.csv")
+    (details,) = problems_of(root)["folders that may not be the classes"]
+    assert "to read the labels from clothes.csv, set --picture_column photo, and --attributes unless" in details
+    assert details.endswith(f"are the classes, set --train_dir {root}/photos") == (len(folders) > 1)
+    (warning,) = [message for message in caplog.messages if "clothes.csv" in message]  # named once
+    assert warning.endswith("a column of labels; to read it, set --picture_column photo, whose values are images")
+    if len(folders) == 1:
+        assert read(root, picture_column="photo", attributes={"kind": {}}).scheme.class_names == ["hat", "shirt"]
 
 
 def test_folders_of_images_and_annotations_are_not_classes(root: Path) -> None:

@@ -62,8 +62,7 @@ def test_a_csv_of_paths_and_labels_between_spaces_is_a_list(root: Path, caplog: 
     assert [table.labels[name].tolist() for name in ("defect", "kind")] == [[1, 0], [0, 1]]
     assert "labels.csv: the first row contains an image name, so it is read as a list without a header" in caplog.text
     (details,) = problems_of(root)["more than one label column"]
-    advice = "in an experiment file, list the columns to learn, as in attributes: {label: {}, label_2: {}}"
-    assert details.endswith(advice)
+    assert details.endswith("choose the columns to learn, as in --attributes '{label: {}, label_2: {}}'")
     assert "missing image column" in problems_of(root, picture_column="image")
 
 
