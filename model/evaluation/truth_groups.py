@@ -52,7 +52,7 @@ def find_groups(
         return Groups()
     is_empty = values == ""
     if is_empty.any():
-        notes.append(f"images without a {column}, each a group of its own: {int(is_empty.sum()):,}")
+        notes.append(f"images without a {column}, each of which is a group of its own: {int(is_empty.sum()):,}")
     # each image without a group gets a key of its own
     keys = values.where(~is_empty, pd.Series([f"\0{row}" for row in values.index], index=values.index))
     codes, names = pd.factorize(keys)
@@ -68,7 +68,7 @@ def _groups_by_pattern(truth: ClassTable, pattern: str, notes: list[str]) -> pd.
     without = groups.count("")
     if without:
         notes.append(
-            f"no groups: {without:,} of {len(groups):,} names do not match the model's group_pattern {pattern}"
+            f"no groups: {without:,} of {len(groups):,} image names do not match the model's group_pattern {pattern}"
         )
         return None
     notes.append(f"images are grouped by the model's group_pattern {pattern}")

@@ -240,7 +240,7 @@ def test_a_host_whose_instance_group_does_not_train_ends_at_once(run, tree):
     groups = [{"instance_group_name": name, "instance_type": hosts[name], "hosts": [name]} for name in hosts]
     write_config(tree, "resourceconfig.json", {"current_host": "algo-1", "hosts": [*hosts], "instance_groups": groups})
     ended = run("raise RuntimeError")
-    assert ended.returncode == 2 and "have machines of different types" in failure(tree)
+    assert ended.returncode == 2 and "have different instance types" in failure(tree)
     write_config(tree, "hyperparameters.json", {"sagemaker_distribution_instance_groups": '["algo-2"]'})
     ended = run("raise RuntimeError")
     assert ended.returncode == 0 and is_success(tree), ended.stderr

@@ -57,7 +57,7 @@ def test_the_error_for_a_folder_that_is_too_high_names_the_deeper_one(root: Path
 def test_a_table_of_the_images_in_the_only_folder_is_named_with_its_column(root: Path, folders: list[str], caplog):
     fill(root, 2, *folders)
     write_csv(root, "photo,kind\n0.jpg,hat\n1.jpg,shirt\n", "clothes.csv")
-    (details,) = problems_of(root)["folders that may not be the classes"]
+    (details,) = problems_of(root)["folders that are probably not the classes"]
     assert "to read the labels from clothes.csv, set --picture_column photo, and --attributes unless" in details
     assert details.endswith(f"are the classes, set --train_dir {root}/photos") == (len(folders) > 1)
     (warning,) = [message for message in caplog.messages if "clothes.csv" in message]  # named once
