@@ -45,7 +45,7 @@ def test_the_channel_may_contain_a_model_tar_gz_as_on_sagemaker(
                 tar.add(path, path.name)
     monkeypatch.setenv("SM_CHANNEL_MODEL", str(channel))
     run = run_train(faces / "train", *UNTRAINED, "--target", "mask", models=tmp_path / "new")
-    assert "classifier mask: not used, the saved model has none for mask" in caplog.text
+    assert "classifier mask: starts from scratch: the saved model has none for mask" in caplog.text
     before, after = weights(earlier), weights(run)
     assert all(torch.equal(value, before[name]) for name, value in after.items() if name.startswith("backbone."))
     assert len(after["heads.0.1.weight"]) == 3

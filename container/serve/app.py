@@ -211,7 +211,7 @@ class Server:
         token, limit = query.get("next_page_token", "0"), query.get("limit", str(max(1, len(names))))
         if not all(re.fullmatch("[0-9]{1,9}", number) for number in (token, limit)) or not int(limit):
             values = f"next_page_token={token[:50]!r}, limit={limit[:50]!r}"
-            raise RequestError(400, f"{values}: expected whole numbers, limit at least 1")
+            raise RequestError(400, f"{values}: expected whole numbers, and at least 1 for `limit`")
         first, end = int(token), int(token) + int(limit)
         page: dict[str, Any] = {"models": [self._description(name) for name in names[first:end]]}
         return json_response({**page, "nextPageToken": str(end)} if end < len(names) else page)

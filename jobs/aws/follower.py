@@ -21,7 +21,7 @@ STATUS_MESSAGES = {  # by secondary status
     "Interrupted": "AWS reclaimed the spot instance; the job resumes from its checkpoint on another one",
     "Restarting": "the job restarts, from its checkpoint if there is one",
     "MaxRuntimeExceeded": "stopped: it ran longer than --max_run",
-    "MaxWaitTimeExceeded": "stopped: waiting for spot capacity and running together took longer than --max_wait",
+    "MaxWaitTimeExceeded": "stopped: the total time of waiting for spot capacity and of running exceeded --max_wait",
 }
 START_TIMES = ("TrainingStartTime", "ProcessingStartTime", "TransformStartTime", "CreationTime")
 END_TIMES = ("TrainingEndTime", "ProcessingEndTime", "TransformEndTime", "HyperParameterTuningEndTime")

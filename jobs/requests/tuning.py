@@ -93,7 +93,7 @@ def tuning_config(ranges: Request, search: Search) -> Request:
         )
     if strategy == "Grid" and set(ranges) != {"CategoricalParameterRanges"}:
         raise InputError(
-            "--strategy Grid: --ranges must contain lists of values; a list of numbers needs at least 3 of them, "
+            "--strategy Grid: --ranges must contain lists of values; a list of numbers must have at least 3, "
             "because two numbers are read as a range [low, high]"
         )
     return {

@@ -115,7 +115,7 @@ class DeployFlags(HostingFlags):
         if self.memory_mb % 1024:
             yield f"memory_mb {self.memory_mb}: expected a multiple of 1024"
         if self.kind == "serverless" and (self.subnets or self.security_groups):
-            yield "kind serverless and subnets or security_groups: a serverless endpoint cannot be in a VPC"
+            yield "kind serverless excludes subnets and security_groups: a serverless endpoint cannot be in a VPC"
         if self.kind == "serverless" and self.isolated:
             yield "kind serverless and isolated: a serverless endpoint has no network isolation"
         if self.update and not self.job_name:

@@ -137,7 +137,8 @@ def log_spellings(name: str, column: str, labels: Sequence[str], attribute: Attr
         if (code := attribute.lookup.code(group[0])) is not None
     ]
     if spelled:
-        log.warning("%s: every label is a number, and equal numbers are one class: %s", column, "; ".join(spelled))
+        text = "%s: every label is a number, and spellings of the same number are one class: %s"
+        log.warning(text, column, "; ".join(spelled))
     indices = {str(code) for code in range(len(attribute.values))}
     if attribute.lookup.are_numbers and {whole_number(value) for value in attribute.values} != indices:
         order = listing(f"{code} is {value}" for code, value in enumerate(attribute.values))

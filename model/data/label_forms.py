@@ -183,7 +183,9 @@ def _check_values(name: str, values: Sequence[str], rules: LabelRules) -> None:
             )
     equal = similar_names(values) if rules.fold_case else []
     if equal:
-        raise InputError(f"attribute {name!r}: with fold_case the values {listing(equal[0])} are equal; list one")
+        raise InputError(
+            f"attribute {name!r}: with fold_case the values {listing(equal[0])} are the same; list only one of them"
+        )
 
 
 def _texts(name: str, values: Any) -> tuple[str, ...]:

@@ -121,7 +121,7 @@ def shared_memory_left() -> float:
 def warn_of_small_shared_memory() -> None:
     """Logs, once per process, that batches are sent through pipes."""
     log.warning(
-        "%s is too small for the batches of all workers (%.0f MB free), so they are sent through pipes, which is "
+        "%s is too small for the batches of all workers (%.0f MB free): the batches are sent through pipes, which is "
         "slower; docker run --shm-size 2g makes it larger",
         SHARED_MEMORY,
         shared_memory_left() / 1e6,

@@ -162,7 +162,7 @@ def _find_images(files: ChannelFiles, table: TextTable, texts: list[str], proble
         if match.is_respelled:
             respelled.append(f"{table.origin(row)}: {name!r} is {match.path}")
         elif match.kind == "ambiguous":
-            detail = f"{table.origin(row)}: {name!r} matches {match.path}; write the exact file name"
+            detail = f"{table.origin(row)}: there is no file {name!r}, but {match.path}; write the exact file name"
             problems.add("ambiguous image name", detail)
         elif match.kind == "outside" and not leaves_folder(name):
             files.outside_links[f"{table.origin(row)}: {name}"] = match.path

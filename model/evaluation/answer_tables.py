@@ -79,7 +79,7 @@ def read_tables(
     if probabilities_file.is_file() or any(part.is_file() for part in probability_parts):
         probabilities = read_probabilities(probabilities_file, problems, probability_parts, columns)
     else:
-        notes.append(f"no calibration error: {probabilities_file.name} is missing next to the predictions")
+        notes.append(f"the calibration error needs {probabilities_file.name}, which is missing next to the predictions")
     return Tables(
         truth=None,
         answers=answers,

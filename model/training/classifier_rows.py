@@ -49,7 +49,9 @@ def match_classifiers(saved: State, saved_heads: Heads, initial: State, heads: H
         position = _same_head(saved_heads, heads, head)
         own = _layers(initial, number)
         if position is None:
-            lines.append(f"classifier {head.name}: not used, the saved model has none for {listing(head.attributes)}")
+            lines.append(
+                f"classifier {head.name}: starts from scratch: the saved model has none for {listing(head.attributes)}"
+            )
             continue
         saved_head = saved_heads.heads[position]
         names, saved_names = heads.head_scheme(head).class_names, saved_heads.head_scheme(saved_head).class_names

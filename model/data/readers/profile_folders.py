@@ -160,7 +160,7 @@ def read_profile_entries(
             rows.add(image, entry.origin, {**values, "mask": mask})
     if differing:
         log.warning(
-            "%s differs from the names of its folders in %d values; the values of the table are used: %s",
+            "%s and the folder names differ in %d values; the table's values are used: %s",
             name,
             len(differing),
             listing(differing, 5),

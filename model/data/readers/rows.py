@@ -95,7 +95,7 @@ class ImageFinder:
         match = self.files.find_spelling(name, self._folder)
         kind, path = match.kind, match.path
         if kind == "ambiguous":
-            detail = f"{origin}: {name!r} matches {path}; write the exact file name"
+            detail = f"{origin}: there is no file {name!r}, but {path}; write the exact file name"
             self.problems.add("ambiguous image name", detail)
             return None
         if kind == "outside" and not leaves_folder(name):

@@ -129,7 +129,7 @@ def coverage_sentences(points: Sequence[CoveragePoint]) -> str:
     )
     good = [point for point in points if point.accuracy.value >= GOOD]
     if not good:
-        return f"{text} It does not reach {percent(GOOD, 0)} at any coverage of 5{SPACE}% or more."
+        return f"{text} It stays below {percent(GOOD, 0)} at every coverage of 5{SPACE}% or more."
     if good[-1].coverage == 1:
         return text
     return (

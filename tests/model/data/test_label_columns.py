@@ -130,7 +130,7 @@ def test_classes_are_counted_from_0_if_num_classes_is_set(
 
 def test_spellings_of_a_number_and_similar_names_are_logged(root: Path, caplog: pytest.LogCaptureFixture) -> None:
     read(labels_csv(root / "numbers", "1", "01", "01", "2"))
-    assert "equal numbers are one class: 01, 1 as 01" in caplog.text
+    assert "spellings of the same number are one class: 01, 1 as 01" in caplog.text
     caplog.clear()
     read(labels_csv(root / "cases", "sad", "SAD", "joy", "not sure", "not  sure"))
     assert "these classes differ only in letter case or white space: SAD, sad; not  sure, not sure" in caplog.text

@@ -57,7 +57,7 @@ def test_schemes_are_read_from_yaml() -> None:
         ({"merge": {"b": ["a"], "c": ["a"]}}, "'a' is a duplicate in drop and merge"),
         ({"values": ["a", "b"], "drop": ["a"]}, "the value 'a' is dropped or renamed"),
         ({"values": ["a", "b"], "merge": {"b": ["a"]}}, "the value 'a' is dropped or renamed"),
-        ({"values": ["a", "A"], "fold_case": True}, "with fold_case the values A, a are equal"),
+        ({"values": ["a", "A"], "fold_case": True}, "with fold_case the values A, a are the same"),
         ({"cuts": [30], "values": ["a", "b"]}, "either values, or cuts"),
         ({"values": ["a", "b"], "names": ["x", "y"]}, "either values, or cuts"),
         ({"cuts": [60, 30]}, "cuts must be increasing"),

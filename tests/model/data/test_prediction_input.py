@@ -219,7 +219,7 @@ def test_names_with_another_spelling_are_found_and_counted(root: Path, caplog: p
     ]
     touch(root, "images/b.gif")
     write_csv(root, "ImageID\na\nb\n", "info.csv")
-    with pytest.raises(InputError, match=r"row 3: 'b' matches images/b\.gif, images/b\.png"):
+    with pytest.raises(InputError, match=r"row 3: there is no file 'b', but images/b\.gif, images/b\.png"):
         read_info(root)
 
 

@@ -59,7 +59,7 @@ def test_heads_are_matched_by_attribute_but_single_heads_regardless_of_their_nam
     assert match.tensors["heads.0.1.bias"].tolist() == [2, 1]  # rows of the second saved head
     assert torch.equal(match.tensors["heads.0.1.weight"], saved["heads.1.1.weight"].flip(0))
     assert "heads.1.1.bias" not in match.tensors  # a and b are values of another attribute
-    assert "classifier colour: not used, the saved model has none for colour" in match.lines[1]
+    assert "classifier colour: starts from scratch: the saved model has none for colour" in match.lines[1]
     _, _, renamed = matched(heads_of(label=("a", "b")), heads_of(kind=("b", "a")))
     assert renamed.tensors["heads.0.1.bias"].tolist() == [2, 1]
 

@@ -124,7 +124,7 @@ def test_the_competitions_csv_lists_profile_folders(root: Path, caplog: pytest.L
     assert set(second["gender"]) == {"female"}
     assert set(second["age_number"]) == {61.0}
     assert second["mask"].value_counts().to_dict() == {"worn": 5, "incorrect": 1, "none": 1}
-    assert "2 values; the values of the table are used: train.csv row 3 (gender female, folder male)" in caplog.text
+    assert "2 values; the table's values are used: train.csv row 3 (gender female, folder male)" in caplog.text
     assert "skipped 1 file" in caplog.text
 
 

@@ -77,7 +77,9 @@ def test_a_finder_accepts_other_spellings_and_counts_them(root: Path, caplog: py
         None,
     ]
     assert problems.kinds == {
-        "ambiguous image name": ["t.csv row 6: 'c' matches images/c.jpg, images/c.png; write the exact file name"],
+        "ambiguous image name": [
+            "t.csv row 6: there is no file 'c', but images/c.jpg, images/c.png; write the exact file name"
+        ],
     }
     with caplog.at_level(logging.INFO, "rarebird"):
         finder.finish()
