@@ -41,16 +41,10 @@ if __name__ == "__main__":
 
 # isort: split
 import logging
-import platform
 import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
-
-import timm
-import torch
-import torchvision
 
 import evaluation
 from container import settings_layers
@@ -59,11 +53,8 @@ from container.gpu_check import check_gpus
 from container.locations import Locations
 from container.next_commands import inference_command
 from container.torchrun import refuse_alone
-from model import __version__
 from model.answers.files import OUTPUT, TRUTH
 from model.artifacts.discovery import is_finished
-from model.artifacts.ensemble import SOFT, save_ensemble
-from model.artifacts.files import is_ensemble, is_saved_model
 from model.artifacts.learnt_from import LearntFrom
 from model.artifacts.saved_model import save_model
 from model.data.checked_tables import read_tables
@@ -78,13 +69,14 @@ from model.settings.fields import as_dict
 from model.settings.train import TrainSettings
 from model.training.checkpoints import Checkpoints
 from model.training.early_checks import check_early
+from model.training.ensembles import save_ensembles
 from model.training.fit import fit
 from model.training.held_out import VALIDATION, answer_validation
 from model.training.out_of_fold import FOLDER as OUT_OF_FOLD
-from model.training.out_of_fold import answer_out_of_fold
 from model.training.plan import Plan, Run, make_plan
 from model.training.progress import Outcome
 from model.training.resume import Claim, RunLocation, claim
+from model.training.run_metrics import run_metrics
 from model.training.tracking.base import Tracker
 from model.training.tracking.console import make_console
 from model.training.tracking.trackers import Trackers, make_trackers
@@ -169,7 +161,7 @@ def run_training(settings: TrainSettings, env: Environment) -> TrainingEnd:
     # the name to train under: new, or that of an unfinished run, which is resumed
     identity = {**as_dict(settings, only_result=True), **plan.identity()}
     claimed = distributed.on_rank_zero(lambda: claim(settings.name, location, identity, settings.resume))
-    new_name = new_name_text(settings.name, claimed, location)
+    new_name = claimed.new_name_text(settings.name, location)
     if new_name:
         log.info("%s", new_name)
     if location.is_packed and claimed.state is None and is_finished(claimed.run_dir):
@@ -195,13 +187,6 @@ def run_training(settings: TrainSettings, env: Environment) -> TrainingEnd:
             log.info("%s", new_name)
         log.info("next: %s", inference_command(claimed.run_dir, train_dir, settings.eval_dir))
     return TrainingEnd(ExitCode.DONE, claimed.run_dir, page)
-
-
-def new_name_text(name: str, claimed: Claim, location: RunLocation) -> str:
-    """The sentence that the run has another name than the setting, because a finished run has that; "" if not."""
-    if claimed.name == name:
-        return ""
-    return f"{location.run_dir(name)} exists and is finished; this run is named {claimed.name}"
 
 
 def start_from_earlier_model(settings: TrainSettings, earlier: Path | None) -> TrainSettings:
@@ -243,7 +228,9 @@ def train_models(training: TrainingJob) -> tuple[int | None, Path | None]:
     # from here on rank 0 works alone: ensembles, then the report
     distributed.stop()
     if is_first and not training.plan.is_single:
-        stopped_by = save_ensembles(training, stopped_by)
+        stopped_by = save_ensembles(
+            training.plan, training.claim.run_dir, training.settings, training.output, training.stop, stopped_by
+        )
         if stopped_by is None:
             checkpoints.finish({})
     is_reported = is_first and stopped_by is None and training.settings.report
@@ -339,60 +326,6 @@ def trackers_of(run: Run, training: TrainingJob, settings: TrainSettings, checkp
     live = training.live_curves and training.live_curves / run.folder
     others = make_trackers(training.output / run.folder, name, settings, training.account, id_file, live)
     return [make_console(settings.epochs), *others]
-
-
-def save_ensembles(training: TrainingJob, stopped_by: int | None) -> int | None:
-    """Saves the ensembles of the trained models; with folds, first writes the out-of-fold predictions.
-
-    If training was stopped, an ensemble that averages its members is saved with the models trained so far.
-
-    Args:
-        training: The training job.
-        stopped_by: The signal that stopped training; None if it is finished.
-
-    Returns:
-        The signal that stopped training or the out-of-fold predictions; None if both are finished.
-    """
-    if stopped_by is None and training.plan.folds is not None:
-        try:
-            answer_out_of_fold(training.plan, training.claim.run_dir, training.settings, training.output, training.stop)
-        except Stopped:
-            stopped_by = training.stop.received
-    for ensemble in training.plan.ensembles:
-        folder = training.claim.run_dir / ensemble.folder
-        members = [name for name in ensemble.members if is_saved_model(folder / name) or is_ensemble(folder / name)]
-        if members == ensemble.members or (members and ensemble.combine == SOFT):
-            weights, is_finished = [1.0] * len(members), stopped_by is None
-            save_ensemble(folder, members, weights, ensemble.combine, ensemble.decision, finished=is_finished)
-    return stopped_by
-
-
-def run_metrics(outcome: Outcome, data: dict[str, Any], hardware: Hardware) -> dict[str, Any]:
-    """The content of metrics.json.
-
-    Args:
-        outcome: Outcome of the training.
-        data: `Datasets.summary()`.
-        hardware: Where the model was trained.
-    """
-    progress = outcome.progress
-    return {
-        "finished": outcome.stopped_by is None,
-        "epoch": progress.best.epoch if progress.best else progress.epoch,
-        "epochs": progress.epoch,
-        "validation": progress.best.metrics if progress.best else None,
-        "history": progress.history,
-        "data": data,
-        "seconds": progress.seconds,
-        "hardware": str(hardware),
-        "versions": {
-            "rarebird": __version__,
-            "python": platform.python_version(),
-            "torch": torch.__version__,
-            "torchvision": torchvision.__version__,
-            "timm": timm.__version__,
-        },
-    }
 
 
 if __name__ == "__main__":

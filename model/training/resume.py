@@ -124,6 +124,12 @@ class Claim:
         """Whether the run is finished, but its saved model is missing and must be written again."""
         return self.state is not None and bool(self.state["finished"])
 
+    def new_name_text(self, name: str, location: RunLocation) -> str:
+        """A sentence that the run is not called `name`, because a finished run is; "" if it is called so."""
+        if self.name == name:
+            return ""
+        return f"{location.run_dir(name)} exists and is finished; this run is named {self.name}"
+
 
 def claim(name: str, location: RunLocation, identity: Mapping[str, Any], resume: str) -> Claim:
     """Locks a name to train under: `name`, or the first of name1, name2, ... that is not of a finished run.
