@@ -1,7 +1,7 @@
 """The SageMaker Python SDK's LocalSession as a client of boto3's shape, without an account: runs requests unchanged,
-except for s3://, which is the folder PLACE, and the instance, which is this machine.
+except for s3://, which is FOLDER, and the instance, which is this machine.
 
-python session.py REQUESTS PLACE    REQUESTS: a JSON file, [[method, request], ...]
+python session.py REQUESTS FOLDER    REQUESTS: a JSON file, [[method, request], ...]
 """
 
 import json

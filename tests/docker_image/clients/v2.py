@@ -1,6 +1,6 @@
 """The SageMaker Python SDK 2 in local mode, without an account: fit, deploy, predict, transform.
 
-python v2.py IMAGE DATA WEIGHTS PLACE PORT    prints a line of JSON: what was answered and where things lie
+python v2.py IMAGE DATA WEIGHTS FOLDER PORT    prints a line of JSON: the responses and the paths of the results
 """
 
 import json

@@ -1,6 +1,6 @@
 """The SageMaker Python SDK 3 in local mode, without an account: a training by the image's own entry point.
 
-python v3.py IMAGE DATA WEIGHTS PLACE    writes the model below PLACE
+python v3.py IMAGE DATA WEIGHTS FOLDER    writes the model below FOLDER
 """
 
 import sys
