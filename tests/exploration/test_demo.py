@@ -180,3 +180,26 @@ def test_flags_reach_the_drawing(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert "13 persons, 91 images" in capsys.readouterr().out
     with Image.open(next((output / "eval" / "images").iterdir())) as picture:
         assert picture.size == (20, 40)
+
+
+def test_the_layout_folders_has_a_folder_per_class_and_each_person_in_one_split(tmp_path: Path) -> None:
+    people = draw_demo(small(tmp_path / "data", layout="folders", persons=20))
+    assert [len(people[part]) for part in ("train", "val", "test")] == [17, 3, 12]
+    for part, persons in people.items():
+        drawn = {
+            path.relative_to(tmp_path / "data" / part).as_posix() for path in (tmp_path / "data" / part).rglob("*.*")
+        }
+        assert drawn == {f"{KINDS[kind]}/{person.id}_{kind}.jpg" for person in persons for kind in KINDS}
+    ids = [person.id for persons in people.values() for person in persons]
+    assert len(set(ids)) == len(ids) == 32
+
+
+def test_the_layout_table_has_a_row_per_image_with_all_attributes(tmp_path: Path) -> None:
+    people = draw_demo(small(tmp_path / "data", layout="table"))
+    for part, persons in people.items():
+        table = pd.read_csv(tmp_path / "data" / part / "labels.csv", dtype={"person": str})
+        assert sorted(table["file"]) == sorted(path.name for path in (tmp_path / "data" / part / "images").iterdir())
+        expected = {(f"{p.id}_{kind}.jpg", p.id, KINDS[kind], p.gender, p.age) for p in persons for kind in KINDS}
+        assert set(table[["file", "person", "mask", "gender", "age"]].itertuples(index=False, name=None)) == expected
+    assert set(people) == {"train", "test"}
+    assert not {p.id for p in people["train"]} & {p.id for p in people["test"]}
