@@ -39,8 +39,8 @@ from model.settings.cli import from_flags
 from model.settings.fields import Layer, build, setting
 from model.settings.train import TrainSettings
 from model.training.fit import fit, make_trainer
-from model.training.initial_weights import make_network
 from model.training.trainer import Trainer
+from model.weights.initial_weights import make_network
 
 USAGE = __doc__ or ""
 COMPARED = {  # rates that are also shown as a share of another rate

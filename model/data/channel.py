@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,15 +30,15 @@ from model.data.split_column import rows_of_splits, sides_by_path
 from model.data.table import Table
 from model.errors import InputError, Problems, listing
 from model.labels import Scheme
+from model.settings.channel import ReadingSettings
 from model.settings.choices import NO_LEVEL
-from model.settings.train import TrainSettings
 
 log = logging.getLogger("rarebird")
 
 
 @dataclass(frozen=True)
 class ChannelOptions:
-    """How a channel is read. Each attribute is the training setting of the same name.
+    """How a channel is read. Each attribute is the setting of the same name (ReadingSettings; num_classes: training).
 
     Attributes:
         layout: auto, csv, profiles, classes, lst, manifest, list or files.
@@ -89,25 +89,10 @@ class ChannelOptions:
         )
 
     @classmethod
-    def from_settings(cls, settings: TrainSettings) -> ChannelOptions:
-        """The options from the settings of a training run."""
-        return cls(
-            settings.layout,
-            settings.table,
-            settings.picture_column,
-            settings.group_column,
-            settings.metadata_columns,
-            settings.attributes,
-            settings.age_cuts,
-            settings.num_classes,
-            settings.encoding,
-            settings.missing,
-            settings.split_column,
-            settings.group_pattern,
-            settings.folder_levels,
-            settings.follow_links,
-            settings.duplicates,
-        )
+    def from_settings(cls, settings: ReadingSettings) -> ChannelOptions:
+        """The options from the settings of a command that reads a channel."""
+        own = {field.name: getattr(settings, field.name) for field in fields(cls) if hasattr(settings, field.name)}
+        return cls(**own)
 
 
 def read_channel(

@@ -65,7 +65,8 @@ def read_tables(
     if tables[0] is not None and not problems[0]:
         _check_attribute_names(settings, tables[0].scheme)
     pairs = [(table, own) for table, own in zip(tables, problems) if table is not None]
-    readable = [_checked(settings, table, own_problems, checked) for table, own_problems in pairs]
+    how, skip, remember = settings.check, settings.unreadable == SKIP, not settings.check_only
+    readable = [check_table(table, own, checked, how, skip, remember) for table, own in pairs]
     raise_all(problems)
     train, *others = readable
     if settings.check == "headers":
@@ -86,28 +87,30 @@ def _explain_empty_folders(train_dir: Path, validation_dir: Path, scheme: Scheme
             problems.advise(f"{train_dir / name} has no images: add some, or remove {validation_dir / name}")
 
 
-def _checked(settings: TrainSettings, table: Table, problems: Problems, checked: Path) -> Table:
+def check_table(
+    table: Table, problems: Problems, checked: Path, how: str = "decode", skip: bool = False, remember: bool = True
+) -> Table:
     """Runs the integrity check and returns the table with the contents of its images.
 
-    Unreadable images are problems, or removed from the table if the setting `unreadable` is `skip`.
+    Args:
+        table: The images.
+        problems: Collects the unreadable images, unless they are skipped.
+        checked: Cache of the images that were decoded without error.
+        how: `decode` or `headers` (check_images).
+        skip: Whether unreadable images are removed from the table, which then lists them in `skipped`.
+        remember: Whether to add new results to the cache; if so, unreadable images are not listed in the log.
     """
-    skips = settings.unreadable == SKIP
     check = check_images(
-        table,
-        Problems("") if skips else problems,
-        settings.check,
-        checked,
-        workers=cpu_count(),
-        remember=not settings.check_only,
+        table, Problems("") if skip else problems, how, checked, workers=cpu_count(), remember=remember
     )
     table = replace(table, contents=check.contents)
-    if not (skips and check.unreadable):
+    if not (skip and check.unreadable):
         return table
     reasons = Counter(reason.partition(":")[0] for reason in check.unreadable.values())
     counts = listing(f"{count:,} {reason}" for reason, count in reasons.most_common())
     skipped = tuple((table.locations[row].path, reason) for row, reason in check.unreadable.items())
     # otherwise save_skipped logs the path of their list
-    details = f"; {listing((path for path, _ in skipped), 5)}" if settings.check_only else ""
+    details = "" if remember else f"; {listing((path for path, _ in skipped), 5)}"
     log.warning(
         "%s: skipped %s of %s images, which cannot be read: %s%s",
         *(table.root, f"{len(check.unreadable):,}", f"{len(table):,}", counts, details),

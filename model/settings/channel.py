@@ -1,4 +1,4 @@
-"""Settings for reading the channels of a training: layout, table, labels, groups, split and checks of the images."""
+"""Settings for reading channels (layout, table, labels, groups), and for splitting and checking those of a training."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from model.settings.nested import names_by_attribute
 
 
 @dataclass(frozen=True)
-class ChannelSettings:
-    """Base of TrainSettings: how the channels are read, in its section `Data`."""
+class ReadingSettings:
+    """How a channel is read, for every command that reads labelled images."""
 
     layout: str = setting(
         "auto",
@@ -101,6 +101,32 @@ class ChannelSettings:
         unset="found in the data",
         nested=names_by_attribute,
     )
+    age_cuts: list[float] = setting(
+        [30.0, 60.0],
+        "Boundaries between the age bands of the mask scheme; 30 60 gives the bands under 30, 30 to 59, and 60 "
+        "and over",
+        unit="years",
+    )
+
+    def reading_contradictions(self) -> Iterator[str]:
+        """A sentence for each contradiction between settings of tables, groups and class folders."""
+        yield from unknown_encoding(self.encoding)
+        if self.group_pattern:
+            yield from invalid_group_pattern(self.group_pattern)
+            if self.group_column:
+                yield "group_column and group_pattern both define the groups; set only one of them"
+        names = [name for name in self.folder_levels if name != NO_LEVEL]
+        if self.folder_levels and (self.table or self.layout not in ("auto", "classes")):
+            yield f"folder_levels is for class folders, not for {self.table or f'layout {self.layout}'}"
+        if len(set(names)) < len(names) or (ALL_LEVELS in names and len(self.folder_levels) > 1):
+            levels = " ".join(self.folder_levels)
+            yield f"folder_levels must be different names, or only {ALL_LEVELS}, not {levels}"
+
+
+@dataclass(frozen=True)
+class ChannelSettings(ReadingSettings):
+    """Base of TrainSettings: how the channels are read, split and checked, in its section `Data`."""
+
     train_groups: str | None = setting(
         None,
         "File with the groups (or folders) to train on, one per line; images of other groups are ignored",
@@ -113,12 +139,6 @@ class ChannelSettings:
         "for training",
         result=False,
         placeholder="FILE",
-    )
-    age_cuts: list[float] = setting(
-        [30.0, 60.0],
-        "Boundaries between the age bands of the mask scheme; 30 60 gives the bands under 30, 30 to 59, and 60 "
-        "and over",
-        unit="years",
     )
     validation: float = setting(
         0.2,
@@ -167,23 +187,9 @@ class ChannelSettings:
         result=False,
     )
 
-    def table_contradictions(self) -> Iterator[str]:
-        """A sentence for each contradiction between settings of tables, groups and splits."""
-        yield from unknown_encoding(self.encoding)
-        if self.group_pattern:
-            yield from invalid_group_pattern(self.group_pattern)
-            if self.group_column:
-                yield "group_column and group_pattern both define the groups; set only one of them"
+    def split_contradictions(self) -> Iterator[str]:
+        """A sentence for each contradiction between settings of splits."""
         if self.split_column:
             for name in ("folds", "train_groups", "validation_groups"):
                 if getattr(self, name):
                     yield f"split_column and {name} both split the images; set only one of them"
-
-    def folder_contradictions(self) -> Iterator[str]:
-        """A sentence for each contradiction between settings of class folders."""
-        names = [name for name in self.folder_levels if name != NO_LEVEL]
-        if self.folder_levels and (self.table or self.layout not in ("auto", "classes")):
-            yield f"folder_levels is for class folders, not for {self.table or f'layout {self.layout}'}"
-        if len(set(names)) < len(names) or (ALL_LEVELS in names and len(self.folder_levels) > 1):
-            levels = " ".join(self.folder_levels)
-            yield f"folder_levels must be different names, or only {ALL_LEVELS}, not {levels}"

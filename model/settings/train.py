@@ -316,8 +316,8 @@ class TrainSettings(ChannelSettings, NetworkSettings):
         yield from self._sampling_contradictions()
         yield from self.image_contradictions()
         yield from self._target_contradictions()
-        yield from self.table_contradictions()
-        yield from self.folder_contradictions()
+        yield from self.reading_contradictions()
+        yield from self.split_contradictions()
         if self.pixel_range and not (len(self.pixel_range) == 2 and self.pixel_range[0] < self.pixel_range[1]):
             yield f"pixel_range must be two increasing numbers, not {self.pixel_range}"
         if self.freeze_epochs and not self.freeze:

@@ -19,7 +19,7 @@ from model.training.losses import LossContext, make_loss
 from model.training.mixing import make_mixing
 from model.training.optim import Schedule, make_optimiser
 from model.training.separate import attribute_settings
-from model.training.weights_file import check_weights
+from model.weights.weights_file import check_weights
 
 STEPS = 100  # optimiser steps of an epoch to make a schedule with, as the number of images is not known yet
 

@@ -27,11 +27,11 @@ from model.settings.fields import differences
 from model.settings.nested import under_own_names
 from model.settings.train import TrainSettings
 from model.training.checkpoints import Checkpoints, State
-from model.training.initial_weights import make_network
 from model.training.losses import loss_type
 from model.training.progress import Outcome
 from model.training.tracking.base import Tracker
 from model.training.trainer import TrainableModel, Trainer
+from model.weights.initial_weights import make_network
 
 log = logging.getLogger("rarebird")
 

@@ -28,7 +28,7 @@ from model.prediction.api import predict
 from model.settings.fields import Layer, build
 from model.settings.serve import ServeSettings
 from model.settings.train import TrainSettings
-from model.training.initial_weights import make_network
+from model.weights.initial_weights import make_network
 from tests.container.http.server_process import ServerProcess, until
 
 NUMBER = 12

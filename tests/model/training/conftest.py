@@ -15,7 +15,7 @@ from model.network.heads import Heads
 from model.network.network import Network
 from model.settings.fields import Layer, as_dict, build
 from model.settings.train import TrainSettings
-from model.training.initial_weights import make_network
+from model.weights.initial_weights import make_network
 
 
 def tiny_network(heads: Heads, hidden_layers: Sequence[int] = ()) -> tuple[Network, TrainSettings]:

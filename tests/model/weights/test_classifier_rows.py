@@ -4,7 +4,7 @@ import torch
 from model.attributes import Attribute
 from model.labels import Scheme
 from model.network.heads import Heads, make_heads
-from model.training.classifier_rows import match_classifiers
+from model.weights.classifier_rows import match_classifiers
 from tests.model.training.conftest import tiny_network
 
 

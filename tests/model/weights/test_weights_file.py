@@ -7,7 +7,7 @@ from model.attributes import Attribute
 from model.errors import InputError
 from model.labels import Scheme
 from model.network.heads import make_heads
-from model.training.weights_file import check_weights, read_weights
+from model.weights.weights_file import check_weights, read_weights
 from tests.model.training.conftest import save_network, tiny_network
 
 HEADS = make_heads(Scheme((Attribute("kind", ("a", "b")),)), "joint", lambda head, classes: classes)

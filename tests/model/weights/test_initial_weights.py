@@ -15,7 +15,7 @@ from model.network.heads import Heads, make_heads
 from model.network.network import Network
 from model.settings.fields import Layer, build
 from model.settings.train import TrainSettings
-from model.training.initial_weights import load_weights, make_network
+from model.weights.initial_weights import load_weights, make_network
 from tests.model.training.conftest import save_network
 
 HEADS = make_heads(mask_scheme(), "heads", lambda head, classes: classes)

@@ -13,8 +13,8 @@ from model.network.backbone import convert_weights, log, make_backbone
 from model.network.heads import Heads
 from model.network.network import BACKBONE, Network
 from model.settings.train import TrainSettings
-from model.training.classifier_rows import HEADS_PREFIX, match_classifiers
-from model.training.weights_file import Weights, read_weights
+from model.weights.classifier_rows import HEADS_PREFIX, match_classifiers
+from model.weights.weights_file import Weights, read_weights
 
 
 def make_network(settings: TrainSettings, heads: Heads, preprocessing: Preprocessing) -> Network:

@@ -1,0 +1,69 @@
+"""What the commands that look at a channel share: its settings, reading and checking it, and the folder of caches."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from model.data.channel import ChannelOptions, read_channel
+from model.data.checked_tables import check_table
+from model.data.table import Table
+from model.errors import InputError, Problems, did_you_mean, raise_all
+from model.images.decode import allow_pixels
+from model.labels import Scheme
+from model.settings.channel import ReadingSettings
+from model.settings.fields import setting
+
+
+@dataclass(frozen=True)
+class ExploredChannel(ReadingSettings):
+    """Base of the settings of commands that read a labelled channel."""
+
+    num_classes: int = setting(
+        0, "Number of classes if labels are whole numbers; 0: the classes are the numbers that occur", low=0
+    )
+    max_pixels: int = setting(
+        0,
+        "Maximum number of pixels of an image; a larger image counts as unreadable. 0 means 178,956,970",
+        unit="pixels",
+        low=0,
+    )
+    cache: str | None = setting(
+        None, "Folder of caches: checked images and embeddings", unset="~/.cache/rarebird", placeholder="DIR"
+    )
+
+
+def cache_folder(settings: ExploredChannel) -> Path:
+    """The folder of caches: the setting, otherwise rarebird in XDG_CACHE_HOME, otherwise ~/.cache/rarebird."""
+    if settings.cache:
+        return Path(settings.cache)
+    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(base).expanduser() / "rarebird"
+
+
+def read_labelled(settings: ExploredChannel, channel: Path, scheme: Scheme | None = None) -> Table:
+    """Reads a labelled channel of any layout and checks its images. Unreadable images are skipped.
+
+    Args:
+        settings: How the channel is read.
+        channel: Folder of the channel.
+        scheme: Label scheme of another channel to read this one by; None to derive it.
+
+    Returns:
+        The readable images with the keys of their contents; `skipped` lists the unreadable ones.
+
+    Raises:
+        InputError: The channel is missing, or has invalid labels; lists all problems.
+    """
+    if not channel.is_dir():
+        siblings = [entry.name for entry in channel.parent.iterdir()] if channel.parent.is_dir() else []
+        raise InputError(f"{channel}: there is no such folder{did_you_mean(channel.name, siblings)}")
+    allow_pixels(settings.max_pixels)
+    problems = Problems(str(channel))
+    table = read_channel(channel, problems, ChannelOptions.from_settings(settings), scheme)
+    if table is not None:
+        table = check_table(table, problems, cache_folder(settings) / "checked", skip=True)
+    raise_all([problems])
+    assert table is not None  # otherwise there is a problem
+    return table

@@ -1,0 +1,1 @@
+"""Label cleaning: finds labels that are probably wrong, and estimates how many are. Imports no torch."""
