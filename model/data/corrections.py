@@ -22,6 +22,7 @@ from model.paths import leaves_folder
 CORRECTION_COLUMNS = ("path", "group", "attribute", "action", "value", "given", "reviewer", "time", "source")
 RELABEL, DELETE, KEEP, MARKED, UNSURE, UNDO = "relabel", "delete", "keep", "marked", "unsure", "undo"
 ACTIONS = (RELABEL, DELETE, KEEP, MARKED, UNSURE, UNDO)
+PROBLEM = "corrections: "  # at the beginning of the kind of each problem of a log
 PENDING = (MARKED, UNSURE)  # reviewed, but without a decision
 USUAL_NAME = "corrections.csv"
 HASH_BYTES = 16  # of BLAKE2b
@@ -114,21 +115,34 @@ def read_log(path: Path, problems: Problems, encoding: str = "utf-8") -> Correct
     Returns:
         The log with the rows that are valid.
     """
+    own = Problems("")
+    content = _content(path, own)
+    digest = hashlib.blake2b(content, digest_size=HASH_BYTES).hexdigest()
+    text = decode_text(content[: _complete_characters(content)], path.name, own, encoding)
+    corrections = _parse(text, path.name, own) if text else []
+    for kind, locations in own.kinds.items():
+        for location in locations:
+            problems.add(f"{PROBLEM}{kind}", location)
+    return CorrectionLog(path.name, digest, corrections)
+
+
+def _content(path: Path, problems: Problems) -> bytes:
+    """The content of a log; empty, and a problem, if it cannot be read."""
     try:
-        content = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         folder = path.parent
         near = did_you_mean(path.name, [entry.name for entry in folder.iterdir()]) if folder.is_dir() else ""
-        problems.add("unreadable corrections", f"{path}: {error.strerror}{near}")
-        return CorrectionLog(path.name, "", [])
-    digest = hashlib.blake2b(content, digest_size=HASH_BYTES).hexdigest()
-    text = decode_text(content[: _complete_characters(content)], path.name, problems, encoding)
-    rows = list(_rows(text, path.name, problems)) if text else []
-    if not rows:
-        return CorrectionLog(path.name, digest, [])
-    header = [normal_text(name).lower() for name in rows[0][1]]
-    if not _check_header(header, path.name, problems):
-        return CorrectionLog(path.name, digest, [])
+        problems.add("unreadable file", f"{path}: {error.strerror}{near}")
+        return b""
+
+
+def _parse(text: str, name: str, problems: Problems) -> list[Correction]:
+    """The valid rows of a log. name: file name, for messages."""
+    rows = list(_rows(text, name, problems))
+    header = [normal_text(column).lower() for column in rows[0][1]] if rows else []
+    if not rows or not _check_header(header, name, problems):
+        return []
     corrections = []
     for line, values in rows[1:]:
         texts = [normal_text(value) for value in values]
@@ -138,9 +152,9 @@ def read_log(path: Path, problems: Problems, encoding: str = "utf-8") -> Correct
         if named.get("path"):
             named["path"] = dict(zip(header, values))["path"]  # as file names are: macOS writes them as NFD
         correction = Correction(**{column: named.get(column, "") for column in CORRECTION_COLUMNS}, line=line)
-        if _is_valid(correction, f"{path.name} line {line}", problems):
+        if _is_valid(correction, f"{name} line {line}", problems):
             corrections.append(correction)
-    return CorrectionLog(path.name, digest, corrections)
+    return corrections
 
 
 def _complete_characters(content: bytes) -> int:
