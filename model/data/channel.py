@@ -12,6 +12,8 @@ import numpy as np
 import pandas as pd
 
 from model.attributes import Attribute
+from model.data.correction_files import log_path
+from model.data.corrections import read_log
 from model.data.default_scheme import default_scheme
 from model.data.duplicates import refuse_duplicates
 from model.data.groups import group_by_pattern, log_groups, usual_group_column
@@ -19,7 +21,7 @@ from model.data.image_locations import ImageLocations
 from model.data.label_columns import find_column, scheme_from_forms
 from model.data.label_forms import AttributeForm, forms_from_config
 from model.data.label_pattern import add_pattern_columns
-from model.data.labelled_rows import Roles, corrections_of, labelled_table
+from model.data.labelled_rows import Roles, labelled_table
 from model.data.readers.channel_checks import has_content, report_outside_links
 from model.data.readers.channel_files import ChannelFiles
 from model.data.readers.class_folders import FolderLevels
@@ -118,6 +120,9 @@ def read_channel(
     files = ChannelFiles(Path(root), options.follow_links)
     if not has_content(files, problems):
         return None
+    corrections = None
+    if options.corrections:
+        corrections = read_log(log_path(options.corrections, files.root), problems, options.encoding)
     rows = None
     try:
         # Read the rows as text
@@ -156,7 +161,6 @@ def read_channel(
 
     # Parse the labels
     roles = Roles(group, split, [column for column in metadata if column], forms)
-    corrections = corrections_of(options.corrections, options.encoding, files.root, rows, roles, problems)
     table = labelled_table(files, rows, scheme, roles, corrections, problems)
     if not len(table) and not len(table.set_aside):
         if not problems:

@@ -221,7 +221,8 @@ class _Labels:
         return self._read[text]
 
     def _label(self, text: str) -> tuple[int, float] | None:
-        if self.attribute.cuts and is_quantity(text) and np.isfinite(float(text)):
+        is_number = self.attribute.cuts and is_quantity(text) and text not in self.attribute.values
+        if is_number and np.isfinite(float(text)):
             return self.attribute.band(float(text)), float(text)
         code = self.attribute.read([text], (NAMES,), bands=False).codes.get(text, DROPPED)
         return None if code < 0 else (code, np.nan)

@@ -242,7 +242,8 @@ def effective(corrections: Iterable[Correction]) -> dict[Key, Correction]:
     The last row of a key replaces the earlier ones, whoever wrote them. `undo` withdraws the last row of its key that
     this reviewer wrote and has not withdrawn; then the one before it is in force again.
     """
-    return {key: rows[-1] for key, rows in _standing(corrections).items()}
+    last = sorted((rows[-1] for rows in _standing(corrections).values()), key=lambda numbered: numbered[0])
+    return {correction.key: correction for _, correction in last}
 
 
 def disagreements(corrections: Iterable[Correction]) -> dict[Key, list[Correction]]:
@@ -250,7 +251,7 @@ def disagreements(corrections: Iterable[Correction]) -> dict[Key, list[Correctio
     differing: dict[Key, list[Correction]] = {}
     for key, rows in _standing(corrections).items():
         last: dict[str, Correction] = {}
-        for row in rows:
+        for _, row in rows:
             last.pop(row.reviewer, None)  # so that the order is that of the last rows
             last[row.reviewer] = row
         if len({row.verdict for row in last.values()}) > 1:
@@ -258,16 +259,13 @@ def disagreements(corrections: Iterable[Correction]) -> dict[Key, list[Correctio
     return differing
 
 
-def _standing(corrections: Iterable[Correction]) -> dict[Key, list[Correction]]:
-    """By key, the rows that are not withdrawn, in their order; the keys in the order of their last rows."""
-    rows_by_key: dict[Key, list[Correction]] = {}
-    for correction in corrections:
-        # Removed and inserted again, so that the key of the newest row is the last one
-        rows = rows_by_key.pop(correction.key, [])
+def _standing(corrections: Iterable[Correction]) -> dict[Key, list[tuple[int, Correction]]]:
+    """By key, the rows that are not withdrawn, each with its position in the log."""
+    rows_by_key: dict[Key, list[tuple[int, Correction]]] = {}
+    for number, correction in enumerate(corrections):
+        rows = rows_by_key.setdefault(correction.key, [])
         if correction.action != UNDO:
-            rows.append(correction)
-        elif own := [position for position, row in enumerate(rows) if row.reviewer == correction.reviewer]:
+            rows.append((number, correction))
+        elif own := [position for position, (_, row) in enumerate(rows) if row.reviewer == correction.reviewer]:
             del rows[own[-1]]
-        if rows:
-            rows_by_key[correction.key] = rows
-    return rows_by_key
+    return {key: rows for key, rows in rows_by_key.items() if rows}

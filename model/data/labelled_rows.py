@@ -5,15 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from model.attributes import MISSING, UNKNOWN, normal_text
 from model.data.corrected_labels import CorrectedImages
-from model.data.correction_files import log_path
-from model.data.corrections import read_log
+from model.data.corrections import CorrectionLog
 from model.data.duplicates import unambiguous_rows
 from model.data.image_locations import ImageLocations
 from model.data.label_columns import label_columns, read_label_column, takes_indices
@@ -51,31 +49,12 @@ class Roles:
         return [normal_text(group) or path for group, path in zip(rows.columns[self.group], rows.paths)]
 
 
-def corrections_of(
-    setting: str | None, encoding: str, root: Path, rows: Rows, roles: Roles, problems: Problems
-) -> CorrectedImages | None:
-    """The corrections that apply to the rows of a channel; None without a log.
-
-    Args:
-        setting: Path of the log, in the working folder or in the channel; None without one.
-        encoding: Encoding of a log without a byte-order mark.
-        root: Folder of the channel.
-        rows: Its rows.
-        roles: Its columns.
-        problems: Collects what is wrong with the log.
-    """
-    if not setting:
-        return None
-    corrections = read_log(log_path(setting, root), problems, encoding)
-    return CorrectedImages(corrections, rows.paths, roles.groups(rows), root.absolute().name)
-
-
 def labelled_table(
     files: ChannelFiles,
     rows: Rows,
     scheme: Scheme,
     roles: Roles,
-    corrections: CorrectedImages | None,
+    log_of_corrections: CorrectionLog | None,
     problems: Problems,
 ) -> Table:
     """The table of the rows whose labels, once corrected, all fit the scheme.
@@ -88,10 +67,14 @@ def labelled_table(
         rows: Its rows.
         scheme: The label scheme.
         roles: Columns with a special role.
-        corrections: Corrections of the labels; None without any.
+        log_of_corrections: Corrections of the labels; None without the setting.
         problems: Collects invalid labels.
     """
     columns = label_columns(rows, scheme.attributes, problems)
+    groups = roles.groups(rows)
+    corrections = None
+    if log_of_corrections:
+        corrections = CorrectedImages(log_of_corrections, rows.paths, groups, files.root.absolute().name)
     labels, numbers = _read_labels(rows, scheme, columns, roles.forms, corrections, problems)
     deleted = np.zeros(len(rows.paths), dtype=bool) if corrections is None else corrections.deleted
     codes_by_row = np.stack(list(labels.values()))
@@ -114,7 +97,6 @@ def labelled_table(
         texts = rows.columns[column]
         return pd.Series([texts[row] for row in kept], index=index, dtype="str")
 
-    groups = roles.groups(rows)
     set_aside = [rows.paths[row] for row in np.flatnonzero(invalid)]
     return Table(
         root=files.root,
