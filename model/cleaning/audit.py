@@ -9,14 +9,15 @@ Imports no torch. `python -m exploration audit` and the review page print the re
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from model.cleaning.verdicts import RIGHT, UNSURE, WRONG, Verdicts, is_of_group
+from model.cleaning.verdicts import UNSURE, WRONG, LabelJudge, Verdicts, is_of_group
+from model.data.corrections import Correction
 from model.data.table import Table
 from model.metrics.finite_population import CONFIDENCE, Estimate, unsampled_total
 
@@ -148,42 +149,73 @@ def draw_sample(groups: Sequence[str] | NDArray[Any], size: int, seed: int) -> l
     return [str(name) for name in names[order[:size]]]
 
 
-def audit_labels(
-    table: Table, sample: Sequence[str], verdicts: Verdicts, confidence: float = CONFIDENCE
-) -> AuditResult:
-    """Estimates the wrong labels of a channel.
+class Audit:
+    """The audit of a channel. It is prepared once, and then estimates from each new state of the log.
 
     Args:
         table: The channel with its labels as they were reviewed, without corrections.
-        sample: The groups of the audit's sample in the order of their review (draw_sample).
-        verdicts: What the reviewers decided (verdicts.judge).
+        sample: The groups of the sample in the order of their review (draw_sample).
         confidence: Nominal coverage of the intervals.
     """
-    names, group_of_row = np.unique(table.groups.astype(str), return_inverse=True)
-    number = {name: position for position, name in enumerate(names)}
-    positions = np.array([number[name] for name in sample if name in number], dtype=np.int64)
-    reviewed = verdicts.audited(positions, group_of_row)
-    counts = _Counts(group_of_row, len(names), positions, confidence)
-    attributes, labels = {}, []
-    for column, name in enumerate(table.scheme.names):
-        is_labelled = table.codes()[name] >= 0
-        one_per_group = is_of_group(table, name)
-        status = verdicts.status[:, column]
-        own = counts.of_attribute(status, is_labelled, verdicts.census[:, column], reviewed[:, column], one_per_group)
-        attributes[name] = own.result()
-        labels.append(own)
-    is_reviewed = np.zeros(len(positions), dtype=bool)
-    if len(positions):
-        is_reviewed = np.stack([own.is_reviewed for own in labels]).any(axis=0)
-    return AuditResult(
-        units="groups" if table.grouped_by else "images",
-        population=len(names),
-        sampled=len(positions),
-        reviewed=int(is_reviewed.sum()),
-        attributes=attributes,
-        unseen=_unseen(labels, confidence),
-        confidence=confidence,
-    )
+
+    def __init__(self, table: Table, sample: Sequence[str], confidence: float = CONFIDENCE) -> None:
+        self.table, self.confidence = table, confidence
+        self.judge = LabelJudge(table)
+        number = {str(name): position for position, name in enumerate(self.judge.group_names)}
+        self.positions = np.array([number[name] for name in sample if name in number], dtype=np.int64)
+        self._is_of_group = [is_of_group(table, name) for name in table.scheme.names]
+
+    def result(self, corrections: Iterable[Correction]) -> AuditResult:
+        """The estimates from all rows of a log."""
+        return self.estimate(self.judge.judge(corrections))
+
+    def estimate(self, verdicts: Verdicts) -> AuditResult:
+        """The estimates from the verdicts of reviewers."""
+        reviewed = verdicts.audited(self.positions, self.judge.group_of_row)
+        labels = {
+            name: self._count(column, verdicts, reviewed[:, column])
+            for column, name in enumerate(self.table.scheme.names)
+        }
+        return AuditResult(
+            units="groups" if self.table.grouped_by else "images",
+            population=len(self.judge.group_names),
+            sampled=len(self.positions),
+            reviewed=int(reviewed.any(axis=1).sum()),
+            attributes={name: own.result() for name, own in labels.items()},
+            unseen=_unseen(list(labels.values()), self.confidence),
+            confidence=self.confidence,
+        )
+
+    def _count(self, column: int, verdicts: Verdicts, reviewed: Flags) -> _Labels:
+        """Counts the labels of one attribute by group.
+
+        Args:
+            column: Position of the attribute.
+            verdicts: Of all attributes.
+            reviewed: bool (sample,), whether the audit has reviewed each sampled group.
+        """
+        group_of_row, groups = self.judge.group_of_row, len(self.judge.group_names)
+
+        def count(rows: Flags) -> NDArray[np.int64]:
+            return np.bincount(group_of_row[rows], minlength=groups).astype(np.int64)
+
+        is_labelled = self.table.labels[self.table.scheme.names[column]].to_numpy() >= 0
+        status, census = verdicts.status[:, column], verdicts.census[:, column]
+        wrong, unsure = is_labelled & (status == WRONG), is_labelled & (status == UNSURE)
+        if self._is_of_group[column]:  # a verdict on one image is one on the label of the group
+            census = (count(census) > 0)[group_of_row]
+        return _Labels(
+            one_per_group=self._is_of_group[column],
+            sizes=count(is_labelled),
+            unseen_sizes=count(is_labelled & ~census),
+            positions=self.positions,
+            is_reviewed=reviewed,
+            wrong=count(wrong),
+            unsure=count(unsure),
+            unseen_wrong=count(wrong & ~census),
+            unseen_unsure=count(unsure & ~census),
+            confidence=self.confidence,
+        )
 
 
 @dataclass(frozen=True)
@@ -244,60 +276,6 @@ class _Labels:
         decided = max(int(sizes[sampled].sum()) - possible, 1)
         value = known + possible * known / decided + rest.value
         return Estimate(value / total, (known + rest.low) / total, (known + possible + rest.high) / total)
-
-
-@dataclass(frozen=True)
-class _Counts:
-    """Counts labels by group.
-
-    Attributes:
-        group_of_row: int64 (n,), 0 to groups - 1.
-        groups: Number of groups.
-        positions: Groups of the sample.
-        confidence: Nominal coverage.
-    """
-
-    group_of_row: NDArray[np.int64]
-    groups: int
-    positions: NDArray[np.int64]
-    confidence: float
-
-    def of_attribute(
-        self,
-        status: NDArray[np.int8],
-        is_labelled: Flags,
-        census: Flags,
-        reviewed: Flags,
-        one_per_group: bool,
-    ) -> _Labels:
-        """The labels of one attribute.
-
-        Args:
-            status: int8 (n,), verdict on each image.
-            is_labelled: bool (n,), whether each image has a label.
-            census: bool (n,), whether a review outside of the audit has seen the label.
-            reviewed: bool (sample,), whether the audit has reviewed each sampled group.
-            one_per_group: Whether the label is one of the whole group.
-        """
-
-        def count(rows: Flags) -> NDArray[np.int64]:
-            return np.bincount(self.group_of_row[rows], minlength=self.groups).astype(np.int64)
-
-        wrong, unsure = is_labelled & (status == WRONG), is_labelled & (status == UNSURE)
-        if one_per_group:  # a verdict on one image is one on the label of the group
-            census = count(census)[self.group_of_row] > 0
-        return _Labels(
-            one_per_group=one_per_group,
-            sizes=count(is_labelled),
-            unseen_sizes=count(is_labelled & ~census),
-            positions=self.positions,
-            is_reviewed=reviewed,
-            wrong=count(wrong),
-            unsure=count(unsure),
-            unseen_wrong=count(wrong & ~census),
-            unseen_unsure=count(unsure & ~census),
-            confidence=self.confidence,
-        )
 
 
 def _unseen(attributes: Sequence[_Labels], confidence: float) -> Estimate:

@@ -3,14 +3,15 @@ of them belong to an audit."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from model.attributes import normal_text
-from model.data.corrections import DELETE, KEEP, MARKED, RELABEL, UNSURE as IS_UNSURE, Correction, Key, effective
+from model.data.corrections import DELETE, KEEP, MARKED, RELABEL, Correction, Key, effective
+from model.data.corrections import UNSURE as IS_UNSURE
 from model.data.table import Table
 
 NOT_REVIEWED, RIGHT, WRONG, UNSURE = -1, 0, 1, 2  # status of a label
@@ -48,9 +49,7 @@ class Verdicts:
             group_of_row: int64 (n,), group of each image.
         """
         groups = int(group_of_row.max(initial=-1)) + 1
-        looked_at, own, judged = (
-            np.zeros((groups, self.status.shape[1]), dtype=bool) for _ in range(3)
-        )
+        looked_at, own, judged = (np.zeros((groups, self.status.shape[1]), dtype=bool) for _ in range(3))
         np.logical_or.at(looked_at, group_of_row, self.looked_at[:, None])
         np.logical_or.at(own, group_of_row, self.in_audit)
         np.logical_or.at(judged, group_of_row, self.status != NOT_REVIEWED)
@@ -76,37 +75,81 @@ def is_of_group(table: Table, name: str) -> bool:
     return bool(several.any()) and float((low == high)[several].mean()) >= SHARE_OF_GROUPS
 
 
-def judge(table: Table, corrections: Iterable[Correction]) -> Verdicts:
-    """The verdicts in a log of corrections.
-
-    relabel to another label, delete and marked mean that the label is wrong, keep that it is right. Rows for single
-    images take precedence over rows for their group, and rows for one attribute over rows for all.
+class LabelJudge:
+    """Finds what logs of corrections say about the labels of a table.
 
     Args:
         table: The channel with its labels as they were reviewed, without corrections.
-        corrections: All rows of the log.
+
+    Attributes:
+        group_names: str (G,), names of the groups, sorted.
+        group_of_row: int64 (n,), group of each image.
     """
-    rows = list(corrections)
-    finder = _Rows(table)
-    shape = (len(table), len(table.scheme.names))
-    status = np.full(shape, NOT_REVIEWED, dtype=np.int8)
-    for correction in _general_first(effective(rows)):
-        for column in finder.columns(correction.attribute):
-            own = finder.rows(correction)
-            status[own, column] = _status(correction, finder.given(own, column))
-    census, in_audit = np.zeros(shape, dtype=bool), np.zeros(shape, dtype=bool)
-    looked_at = np.zeros(len(table), dtype=bool)
-    for correction in effective(row for row in rows if row.source != AUDIT).values():
-        census[np.ix_(finder.rows(correction), finder.columns(correction.attribute))] = True
-    for correction in effective(row for row in rows if row.source == AUDIT).values():
-        own = finder.rows(correction)
-        in_audit[np.ix_(own, finder.columns(correction.attribute))] = True
-        looked_at[own] |= correction.action != KEEP or not correction.attribute
-    # what the audit has looked at without a word about it is right
-    group_of_row = finder.group_of_row
-    seen = np.bincount(group_of_row, weights=looked_at, minlength=1)[group_of_row] > 0
-    status[seen[:, None] & (status == NOT_REVIEWED)] = RIGHT
-    return Verdicts(status, census, in_audit, looked_at)
+
+    def __init__(self, table: Table) -> None:
+        self.table = table
+        self.group_names, self.group_of_row = np.unique(table.groups.astype(str), return_inverse=True)
+        self._by_path = {normal_text(path): row for row, path in enumerate(table.locations.paths)}
+        order = np.argsort(self.group_of_row, kind="stable")
+        ends = np.cumsum(np.bincount(self.group_of_row))[:-1]
+        self._by_group = dict(zip(self.group_names.tolist(), np.split(order, ends)))
+        self._values = [np.array([*attribute.values, ""], dtype=object) for attribute in table.scheme.attributes]
+
+    def judge(self, corrections: Iterable[Correction]) -> Verdicts:
+        """The verdicts in a log of corrections.
+
+        relabel to another label, delete and marked mean that the label is wrong, keep that it is right. Rows for
+        single images take precedence over rows for their group, and rows for one attribute over rows for all.
+
+        Args:
+            corrections: All rows of the log.
+        """
+        log = list(corrections)
+        in_force = effective(log)
+        shape = (len(self.table), len(self.table.scheme.names))
+        status = np.full(shape, NOT_REVIEWED, dtype=np.int8)
+        for correction in _general_first(in_force):
+            for column in self._columns(correction.attribute):
+                rows = self._rows(correction)
+                status[rows, column] = _status(correction, self._given(rows, column))
+        census, in_audit = np.zeros(shape, dtype=bool), np.zeros(shape, dtype=bool)
+        looked_at = np.zeros(len(self.table), dtype=bool)
+        for correction in _of_source(log, in_force, is_audit=False):
+            census[np.ix_(self._rows(correction), self._columns(correction.attribute))] = True
+        for correction in _of_source(log, in_force, is_audit=True):
+            rows = self._rows(correction)
+            in_audit[np.ix_(rows, self._columns(correction.attribute))] = True
+            looked_at[rows] |= correction.action != KEEP or not correction.attribute
+        # what the audit has looked at and has no row about is right
+        seen = np.bincount(self.group_of_row, weights=looked_at)[self.group_of_row] > 0
+        status[seen[:, None] & (status == NOT_REVIEWED)] = RIGHT
+        return Verdicts(status, census, in_audit, looked_at)
+
+    def _rows(self, correction: Correction) -> NDArray[np.int64]:
+        """Images of a correction, int64; empty if the channel does not have them."""
+        if correction.path:
+            row = self._by_path.get(normal_text(correction.path))
+            return np.array([] if row is None else [row], dtype=np.int64)
+        return np.asarray(self._by_group.get(correction.group, []), dtype=np.int64)
+
+    def _columns(self, attribute: str) -> list[int]:
+        """Positions of an attribute; of all attributes for ""."""
+        return [column for column, name in enumerate(self.table.scheme.names) if not attribute or name == attribute]
+
+    def _given(self, rows: NDArray[np.int64], column: int) -> NDArray[np.object_]:
+        """Labels of images as text: names of classes, or numbers of attributes that have them."""
+        name = self.table.scheme.names[column]
+        texts = self._values[column][self.table.labels[name].to_numpy()[rows]]
+        if name in self.table.numbers:
+            numbers = self.table.numbers[name].to_numpy()[rows]
+            texts = np.where(np.isnan(numbers), texts, np.array([f"{number:g}" for number in numbers], dtype=object))
+        return texts
+
+
+def _of_source(rows: Iterable[Correction], in_force: Mapping[Key, Correction], is_audit: bool) -> list[Correction]:
+    """The last rows of the audit, or of other reviews, by key; without keys whose rows are all withdrawn."""
+    own = effective(row for row in rows if (row.source == AUDIT) == is_audit)
+    return [row for key, row in own.items() if key in in_force]
 
 
 def _general_first(in_force: Mapping[Key, Correction]) -> list[Correction]:
@@ -120,37 +163,3 @@ def _status(correction: Correction, given: NDArray[np.object_]) -> NDArray[np.in
         return np.where(given == correction.value, RIGHT, WRONG).astype(np.int8)
     by_action = {DELETE: WRONG, MARKED: WRONG, KEEP: RIGHT, IS_UNSURE: UNSURE}
     return np.full(len(given), by_action[correction.action], dtype=np.int8)
-
-
-class _Rows:
-    """Finds the images and attributes of corrections, and their labels as text."""
-
-    def __init__(self, table: Table) -> None:
-        self.table = table
-        self.by_path = {normal_text(path): row for row, path in enumerate(table.locations.paths)}
-        names, self.group_of_row = np.unique(table.groups.astype(str), return_inverse=True)
-        order = np.argsort(self.group_of_row, kind="stable")
-        ends = np.cumsum(np.bincount(self.group_of_row, minlength=len(names)))[:-1] if len(names) else []
-        self.by_group = dict(zip(names.tolist(), np.split(order, ends)))
-        self.names = [np.array([*attribute.values, ""], dtype=object) for attribute in table.scheme.attributes]
-
-    def rows(self, correction: Correction) -> NDArray[np.int64]:
-        """Images of a correction, int64; empty if the channel does not have them."""
-        if correction.path:
-            row = self.by_path.get(normal_text(correction.path))
-            return np.array([] if row is None else [row], dtype=np.int64)
-        return np.asarray(self.by_group.get(correction.group, []), dtype=np.int64)
-
-    def columns(self, attribute: str) -> list[int]:
-        """Positions of an attribute; of all attributes for ""."""
-        names: Sequence[str] = self.table.scheme.names
-        return [column for column, name in enumerate(names) if not attribute or name == attribute]
-
-    def given(self, rows: NDArray[np.int64], column: int) -> NDArray[np.object_]:
-        """Labels of images as text: names of classes, numbers of attributes that have them."""
-        name = self.table.scheme.names[column]
-        texts = self.names[column][self.table.codes()[name][rows]]
-        if name in self.table.numbers:
-            numbers = self.table.numbers[name].to_numpy()[rows]
-            texts = np.where(np.isnan(numbers), texts, np.array([f"{number:g}" for number in numbers], dtype=object))
-        return texts

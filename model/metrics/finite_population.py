@@ -2,12 +2,12 @@
 labels are wrong in the groups that were not sampled.
 
 If each group has at most one wrong label, the bounds are the exact ones of the hypergeometric distribution, which
-invert its tails (Clopper and Pearson 1934 for a finite population; Buonaccorsi 1987, "A Note on Confidence Intervals for
-Proportions in Finite Populations", The American Statistician 41, pages 215 to 218). They are quantiles of beta-binomial
-distributions, as Clopper and Pearson's are of beta distributions. If groups have several labels, the number of wrong
-ones in each further wrong group is drawn by a Bayesian bootstrap of the sampled wrong groups (Ghosh and Meeden 1997,
-"Bayesian Methods for Finite Population Sampling"). For the upper bound one more group, all of whose labels
-are wrong, is added to the sampled wrong groups. `python -m benchmarks audit` simulates the coverage.
+invert its tails (Buonaccorsi 1987, "A Note on Confidence Intervals for Proportions in Finite Populations", The American
+Statistician 41, pages 215 to 218). They are quantiles of beta-binomial distributions, as those of Clopper and Pearson
+are of beta distributions. If groups have several labels, the number of wrong ones in each further wrong group is drawn
+by a Bayesian bootstrap of the sampled wrong groups (Ghosh and Meeden 1997, "Bayesian Methods for Finite Population
+Sampling"). For the upper bound one more group, all of whose labels are wrong, is added to the sampled wrong groups.
+benchmarks/audit.py simulates the coverage.
 """
 
 from __future__ import annotations
