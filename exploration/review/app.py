@@ -27,11 +27,12 @@ from container.http.request_body import BodyLimits, media_type, read_body
 from container.http.telemetry import Telemetry
 from exploration.review.filters import search_rows
 from exploration.review.posted import posted_decision
-from exploration.review.progress import SHOWN_DISAGREEMENTS, disagreements, item_progress, per_minute
+from exploration.review.progress import item_progress, per_minute
 from exploration.review.review_data import ReviewData
 from exploration.review.security import Guard, cookie_name
 from exploration.review.store import ConflictError, DecisionStore, NothingToUndo, StoreError
 from exploration.review.thumbnails import SIDES, ReviewImages
+from model.data.corrections import disagreements, effective
 from model.images.decode import UnreadableImage
 
 PAGE = Path(__file__).parent / "page"
@@ -106,7 +107,7 @@ class ReviewApp:
 
     def _session(self, request: Request) -> Response:
         with _readable(self.store) as content:
-            now = {"sequence": content.rows, "generation": self.store.generation, "audit": None}
+            now = {"sequence": content.rows, "generation": content.generation, "audit": None}
         start = self._session_start
         body = start + b", " + json_bytes(now)[1:]
         headers = {**NO_STORE, "Vary": "Accept-Encoding"}
@@ -166,8 +167,8 @@ class ReviewApp:
             raise RequestError(400, f"after {after[:20]!r}, expected a whole number")
         with _readable(self.store) as content:
             first = int(after) if int(after) <= content.rows else 0  # the file is another one
-            new = [row for row in content.decisions if row.sequence > first]
-            generation, rows = self.store.generation, content.rows
+            new = [row for row in content.decisions if row.line > first]
+            generation, rows = content.generation, content.rows
         decisions = [self.data.decision_json(row) for row in new]
         return json_response({"sequence": rows, "generation": generation, "decisions": decisions}, headers=NO_STORE)
 
@@ -190,16 +191,18 @@ class ReviewApp:
         self.saved += 1
         decision = {**self.data.decision_json(saved), **({} if posted.item is None else {"item": posted.item})}
         shown = [self.data.decision_json(row) for row in others]
-        return json_response({"sequence": saved.sequence, "decision": decision, "others": shown})
+        return json_response({"sequence": saved.line, "decision": decision, "others": shown})
 
     def _progress(self, request: Request) -> Response:
         with _readable(self.store) as content:
-            standing = list(content.standing.all().values())
-            rate = per_minute(content.decisions, self.clock())
-            disagreeing = disagreements(content.standing.by_reviewer())
-        shown = [[self.data.decision_json(row) for row in rows] for rows in disagreeing[:SHOWN_DISAGREEMENTS]]
-        progress = item_progress(self.data.items, standing)
-        progress |= {"per_minute": rate, "disagreements": shown, "disagreement_count": len(disagreeing), "audit": None}
+            decisions = list(content.decisions)
+        progress = item_progress(self.data.items, effective(decisions).values())
+        differing = disagreements(decisions).values()
+        progress |= {
+            "per_minute": per_minute(decisions, self.clock()),
+            "disagreements": [[self.data.decision_json(row) for row in rows] for rows in differing],
+            "audit": None,
+        }
         return json_response(progress, headers=NO_STORE)
 
     def _search(self, request: Request) -> Response:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from container.http.errors import RequestError
-from exploration.review.decisions import ACTIONS, DELETE, RELABEL, Decision
 from exploration.review.queues import GROUP
 from exploration.review.review_data import ReviewData
 from model.attributes import Attribute, normal_text
+from model.data.corrections import ACTIONS, DELETE, RELABEL, Correction
 from model.errors import did_you_mean, listing
 from model.label_values import is_quantity
 
@@ -29,7 +29,7 @@ class Posted:
         window: The name that the window gave itself.
     """
 
-    decision: Decision
+    decision: Correction
     item: int | None
     after: int | None
     window: str
@@ -65,8 +65,7 @@ def posted_decision(body: Any, data: ReviewData, time: str) -> Posted:
     path = "" if row is None else labels.paths[row]
     group = group if row is None else labels.groups[row]
     rows = labels.rows_of[group] if row is None else [row]
-    decision = Decision(
-        sequence=0,
+    decision = Correction(
         path=path,
         group=group,
         attribute=attribute,

@@ -1,62 +1,64 @@
-"""Progress of a review: items reviewed, decisions per minute, and disagreements of reviewers."""
+"""Progress of a review: items that have a decision, and decisions per minute."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
-from exploration.review.decisions import KEEP, MARKED, UNDO, UNSURE, Decision, Key
 from exploration.review.queues import GROUP, Item
+from model.data.corrections import UNDO, Correction
 
 RATE_SECONDS = 600.0  # decisions of the last 10 minutes give the rate
-SHOWN_DISAGREEMENTS = 200
 
 Target = tuple[str, str]  # path and group, one of which is empty
 
 
-def settling(item: Item, standing: Mapping[Target, Mapping[str, Decision]]) -> Decision | None:
-    """The latest decision on an item: on its attribute or on all attributes, on its image or on its whole group. If
-    the item is about all attributes, a decision on any attribute.
+def settling(item: Item, decisions: Mapping[Target, Mapping[str, Correction]]) -> Correction | None:
+    """The decision on an item: on its attribute or on all attributes; on any attribute if the item is about all. A
+    decision on the image itself comes before one on its group; of several, the latest counts.
 
     Args:
         item: The item.
-        standing: The valid decisions by target and attribute.
+        decisions: The decisions in force by target and attribute.
     """
-    targets = [("", item.group)] if item.group else []
-    targets += [(item.path, "")] if item.level != GROUP else []
-    decisions = [
-        decision
-        for target in targets
-        for attribute, decision in standing.get(target, {}).items()
-        if attribute in ("", item.attribute) or not item.attribute
-    ]
-    return max(decisions, key=lambda decision: decision.sequence, default=None)
+    targets = [(item.path, "")] if item.level != GROUP else []
+    targets += [("", item.group)] if item.group else []
+    for target in targets:
+        own = [
+            decision
+            for attribute, decision in decisions.get(target, {}).items()
+            if attribute in ("", item.attribute) or not item.attribute
+        ]
+        if own:
+            return max(own, key=lambda decision: decision.line)
+    return None
 
 
-def by_target(standing: Iterable[Decision]) -> dict[Target, dict[str, Decision]]:
-    """The valid decisions by target and attribute."""
-    targets: dict[Target, dict[str, Decision]] = {}
-    for decision in standing:
+def by_target(in_force: Iterable[Correction]) -> dict[Target, dict[str, Correction]]:
+    """The decisions in force by target and attribute."""
+    targets: dict[Target, dict[str, Correction]] = {}
+    for decision in in_force:
         path, group, attribute = decision.key
         targets.setdefault((path, group), {})[attribute] = decision
     return targets
 
 
-def item_progress(items: Sequence[Item], standing: Iterable[Decision]) -> dict[str, Any]:
+def item_progress(items: Sequence[Item], in_force: Iterable[Correction]) -> dict[str, Any]:
     """How many items have a decision, also by action.
 
     Args:
         items: The queue.
-        standing: The valid decisions.
+        in_force: The decisions in force.
     """
-    targets = by_target(standing)
+    targets = by_target(in_force)
     decisions = (settling(item, targets) for item in items)
     actions = Counter(decision.action for decision in decisions if decision is not None)
     return {"reviewed": sum(actions.values()), "total": len(items), "by_action": dict(sorted(actions.items()))}
 
 
-def per_minute(decisions: Sequence[Decision], now: float) -> float:
+def per_minute(decisions: Sequence[Correction], now: float) -> float:
     """Decisions per minute of all reviewers in the last 10 minutes, or since the first decision in them.
 
     Args:
@@ -65,7 +67,7 @@ def per_minute(decisions: Sequence[Decision], now: float) -> float:
     """
     times = []
     for decision in reversed(decisions):
-        seconds = decision.seconds()
+        seconds = _seconds(decision.time)
         if seconds is not None and seconds < now - RATE_SECONDS:
             break
         if seconds is not None and decision.action != UNDO:
@@ -76,19 +78,9 @@ def per_minute(decisions: Sequence[Decision], now: float) -> float:
     return round(len(times) / minutes, 1)
 
 
-def disagreements(by_reviewer: Mapping[Key, Sequence[Decision]]) -> list[list[Decision]]:
-    """The last decisions of the reviewers for each key on which they disagree.
-
-    `unsure` disagrees with nothing, `marked` (the label is wrong) only with `keep`.
-
-    Args:
-        by_reviewer: The last decision of each reviewer, of keys with several reviewers.
-    """
-    return [list(rows) for rows in by_reviewer.values() if _disagree(rows)]
-
-
-def _disagree(rows: Sequence[Decision]) -> bool:
-    verdicts = {row.verdict for row in rows if row.action != UNSURE}
-    labels = {verdict for verdict in verdicts if verdict[0] != MARKED}
-    is_marked = len(labels) < len(verdicts)
-    return len(labels) > 1 or (is_marked and any(action == KEEP for action, _ in labels))
+def _seconds(time: str) -> float | None:
+    """An ISO 8601 time in seconds since 1970; None if it cannot be read."""
+    try:
+        return datetime.fromisoformat(time).timestamp()
+    except ValueError:
+        return None

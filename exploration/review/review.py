@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import os
 import secrets
 import shlex
+import signal
 import sys
 import webbrowser
 from collections.abc import Iterator, Sequence
@@ -81,37 +83,50 @@ class ReviewSettings(ExploredChannel):
 
 
 def main(argv: Sequence[str]) -> int:
-    """Serves until Ctrl-C, then prints what was saved."""
+    """Serves until Ctrl-C or SIGTERM, then prints what was saved."""
     settings = from_flags(ReviewSettings, argv, USAGE)
-    corrections = Path(settings.corrections)
-    _refuse_inside(corrections, Path(settings.channel))
+    _refuse_inside(Path(settings.corrections), Path(settings.channel))
     with open_listener(HOST, settings.port) as listener:
-        table = read_labelled(replace(settings, corrections=""), Path(settings.channel))
-        for path, reason in table.skipped:
-            print(f"skipped: {path}: {reason}", file=sys.stderr)
-        labels = RowLabels(table)
-        source, items = make_queue(settings, labels)
-        reviewer = settings.reviewer or login_name()
-        data = ReviewData(labels, items, source, settings.corrections, reviewer)
-        store = DecisionStore(corrections)
-        port = listener.getsockname()[1]
-        images = ReviewImages(table, settings.follow_links)
-        review = ReviewApp(data, store, images, secrets.token_urlsafe(24), port)
-        url = f"http://{HOST}:{port}/?token={review.token}"
+        review = open_review(settings, port=listener.getsockname()[1])
         server = HttpServer(review.app(), LIMITS)
-        print(f"{len(items):,} to review: {url}", flush=True)
+        url = f"http://{HOST}:{review.port}/?token={review.token}"
+        count = f"{len(review.data.items):,} {review.data.items[0].level}s"
+        print(f"{count} to review by {review.data.reviewer}; decisions are saved in {settings.corrections}")
+        print(f"{url}\nCtrl-C ends the review", flush=True)
         if settings.open and (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
             webbrowser.open(url)
-        try:
+        signal.signal(signal.SIGTERM, _interrupt)  # uvicorn raises signals again after the last response
+        with contextlib.suppress(KeyboardInterrupt):
             server.run(listener)
-        except KeyboardInterrupt:
-            pass
-        finally:
-            images.close()
-    print(f"\nsaved {review.saved:,} decisions in {corrections}")
-    print(f"train with them: python train.py --train_dir {shlex.quote(settings.channel)} "
-          f"--corrections {shlex.quote(settings.corrections)}")  # fmt: skip
+        review.images.close()
+    train = ["python", "train.py", "--train_dir", settings.channel, "--corrections", settings.corrections]
+    print(f"\n{review.saved:,} decisions were saved in {settings.corrections}; to train with them: {shlex.join(train)}")
     return 0
+
+
+def open_review(settings: ReviewSettings, port: int) -> ReviewApp:
+    """Reads the channel, the queue and the earlier decisions.
+
+    Args:
+        settings: The settings.
+        port: Port of the server.
+
+    Raises:
+        InputError: The channel, the file of the queue or the corrections are invalid, or nothing is to be reviewed.
+    """
+    table = read_labelled(replace(settings, corrections=""), Path(settings.channel))
+    for path, reason in table.skipped:
+        print(f"skipped: {path}: {reason}", file=sys.stderr)
+    labels = RowLabels(table)
+    source, items = make_queue(settings, labels)
+    data = ReviewData(labels, items, source, settings.corrections, settings.reviewer or login_name())
+    store = DecisionStore(Path(settings.corrections))
+    images = ReviewImages(table, settings.follow_links)
+    return ReviewApp(data, store, images, secrets.token_urlsafe(24), port)
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 def make_queue(settings: ReviewSettings, labels: RowLabels) -> tuple[str, list[Item]]:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from exploration.review.decisions import Decision
 from exploration.review.queues import GROUP, Item, item_json
 from exploration.review.row_labels import RowLabels
+from model.data.corrections import Correction, Key
 
 
 @dataclass(frozen=True)
@@ -31,9 +31,9 @@ class ReviewData:
     reviewer: str
 
     @cached_property
-    def item_ids(self) -> Mapping[tuple[str, str, str], int]:
+    def item_ids(self) -> Mapping[Key, int]:
         """The first item with each key of decisions."""
-        ids: dict[tuple[str, str, str], int] = {}
+        ids: dict[Key, int] = {}
         for item in self.items:
             key = ("", item.group, item.attribute) if item.level == GROUP else (item.path, "", item.attribute)
             ids.setdefault(key, item.id)
@@ -64,7 +64,7 @@ class ReviewData:
             "images": {"count": len(table)},
         }
 
-    def decision_json(self, decision: Decision) -> dict[str, Any]:
+    def decision_json(self, decision: Correction) -> dict[str, Any]:
         """A decision as the page reads it."""
         path, group, attribute = decision.key
         candidates = [(path, group, attribute), (path, group, "")]
@@ -74,7 +74,7 @@ class ReviewData:
             candidates += [("", own_group, attribute), ("", own_group, "")] if own_group else []
         item = next((self.item_ids[key] for key in candidates if key in self.item_ids), None)
         return {
-            "sequence": decision.sequence,
+            "sequence": decision.line,
             "item": item,
             "row": self.labels.row_of.get(path) if path else None,
             "path": path,

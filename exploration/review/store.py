@@ -18,16 +18,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
 
-from exploration.review.decisions import (
-    COLUMNS,
-    UNDO,
-    Decision,
-    Standing,
-    as_decision,
-    complete_rows,
-    decision_line,
-    header_line,
-)
+from exploration.review.correction_rows import as_correction, complete_rows, correction_row, header_row
+from model.data.corrections import CORRECTION_COLUMNS, UNDO, Correction, Key, effective
 from model.errors import InputError, listing
 
 COMPARED = 4096  # bytes before the end of what was read, which must be unchanged when the file is read on
@@ -43,8 +35,9 @@ class StoreError(Exception):
 class ConflictError(Exception):
     """Somebody else has decided on the same image or group since. current: the decision that is valid now."""
 
-    def __init__(self, current: Decision):
-        super().__init__(f"{current.reviewer} has decided on this since")
+    def __init__(self, current: Correction):
+        text = f"{current.action} {current.value}".strip()
+        super().__init__(f"another window has decided on this since: {text} ({current.reviewer})")
         self.current = current
 
 
@@ -57,20 +50,40 @@ class Content:
     """What was read of the file.
 
     Attributes:
+        generation: Increases if the file was deleted, replaced or cut, so that the numbers of rows are no longer those
+            that clients have seen.
         file: Device and inode; None before anything was read.
         end: Number of bytes of the complete rows.
         last: The last bytes before `end`, at most COMPARED.
-        rows: Number of complete rows, without the header.
-        decisions: The valid rows in order.
-        standing: The decisions that are valid after all rows.
+        rows: Number of complete rows, the header included.
+        decisions: The valid rows in order; their `line` is the number of the row.
+        by_key: The same by what was decided on.
     """
 
+    generation: int = 0
     file: tuple[int, int] | None = None
     end: int = 0
     last: bytes = b""
     rows: int = 0
-    decisions: list[Decision] = field(default_factory=list)
-    standing: Standing = field(default_factory=Standing)
+    decisions: list[Correction] = field(default_factory=list)
+    by_key: dict[Key, list[Correction]] = field(default_factory=dict)
+
+    def add(self, decision: Correction) -> None:
+        """Adds the next row."""
+        self.decisions.append(decision)
+        self.by_key.setdefault(decision.key, []).append(decision)
+
+    def in_force(self, key: Key) -> Correction | None:
+        """The decision with this key that is in force."""
+        return effective(self.by_key.get(key, ())).get(key)
+
+    def can_undo(self, key: Key, reviewer: str) -> bool:
+        """Whether a reviewer has a decision with this key that is not withdrawn."""
+        count = 0
+        for row in self.by_key.get(key, ()):
+            if row.reviewer == reviewer:
+                count = count + 1 if row.action != UNDO else max(count - 1, 0)
+        return count > 0
 
 
 class DecisionStore:
@@ -79,25 +92,21 @@ class DecisionStore:
     Args:
         path: The file; created, with its folder, if it is missing.
 
-    Attributes:
-        generation: Increases if the file was deleted, replaced or cut while the store was open, so that the numbers of
-            rows are no longer those that clients have seen.
-
     Raises:
         InputError: The file cannot be written, or is no file of corrections.
     """
 
     def __init__(self, path: Path):
         self.path = path
-        self.generation = 0
         self._lock = threading.Lock()
         self._content = Content()
         self._stat: tuple[int, ...] = ()
-        self._windows: dict[int, str] = {}  # by sequence, of the decisions that this server appended
+        self._windows: dict[int, str] = {}  # by line, of the decisions that this server appended
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with self._lock, self._locked_file() as file:
                 self._read_on(file)
+                self._end_last_row(file)
         except (OSError, StoreError) as error:
             reason = error.strerror if isinstance(error, OSError) else str(error)
             raise InputError(f"corrections {path}: {reason or error}") from None
@@ -116,11 +125,13 @@ class DecisionStore:
                 raise StoreError(f"{self.path} cannot be read: {error.strerror or error}") from None
             yield self._content
 
-    def append(self, decision: Decision, after: int | None = None, window: str = "") -> tuple[Decision, list[Decision]]:
+    def append(
+        self, decision: Correction, after: int | None = None, window: str = ""
+    ) -> tuple[Correction, list[Correction]]:
         """Appends a decision; it is on the disk when the method returns.
 
         Args:
-            decision: The decision; its sequence is ignored.
+            decision: The decision; its line is ignored.
             after: Number of the last row that the window has seen; None: do not check for conflicts.
             window: Name of the window, whose own decisions are no conflict.
 
@@ -138,32 +149,31 @@ class DecisionStore:
                     self._read_on(file)
                     self._end_last_row(file)
                     others = self._others(decision, after, window)
-                    standing = self._content.standing
-                    if decision.action == UNDO and not standing.withdrawn_by(decision.key, decision.reviewer):
+                    if decision.action == UNDO and not self._content.can_undo(decision.key, decision.reviewer):
                         raise NothingToUndo
-                    saved = replace(decision, sequence=self._content.rows + 1)
-                    _write(file, decision_line(saved))
+                    saved = replace(decision, line=self._content.rows + 1)
+                    _write(file, correction_row(saved))
                     self._read_on(file)
             except OSError as error:
                 raise StoreError(f"not saved: {self.path}: {error.strerror or error}") from None
+            except UnicodeEncodeError:
+                raise StoreError(f"not saved: the name of {decision.subject!r} is not valid UTF-8") from None
             if window:
-                self._windows[saved.sequence] = window
+                self._windows[saved.line] = window
             return saved, others
 
-    def _others(self, decision: Decision, after: int | None, window: str) -> list[Decision]:
+    def _others(self, decision: Correction, after: int | None, window: str) -> list[Correction]:
         """The decisions of other windows after `after` with the same key; ConflictError if one of them is valid."""
         if after is None:
             return []
         others = []
-        for row in reversed(self._content.decisions):
-            if row.sequence <= after:
-                break
-            if row.key == decision.key and not (window and self._windows.get(row.sequence) == window):
+        for row in self._content.by_key.get(decision.key, ()):
+            if row.line > after and not (window and self._windows.get(row.line) == window):
                 others.append(row)
-        current = self._content.standing.get(decision.key)
-        if current is not None and current in others:
+        current = self._content.in_force(decision.key)
+        if current is not None and any(row.line == current.line for row in others):
             raise ConflictError(current)
-        return others[::-1]
+        return others
 
     @contextmanager
     def _locked_file(self) -> Iterator[BinaryIO]:
@@ -175,7 +185,7 @@ class DecisionStore:
                 if not _is_file(self.path, opened):  # it was replaced before it was locked
                     continue
                 if not opened.st_size:
-                    _write(file, header_line())
+                    _write(file, header_row())
                     _sync_folder(self.path.parent)
                 yield file
                 return
@@ -195,9 +205,8 @@ class DecisionStore:
             self._read_on(file)
 
     def _forget(self) -> None:
-        self._content, self._stat = Content(), ()
+        self._content, self._stat = Content(self._content.generation + 1), ()
         self._windows.clear()
-        self.generation += 1
 
     def _read_on(self, file: BinaryIO) -> None:
         """Reads the complete rows after those that were read."""
@@ -210,22 +219,18 @@ class DecisionStore:
         own.file = (opened.st_dev, opened.st_ino)
         file.seek(own.end)
         content = file.read()
-        start, end = own.end, 0
-        invalid = []
-        for values, end in complete_rows(content):
-            if not start and not own.end:
-                self._check_header(values)
-                own.end = start + end
-                continue
+        read, invalid = 0, []
+        for values, position in complete_rows(content):
+            read = position
             own.rows += 1
-            decision = as_decision(own.rows, values)
-            if decision is None:
-                invalid.append(own.rows + 1)
-                continue
-            own.decisions.append(decision)
-            own.standing.add(decision)
-        own.end = start + end
-        own.last = (own.last + content[:end])[-COMPARED:]
+            if own.rows == 1:
+                self._check_header(values)
+            elif (decision := as_correction(values, own.rows)) is not None:
+                own.add(decision)
+            else:
+                invalid.append(own.rows)
+        own.end += read
+        own.last = (own.last + content[:read])[-COMPARED:]
         self._stat = _version(opened)
         if invalid:
             log.warning("%s: ignored rows that are no corrections: %s", self.path, listing(invalid))
@@ -240,8 +245,11 @@ class DecisionStore:
 
     def _check_header(self, values: Sequence[str] | None) -> None:
         columns = [name.removeprefix(BOM) for name in values or ()]
-        if columns != list(COLUMNS):
-            raise StoreError(f"the columns are {listing(columns) or 'missing'}; expected {','.join(COLUMNS)}")
+        if columns != list(CORRECTION_COLUMNS):
+            self._forget()
+            raise StoreError(
+                f"its columns are {listing(columns) or 'missing'}; expected {','.join(CORRECTION_COLUMNS)}"
+            )
 
     def _end_last_row(self, file: BinaryIO) -> None:
         """Removes the start of a row that a killed process left at the end of the locked file: it was never
@@ -252,14 +260,14 @@ class DecisionStore:
         if not rest:
             return
         rows = [values for values, _ in complete_rows(rest + b"\n")]
-        if len(rows) == 1 and as_decision(0, rows[0]) is not None:
+        if len(rows) == 1 and as_correction(rows[0], 0) is not None:
             _write(file, b"\n")
             self._read_on(file)
             return
         log.warning("%s: removed an incomplete last row", self.path)
         os.ftruncate(file.fileno(), own.end)
         if not own.end:
-            _write(file, header_line())
+            _write(file, header_row())
             self._read_on(file)
 
 
