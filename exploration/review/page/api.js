@@ -37,6 +37,16 @@ export const postDecision = (decision) =>
 
 export const imageUrl = (row, size) => `/image/${row}?size=${size}`;
 
+const ROWS_AT_ONCE = 200;
+
+/** Path, group, labels and metadata of several images. */
+export async function rowsDetails(rows) {
+  const parts = [];
+  for (let first = 0; first < rows.length; first += ROWS_AT_ONCE) parts.push(rows.slice(first, first + ROWS_AT_ONCE));
+  const answers = await Promise.all(parts.map((part) => request(`/api/images?rows=${part.join(",")}`)));
+  return answers.flatMap(({ images }) => images);
+}
+
 const KEPT = 1000; // answers of /api/image
 const details = new Map();
 

@@ -20,7 +20,6 @@ export class Evidence {
     const chips = [];
     if (item.given) chips.push(chip("given", value(item.given), "given"));
     if (item.suggested) chips.push(element("span", { class: "arrow", text: "→", "aria-hidden": "true" }), chip("suggested", value(item.suggested), "suggested"));
-    if (!item.attribute && details) for (const [name, text] of Object.entries(details.labels)) chips.push(chip(name, text, "given"));
     byId("claim").replaceChildren(...chips);
     byId("reason").textContent = item.reason;
     byId("score").textContent = item.score === null || item.score === undefined ? "" : `Suspicion ${item.score.toFixed(2)}`;

@@ -1,6 +1,6 @@
 // Which items are shown: by attribute, label, suggestion and state, or by a search.
 
-import { search } from "./api.js";
+import { rowsDetails, search } from "./api.js";
 import { byId, count, element, plural } from "./dom.js";
 
 const FIELDS = ["attribute", "given", "suggested", "state"];
@@ -91,7 +91,9 @@ export class Filters {
       return;
     }
     try {
-      this.found = await search(text);
+      const found = await search(text);
+      for (const details of await rowsDetails(found.rows)) this.app.review.complete(this.app.review.itemOfRow(details.row), details);
+      this.found = found;
     } catch (error) {
       this.app.announce(`The search failed: ${error.message}`);
       return;

@@ -1,11 +1,13 @@
 // Step 1: a dense grid of images in which one marks what does not fit its label.
 
-import { imageDetails, imageUrl } from "./api.js";
+import { imageUrl } from "./api.js";
 import { byId, count, element, plural } from "./dom.js";
 import { decisionText, labelText } from "./state.js";
 import { VirtualRows } from "./virtual.js";
 
 const TILE = 150; // least width in pixels
+const SMALL_TILE = 110; // on a narrow screen
+const NARROW = 600;
 const GAP = 8;
 const CAPTION = 46;
 const HEADING = 48;
@@ -60,7 +62,8 @@ export class Grid {
     const width = this.root.clientWidth;
     if (!width || width === this.width) return;
     this.width = width;
-    this.columns = Math.max(2, Math.floor((width + GAP) / (TILE + GAP)));
+    const least = width < NARROW ? SMALL_TILE : TILE;
+    this.columns = Math.max(2, Math.floor((width - GAP) / (least + GAP)));
     const tile = (width - GAP * (this.columns + 1)) / this.columns;
     this.rows = [];
     let heading = null;
@@ -107,26 +110,17 @@ export class Grid {
   #cell(at, column) {
     const item = this.list[at];
     const decision = this.app.review.decisionOf(item);
-    const given = item.given || (item.labels ? Object.values(item.labels).join(", ") : "");
-    const image = element("img", { alt: `${item.path}, ${item.attribute} ${given}`, draggable: "false", decoding: "async" });
+    const image = element("img", { alt: `${item.path}, ${labelText(item)}`, draggable: "false", decoding: "async" });
     if (this.isFast) image.dataset.src = imageUrl(item.lead, "thumb");
     else image.src = imageUrl(item.lead, "thumb");
     const frame = element("span", { class: "frame" }, image, stateBadge(decision));
     if (item.row === null && item.images.length > 1) frame.append(element("span", { class: "stack", text: `${item.images.length}`, title: plural(item.images.length, "image") }));
     const cell = element("div", { id: `cell-${item.uid}`, class: `cell ${decision?.action ?? ""} ${at === this.at ? "at" : ""}`, role: "gridcell", "aria-colindex": column + 1, "aria-selected": String(decision?.action === "marked"), data: { at } });
     const attribute = this.byClass || !item.attribute ? "" : `${item.attribute} `;
-    const first = element("span", { class: "given" }, element("span", { class: "soft", text: attribute }), given || item.path);
+    const first = element("span", { class: "given" }, element("span", { class: "soft", text: attribute }), item.given || "no label");
     const changed = decision?.action === "relabel" ? decisionText(decision) : item.suggested ? `→ ${item.suggested}` : item.path;
     cell.append(frame, first, element("span", { class: "suggestion", text: changed }));
-    if (!item.path) this.#complete(item);
     return cell;
-  }
-
-  async #complete(item) {
-    const details = await imageDetails(item.lead).catch(() => null);
-    if (!details || item.path) return;
-    this.app.review.complete(item, details);
-    this.update([item]);
   }
 
   /** Shows items as they are now. */

@@ -32,7 +32,7 @@ export class Header {
   showProgress(progress) {
     this.progress = progress;
     const sentences = progress.audit?.sentences ?? [];
-    byId("audit").textContent = sentences.join(" ") || "No audit yet. A random sample gives the noise rate and how many wrong labels are still unseen: python -m exploration audit.";
+    byId("audit").textContent = sentences.join(" ") || "No audit yet: python -m exploration audit estimates how many wrong labels are still unseen.";
     this.showCounts();
   }
 

@@ -136,6 +136,7 @@ class App {
   decide(entries, text = "") {
     const posts = entries.map(({ item, action, value = "", attribute = item.attribute, row = item.row }) => ({
       item: item.id, row, group: item.group || null, attribute: action === "delete" ? "" : attribute, action, value, reviewer: this.reviewer,
+      ...(item.id === null ? { source: "search" } : {}),
     }));
     this.#remember(posts.map((post) => ({ ...post, action: "undo", value: "" })), entries[0].item);
     this.times.push(...posts.map(() => Date.now()));

@@ -93,9 +93,9 @@ export class Saves extends EventTarget {
       post.retried = false;
       if (added.some((decision) => same(post, decision))) return this.#finish(post);
     }
-    const { item, row, group, attribute, action, value, reviewer } = post;
+    const { target, order, retried, ...sent } = post;
+    Object.assign(sent, { window: this.window, after: this.review.seen });
     try {
-      const sent = { item, row, group, attribute, action, value, reviewer, window: this.window, after: this.review.seen };
       const answer = await postDecision(sent);
       const sequence = answer.decision.sequence;
       this.#finish(post, [answer.decision]);
@@ -129,9 +129,7 @@ export class Saves extends EventTarget {
   }
 
   #keep() {
-    const posts = this.queue.map(({ item, row, group, attribute, action, value, reviewer }) => ({
-      item, row, group, attribute, action, value, reviewer,
-    }));
+    const posts = this.queue.map(({ target, order, retried, ...post }) => post);
     sessionStorage.setItem(this.storageName, JSON.stringify(posts));
     this.#tell();
   }

@@ -1,6 +1,6 @@
 // The images of the item under review: one large image, or all images of its group side by side.
 
-import { imageDetails, imageUrl, search } from "./api.js";
+import { imageUrl, rowsDetails, search } from "./api.js";
 import { byId, element } from "./dom.js";
 import { labelText } from "./state.js";
 import { stateBadge } from "./grid.js";
@@ -51,9 +51,9 @@ export class Stage {
 
   async #groupRows(item) {
     const { rows } = await search(item.group).catch(() => ({ rows: [] }));
-    const details = await Promise.all(rows.slice(0, MOST).map((row) => imageDetails(row).catch(() => null)));
-    const own = details.filter((detail) => detail && detail.group === item.group).map((detail) => detail.row);
-    return [item.lead, ...own.filter((row) => row !== item.lead)];
+    const details = await rowsDetails(rows).catch(() => []);
+    const own = details.filter(({ row, group }) => group === item.group && row !== item.lead).map(({ row }) => row);
+    return [item.lead, ...own.slice(0, MOST)];
   }
 
   /** The image that zoom opens. */

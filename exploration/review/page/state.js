@@ -4,8 +4,11 @@ const STATES = { keep: "decided", relabel: "decided", delete: "decided", marked:
 const VERDICTS = new Set(["keep", "relabel", "delete"]);
 const UNSAVED = 1e12; // order of decisions that have no sequence number yet
 
-/** Key of what a decision is about: an image, or a whole group. */
-export const targetOf = ({ row, group }) => (row === null || row === undefined ? `group ${group}` : `row ${row}`);
+/** Key of what a decision is about: an image, or a whole group. Images that the channel lacks have a path only. */
+export function targetOf({ row, group, path }) {
+  if (typeof row === "number") return `row ${row}`;
+  return path ? `path ${path}` : `group ${group}`;
+}
 
 /** Fires `change`, with the set of changed items as detail. */
 export class Review extends EventTarget {
@@ -29,7 +32,7 @@ export class Review extends EventTarget {
   #prepare(item) {
     item.lead = item.row ?? item.images[0]; // the image that stands for it
     item.row = item.level === "group" ? null : item.lead;
-    item.target = targetOf(item);
+    item.target = targetOf({ row: item.row, group: item.group });
     for (const target of new Set([item.target, ...(item.group ? [`group ${item.group}`] : [])])) {
       if (!this.related.has(target)) this.related.set(target, []);
       this.related.get(target).push(item);
@@ -50,7 +53,8 @@ export class Review extends EventTarget {
 
   complete(item, { path, group, labels }) {
     if (item.path) return;
-    Object.assign(item, { path, group, labels });
+    const given = Object.entries(labels).filter(([, value]) => value).map(([name, value]) => `${name} ${value}`).join(", ");
+    Object.assign(item, { path, group, given });
     if (!group) return;
     this.related.set(`group ${group}`, [...(this.related.get(`group ${group}`) ?? []), item]);
     this.#update(item);
@@ -201,8 +205,8 @@ export class Review extends EventTarget {
   }
 }
 
-/** "gender: male", or the path if no attribute is in doubt. */
-export const labelText = (item) => (item.attribute ? `${item.attribute}: ${item.given}` : item.path || `image ${item.lead}`);
+/** "gender: male"; all labels if no attribute is in doubt. */
+export const labelText = (item) => (item.attribute ? `${item.attribute}: ${item.given}` : item.given || item.path || `image ${item.lead}`);
 
 /** What a decision on an item is about: "person 000012", or the path of the image. */
 export const subjectText = (item, groupedBy) => (item.row === null ? `${groupedBy || "group"} ${item.group}` : item.path);
