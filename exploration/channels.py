@@ -1,19 +1,25 @@
-"""What the commands that look at a channel share: its settings, reading and checking it, and the folder of caches."""
+"""What the commands that look at a channel share: its settings, reading and checking it, and the folder of caches.
+
+pandas and PIL are imported when a channel is read, so that --help is fast.
+"""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from model.data.channel import ChannelOptions, read_channel
-from model.data.checked_tables import check_table
-from model.data.table import Table
 from model.errors import InputError, Problems, did_you_mean, raise_all
-from model.images.decode import allow_pixels
-from model.labels import Scheme
 from model.settings.channel import ReadingSettings
+from model.settings.embedder import EmbedderSettings
 from model.settings.fields import setting
+
+if TYPE_CHECKING:
+    from model.data.table import Table
+    from model.embeddings.embed import Embeddings
+    from model.labels import Scheme
 
 
 @dataclass(frozen=True)
@@ -32,6 +38,24 @@ class ExploredChannel(ReadingSettings):
     cache: str | None = setting(
         None, "Folder of caches: checked images and embeddings", unset="~/.cache/rarebird", placeholder="DIR"
     )
+
+
+@dataclass(frozen=True)
+class EmbeddedChannel(EmbedderSettings, ExploredChannel):
+    """Base of the settings of commands that use the features of images."""
+
+    batch_size: int = setting(0, "Images per forward pass", unset="16 on a CPU, 128 on a GPU", low=0)
+    num_workers: int = setting(
+        -1,
+        "Number of threads, on a GPU of processes, that read images; -1: chosen by the number of CPU cores",
+        low=-1,
+        high=256,
+    )
+
+    def contradictions(self) -> Iterator[str]:
+        """A sentence for each contradiction between settings."""
+        yield from self.reading_contradictions()
+        yield from self.embedder_contradictions()
 
 
 def cache_folder(settings: ExploredChannel) -> Path:
@@ -56,6 +80,10 @@ def read_labelled(settings: ExploredChannel, channel: Path, scheme: Scheme | Non
     Raises:
         InputError: The channel is missing, or has invalid labels; lists all problems.
     """
+    from model.data.channel import ChannelOptions, read_channel
+    from model.data.checked_tables import check_table
+    from model.images.decode import allow_pixels
+
     if not channel.is_dir():
         siblings = [entry.name for entry in channel.parent.iterdir()] if channel.parent.is_dir() else []
         raise InputError(f"{channel}: there is no such folder{did_you_mean(channel.name, siblings)}")
@@ -67,3 +95,19 @@ def read_labelled(settings: ExploredChannel, channel: Path, scheme: Scheme | Non
     raise_all([problems])
     assert table is not None  # otherwise there is a problem
     return table
+
+
+def embeddings_of(settings: EmbeddedChannel, table: Table) -> Embeddings:
+    """The features of a table's images: from the cache, or computed and added to it (model.embeddings.embed).
+
+    Args:
+        settings: What computes them, and the folder of caches.
+        table: The images, as read_labelled returns them.
+
+    Raises:
+        InputError: The model or its weights cannot be loaded; the message says what to do.
+        Failure: The cache cannot be written.
+    """
+    from model.embeddings.embed import embed_table
+
+    return embed_table(table, settings, cache_folder(settings), settings.batch_size, settings.num_workers)
