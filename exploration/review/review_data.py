@@ -60,7 +60,7 @@ class ReviewData:
                 }
                 for attribute in table.scheme.attributes
             ],
-            "items": [item_json(item) for item in self.items],
+            "items": [{**item_json(item), "row": self.labels.row_of[item.path]} for item in self.items],
             "images": {"count": len(table)},
         }
 
