@@ -23,6 +23,7 @@ from exploration.review.review_data import ReviewData
 from exploration.review.row_labels import RowLabels
 from exploration.review.store import DecisionStore
 from exploration.review.thumbnails import ReviewImages
+from model.cleaning.audit import Audit
 from tests.container.http.server_process import ROOT, until
 
 PORT, TOKEN = 8765, "the-token"
@@ -65,11 +66,11 @@ def open_review(labels: RowLabels, tmp_path: Path) -> Iterator[Callable[..., Ope
     """Opens reviews of all groups, or of a queue; all save their decisions in the same file."""
     reviews: list[ReviewApp] = []
 
-    def start(items: Sequence[Item] | None = None, own: RowLabels = labels, source: str = "all") -> OpenReview:
-        queue = items_of_rows(own, range(len(own.paths)), GROUP) if items is None else items
-        data = ReviewData(own, queue, source, "corrections.csv", "ann")
-        store, images = DecisionStore(tmp_path / "corrections.csv"), ReviewImages(own.table)
-        reviews.append(ReviewApp(data, store, images, TOKEN, PORT, clock=lambda: NOW))
+    def start(items: Sequence[Item] | None = None, source: str = "all", audit: Audit | None = None) -> OpenReview:
+        queue = items_of_rows(labels, range(len(labels.paths)), GROUP) if items is None else items
+        data = ReviewData(labels, queue, source, "corrections.csv", "ann")
+        store, images = DecisionStore(tmp_path / "corrections.csv"), ReviewImages(labels.table)
+        reviews.append(ReviewApp(data, store, images, TOKEN, PORT, audit, clock=lambda: NOW))
         client = clients.enter_context(TestClient(reviews[-1].app(), URL, raise_server_exceptions=False))
         client.headers["X-Rarebird-Token"] = TOKEN
         return OpenReview(reviews[-1], client)
@@ -91,9 +92,15 @@ class ReviewProcess:
             stdout=self.log,
             stderr=subprocess.STDOUT,
         )
+        self.url = self.token = ""
+
+    def ready(self) -> ReviewProcess:
+        """Waits until it serves."""
         until(lambda: "token=" in self.output() or self.child.poll() is not None)
         match = re.search(r"^(http://127\.0\.0\.1:\d+)/\?token=(\S+)$", self.output(), re.M)
-        self.url, self.token = match.groups() if match else ("", "")
+        assert match, self.output()
+        self.url, self.token = match.groups()
+        return self
 
     def output(self) -> str:
         """The output so far."""

@@ -14,6 +14,7 @@ from starlette.testclient import TestClient
 from exploration.review import app
 from exploration.review.queues import IMAGE, Item, items_of_rows
 from exploration.review.security import cookie_name
+from model.cleaning.audit import Audit
 from model.data.corrections import read_corrections
 from model.errors import Problems
 
@@ -56,7 +57,7 @@ def test_the_session_describes_the_channel_and_the_queue(open_review, labels):
         {
             "id": 0, "level": "image", "path": labels.paths[3], "group": labels.groups[3], "attribute": "age",
             "given": "25", "suggested": "61", "score": 0.5, "reason": "Why.", "images": [3],
-            "neighbours": [[2, "worn"], [9, "none"]],
+            "neighbours": [[2, "worn"], [9, "none"]], "row": 3,
         }
     ]  # fmt: skip
     del session["items"]
@@ -282,6 +283,23 @@ def test_progress_and_disagreements(open_review, labels):
     ]
     review.post(group=group, attribute="gender", action="undo", reviewer="bob")
     assert review.get("/api/progress")["disagreements"] == []
+
+
+def test_the_audit_is_estimated_from_the_decisions(open_review, labels):
+    sample = list(labels.rows_of)[:6]
+    audit = Audit(labels.table, sample)
+    rows = [row for group in sample for row in labels.rows_of[group]]
+    review = open_review(items_of_rows(labels, rows, "group"), "audit", audit)
+    assert review.get("/api/session")["audit"] == review.get("/api/progress")["audit"] == audit.result([]).to_dict()
+    review.post(group=sample[0], attribute="", action="keep")
+    review.post(group=sample[1], attribute="gender", action="marked")
+    shown = review.get("/api/progress")["audit"]
+    with review.review.store.reading() as content:
+        assert shown == audit.result(content.decisions).to_dict()
+    assert shown["reviewed"] == 2 and shown["attributes"]["gender"]["wrong"] == 1 and shown["sentences"]
+    assert review.get("/api/progress")["reviewed"] == 2
+    review.post(group=sample[1], attribute="gender", action="undo")
+    assert review.get("/api/progress")["audit"]["attributes"]["gender"]["wrong"] == 0
 
 
 def test_search(open_review, labels):
