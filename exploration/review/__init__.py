@@ -3,4 +3,7 @@
 review is the command. queues lists what to review, filters selects images. store keeps the decisions (decisions: its
 rows). row_labels has the labels of the channel as texts. thumbnails makes the JPEGs. app has the HTTP routes, security
 refuses foreign requests; review_data, posted and progress make what requests and responses contain. page/ has the page.
+
+Tested by files of other names:
+    __init__: tests/exploration/review/page/test_steps.py
 """

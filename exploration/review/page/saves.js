@@ -58,7 +58,12 @@ export class Saves extends EventTarget {
   }
 
   async poll() {
-    const answer = await getDecisions(this.review.seen);
+    let answer = await getDecisions(this.review.seen);
+    if (answer.sequence < this.review.seen || answer.generation !== (this.generation ?? answer.generation)) {
+      this.review.forget(); // the file was replaced
+      answer = await getDecisions(0);
+    }
+    this.generation = answer.generation;
     const added = this.review.addDecisions(answer.decisions);
     this.review.seen = answer.sequence;
     if (added.length) this.dispatchEvent(new CustomEvent("others", { detail: added }));
