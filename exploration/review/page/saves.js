@@ -109,7 +109,7 @@ export class Saves extends EventTarget {
     } catch (error) {
       if (error.status === 409) {
         this.#finish(post, [error.body.current]);
-        this.conflicts.push({ post, current: error.body.current });
+        this.conflicts = [...this.conflicts, { post, current: error.body.current }];
         await this.poll();
       } else if (error.status === 400 || error.status === 404 || error.status === 422) {
         this.#finish(post);
