@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from model.data.channel import ChannelOptions, read_channel
 from model.data.checked_tables import check_table
+from model.data.correction_files import check_corrections
 from model.data.table import Table
+from model.embeddings.embed import Embeddings, embed_table
 from model.errors import InputError, Problems, did_you_mean, raise_all
 from model.images.decode import allow_pixels
 from model.labels import Scheme
 from model.settings.channel import ReadingSettings
+from model.settings.embedder import EmbedderSettings
 from model.settings.fields import setting
 
 
@@ -32,6 +36,24 @@ class ExploredChannel(ReadingSettings):
     cache: str | None = setting(
         None, "Folder of caches: checked images and embeddings", unset="~/.cache/rarebird", placeholder="DIR"
     )
+
+
+@dataclass(frozen=True)
+class EmbeddedChannel(EmbedderSettings, ExploredChannel):
+    """Base of the settings of commands that use the features of images."""
+
+    batch_size: int = setting(0, "Images per forward pass", unset="16 on a CPU, 128 on a GPU", low=0)
+    num_workers: int = setting(
+        -1,
+        "Number of threads, on a GPU of processes, that read images; -1: chosen by the number of CPU cores",
+        low=-1,
+        high=256,
+    )
+
+    def contradictions(self) -> Iterator[str]:
+        """A sentence for each contradiction between settings."""
+        yield from self.reading_contradictions()
+        yield from self.embedder_contradictions()
 
 
 def cache_folder(settings: ExploredChannel) -> Path:
@@ -63,7 +85,22 @@ def read_labelled(settings: ExploredChannel, channel: Path, scheme: Scheme | Non
     problems = Problems(str(channel))
     table = read_channel(channel, problems, ChannelOptions.from_settings(settings), scheme)
     if table is not None:
+        check_corrections([table], problems)
         table = check_table(table, problems, cache_folder(settings) / "checked", skip=True)
     raise_all([problems])
     assert table is not None  # otherwise there is a problem
     return table
+
+
+def embeddings_of(settings: EmbeddedChannel, table: Table) -> Embeddings:
+    """The features of a table's images: from the cache, or computed and added to it (model.embeddings.embed).
+
+    Args:
+        settings: What computes them, and the folder of caches.
+        table: The images, as read_labelled returns them.
+
+    Raises:
+        InputError: The model or its weights cannot be loaded; the message says what to do.
+        Failure: The cache cannot be written.
+    """
+    return embed_table(table, settings, cache_folder(settings), settings.batch_size, settings.num_workers)

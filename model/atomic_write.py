@@ -76,6 +76,11 @@ def write_json(path: Path, content: Any) -> None:
     write_text(path, json.dumps(content, ensure_ascii=False, indent=2, allow_nan=False) + "\n")
 
 
+def json_text(content: Any) -> str:
+    """JSON with sorted keys in one line: equal contents have equal texts, so that they can be hashed."""
+    return json.dumps(content, sort_keys=True, allow_nan=False)
+
+
 def remove_parts(folder: Path, name: str = "*") -> None:
     """Removes the temporary files of killed processes from a folder. name: only those of this file; default: all."""
     for path in folder.glob(f".{name}.*{PART}" if name != "*" else f".*{PART}"):

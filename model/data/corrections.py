@@ -22,6 +22,7 @@ from model.paths import leaves_folder
 CORRECTION_COLUMNS = ("path", "group", "attribute", "action", "value", "given", "reviewer", "time", "source")
 RELABEL, DELETE, KEEP, MARKED, UNSURE, UNDO = "relabel", "delete", "keep", "marked", "unsure", "undo"
 ACTIONS = (RELABEL, DELETE, KEEP, MARKED, UNSURE, UNDO)
+PROBLEM = "corrections: "  # at the beginning of the kind of each problem of a log
 PENDING = (MARKED, UNSURE)  # reviewed, but without a decision
 USUAL_NAME = "corrections.csv"
 HASH_BYTES = 16  # of BLAKE2b
@@ -114,21 +115,34 @@ def read_log(path: Path, problems: Problems, encoding: str = "utf-8") -> Correct
     Returns:
         The log with the rows that are valid.
     """
+    own = Problems("")
+    content = _content(path, own)
+    digest = hashlib.blake2b(content, digest_size=HASH_BYTES).hexdigest()
+    text = decode_text(content[: _complete_characters(content)], path.name, own, encoding)
+    corrections = _parse(text, path.name, own) if text else []
+    for kind, locations in own.kinds.items():
+        for location in locations:
+            problems.add(f"{PROBLEM}{kind}", location)
+    return CorrectionLog(path.name, digest, corrections)
+
+
+def _content(path: Path, problems: Problems) -> bytes:
+    """The content of a log; empty, and a problem, if it cannot be read."""
     try:
-        content = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         folder = path.parent
         near = did_you_mean(path.name, [entry.name for entry in folder.iterdir()]) if folder.is_dir() else ""
-        problems.add("unreadable corrections", f"{path}: {error.strerror}{near}")
-        return CorrectionLog(path.name, "", [])
-    digest = hashlib.blake2b(content, digest_size=HASH_BYTES).hexdigest()
-    text = decode_text(content[: _complete_characters(content)], path.name, problems, encoding)
-    rows = list(_rows(text, path.name, problems)) if text else []
-    if not rows:
-        return CorrectionLog(path.name, digest, [])
-    header = [normal_text(name).lower() for name in rows[0][1]]
-    if not _check_header(header, path.name, problems):
-        return CorrectionLog(path.name, digest, [])
+        problems.add("unreadable file", f"{path}: {error.strerror}{near}")
+        return b""
+
+
+def _parse(text: str, name: str, problems: Problems) -> list[Correction]:
+    """The valid rows of a log. name: file name, for messages."""
+    rows = list(_rows(text, name, problems))
+    header = [normal_text(column).lower() for column in rows[0][1]] if rows else []
+    if not rows or not _check_header(header, name, problems):
+        return []
     corrections = []
     for line, values in rows[1:]:
         texts = [normal_text(value) for value in values]
@@ -138,9 +152,9 @@ def read_log(path: Path, problems: Problems, encoding: str = "utf-8") -> Correct
         if named.get("path"):
             named["path"] = dict(zip(header, values))["path"]  # as file names are: macOS writes them as NFD
         correction = Correction(**{column: named.get(column, "") for column in CORRECTION_COLUMNS}, line=line)
-        if _is_valid(correction, f"{path.name} line {line}", problems):
+        if _is_valid(correction, f"{name} line {line}", problems):
             corrections.append(correction)
-    return CorrectionLog(path.name, digest, corrections)
+    return corrections
 
 
 def _complete_characters(content: bytes) -> int:
@@ -228,7 +242,8 @@ def effective(corrections: Iterable[Correction]) -> dict[Key, Correction]:
     The last row of a key replaces the earlier ones, whoever wrote them. `undo` withdraws the last row of its key that
     this reviewer wrote and has not withdrawn; then the one before it is in force again.
     """
-    return {key: rows[-1] for key, rows in _standing(corrections).items()}
+    last = sorted((rows[-1] for rows in _standing(corrections).values()), key=lambda numbered: numbered[0])
+    return {correction.key: correction for _, correction in last}
 
 
 def disagreements(corrections: Iterable[Correction]) -> dict[Key, list[Correction]]:
@@ -236,7 +251,7 @@ def disagreements(corrections: Iterable[Correction]) -> dict[Key, list[Correctio
     differing: dict[Key, list[Correction]] = {}
     for key, rows in _standing(corrections).items():
         last: dict[str, Correction] = {}
-        for row in rows:
+        for _, row in rows:
             last.pop(row.reviewer, None)  # so that the order is that of the last rows
             last[row.reviewer] = row
         if len({row.verdict for row in last.values()}) > 1:
@@ -244,16 +259,13 @@ def disagreements(corrections: Iterable[Correction]) -> dict[Key, list[Correctio
     return differing
 
 
-def _standing(corrections: Iterable[Correction]) -> dict[Key, list[Correction]]:
-    """By key, the rows that are not withdrawn, in their order; the keys in the order of their last rows."""
-    rows_by_key: dict[Key, list[Correction]] = {}
-    for correction in corrections:
-        # Removed and inserted again, so that the key of the newest row is the last one
-        rows = rows_by_key.pop(correction.key, [])
+def _standing(corrections: Iterable[Correction]) -> dict[Key, list[tuple[int, Correction]]]:
+    """By key, the rows that are not withdrawn, each with its position in the log."""
+    rows_by_key: dict[Key, list[tuple[int, Correction]]] = {}
+    for number, correction in enumerate(corrections):
+        rows = rows_by_key.setdefault(correction.key, [])
         if correction.action != UNDO:
-            rows.append(correction)
-        elif own := [position for position, row in enumerate(rows) if row.reviewer == correction.reviewer]:
+            rows.append((number, correction))
+        elif own := [position for position, (_, row) in enumerate(rows) if row.reviewer == correction.reviewer]:
             del rows[own[-1]]
-        if rows:
-            rows_by_key[correction.key] = rows
-    return rows_by_key
+    return {key: rows for key, rows in rows_by_key.items() if rows}

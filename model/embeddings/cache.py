@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import logging
 import secrets
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from model.atomic_write import remove_parts, write_beside
+from model.atomic_write import PART, write_beside
 
 KEYS, FEATURES = ".keys.npy", ".features.npy"  # endings of a chunk's files
+ABANDONED_SECONDS = 600  # since the last change of a file; a chunk is written within seconds
 
 log = logging.getLogger("rarebird")
 
@@ -69,10 +72,11 @@ class FeatureCache:
         features = np.full((len(keys), self.features), np.nan, np.float16)
         positions = self._positions(keys)
         known = np.flatnonzero(positions >= 0)
-        chunks = self._chunks[positions[known]]
-        for number, array in enumerate(self._arrays):
-            rows = known[chunks == number]
-            features[rows] = array[self._rows[positions[rows]]]
+        # sort by chunk, so that each chunk is read once
+        known = known[np.argsort(self._chunks[positions[known]], kind="stable")]
+        numbers, first = np.unique(self._chunks[positions[known]], return_index=True)
+        for number, rows in zip(numbers.tolist(), np.split(known, first[1:])):
+            features[rows] = self._arrays[number][self._rows[positions[rows]]]
         return features
 
     def write(self, keys: NDArray[np.uint64], features: NDArray[np.floating]) -> None:
@@ -94,11 +98,15 @@ class FeatureCache:
             np.lib.format.write_array(file, np.ascontiguousarray(keys, np.uint64), allow_pickle=False)
 
     def remove_incomplete(self) -> None:
-        """Removes what killed writers left: temporary files, and features without keys. Only one process may run."""
-        remove_parts(self.folder)
-        for path in self.folder.glob(f"*{FEATURES}"):
-            if not path.with_name(path.name.removesuffix(FEATURES) + KEYS).exists():
-                path.unlink(missing_ok=True)
+        """Removes what killed writers left: temporary files, and features without keys.
+
+        Files that another process may still be writing, changed within ABANDONED_SECONDS, are kept.
+        """
+        for path in [*self.folder.glob(f".*{PART}"), *self.folder.glob(f"*{FEATURES}")]:
+            is_complete = path.with_name(path.name.removesuffix(FEATURES) + KEYS).exists() and path.suffix != PART
+            with suppress(OSError):  # another process removes it too
+                if not is_complete and time.time() - path.stat().st_mtime > ABANDONED_SECONDS:
+                    path.unlink()
 
     def _positions(self, keys: NDArray[np.uint64]) -> NDArray[np.int64]:
         """The position of each key in the sorted keys, int64 (n,); -1 where it is not there."""

@@ -17,6 +17,9 @@ from model.settings.train import TrainSettings
 
 log = logging.getLogger("rarebird")
 
+# What a training can start from if timm's pretrained weights are missing
+OTHER_STARTS = "start from a file (--weights FILE) or from random weights (--pretrained false)"
+
 
 def backbone_name(name: str) -> str:
     """Resolves a backbone's name, in any letter case or as in another system, to timm's. Raises InputError with the
@@ -68,6 +71,7 @@ def make_backbone(
     drop_path: float = 0.0,
     pretrained: bool = False,
     model_args: Mapping[str, Any] | None = None,
+    alternatives: str = OTHER_STARTS,
 ) -> nn.Module:
     """Creates a timm backbone without its classifier.
 
@@ -77,6 +81,7 @@ def make_backbone(
         drop_path: Rate of stochastic depth; 0 for timm's default.
         pretrained: Whether to load timm's pretrained weights, which are downloaded if they are not cached.
         model_args: Further arguments of timm.create_model.
+        alternatives: What to do if there are no pretrained weights, for the error message.
 
     Raises:
         InputError: If timm cannot create it with these arguments, or its weights cannot be downloaded. The message
@@ -96,7 +101,6 @@ def make_backbone(
         raise InputError(f"model {name!r} cannot be created for an input of {size} pixels: {error}") from None
     if not pretrained:
         return backbone
-    alternatives = "start from a file (--weights FILE) or from random weights (--pretrained false)"
     config = timm.get_pretrained_cfg(name, allow_unregistered=False)
     if config is None or not config.has_weights:
         raise InputError(f"model {name!r}: timm has no pretrained weights for it; {alternatives}")

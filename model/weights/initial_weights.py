@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from model.errors import InputError, listing
 from model.images.preprocessing import Preprocessing
@@ -49,26 +50,60 @@ def load_weights(
     """
     weights = read_weights(path)
     state = network.state_dict()
-    classifier = getattr(network.backbone, "default_cfg", {}).get("classifier") or "classifier"
+    kept, classifiers = _separated(weights, network.backbone)
+    kept = _fitted(kept, state, path, settings, preprocessing)
+    network.load_state_dict({**state, **kept, **_classifiers(weights, classifiers, state, heads)})
+
+
+def load_backbone(backbone: nn.Module, path: Path, settings: TrainSettings, preprocessing: Preprocessing) -> None:
+    """Loads the weights of a file or saved model into a backbone without classifier. Its classifiers are ignored.
+
+    Arguments and errors are those of load_weights.
+    """
+    state = {BACKBONE + key: value for key, value in backbone.state_dict().items()}
+    kept, _ = _separated(read_weights(path), backbone)
+    kept = _fitted(kept, state, path, settings, preprocessing)
+    backbone.load_state_dict({key.removeprefix(BACKBONE): value for key, value in {**state, **kept}.items()})
+
+
+def _separated(weights: Weights, backbone: nn.Module) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
+    """The tensors of a backbone, with our prefix, and those of classifiers. backbone: has timm's name of its own."""
+    classifier = getattr(backbone, "default_cfg", {}).get("classifier") or "classifier"
     foreign = tuple(f"{name}." for name in ([classifier] if isinstance(classifier, str) else classifier))
     # Add our prefix to the weights of a bare backbone
     tensors = weights.tensors
     if not any(key.startswith(BACKBONE) for key in tensors):
         tensors = {key if key.startswith(foreign) else BACKBONE + key: value for key, value in tensors.items()}
-    # Separate classifiers from the rest, which has to fit the network, converted by timm if necessary
+    # Separate classifiers from the rest, which has to fit the network
     classifiers = {key: value for key, value in tensors.items() if key.startswith((*foreign, HEADS_PREFIX))}
-    kept = {key: value for key, value in tensors.items() if key not in classifiers}
+    return {key: value for key, value in tensors.items() if key not in classifiers}, classifiers
+
+
+def _fitted(
+    kept: dict[str, torch.Tensor],
+    state: Mapping[str, torch.Tensor],
+    path: Path,
+    settings: TrainSettings,
+    preprocessing: Preprocessing,
+) -> dict[str, torch.Tensor]:
+    """The tensors of a backbone, converted by timm if they do not fit as they are.
+
+    Args:
+        kept: The tensors, as _separated returns them.
+        state: Tensors of the network, with our prefix.
+        path, settings, preprocessing: As in load_weights, and so is the error.
+    """
     mismatches = _mismatches(kept, state)
     if mismatches:
         bare = {key.removeprefix(BACKBONE): value for key, value in kept.items()}
         converted = convert_weights(settings.model, preprocessing, bare, settings.model_args)
         if converted is not None:
-            log.info("weights %s: converted by timm to its parameter names and to this input size", weights.name)
+            log.info("weights %s: converted by timm to its parameter names and to this input size", path.name)
             kept = {BACKBONE + key: value for key, value in converted.items()}
             mismatches = _mismatches(kept, state)
     if mismatches:
         raise InputError("\n".join([f"weights {path}: do not fit the network; check the setting `model`", *mismatches]))
-    network.load_state_dict({**state, **kept, **_classifiers(weights, classifiers, state, heads)})
+    return kept
 
 
 def _classifiers(

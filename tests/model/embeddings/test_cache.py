@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -54,9 +55,14 @@ def test_a_chunk_without_keys_is_incomplete_and_removed(tmp_path: Path) -> None:
     cache.write(*drawn(4))
     (tmp_path / f"killed{FEATURES}").write_bytes(b"half")
     (tmp_path / f".killed{KEYS}.123.part").write_bytes(b"half")
+    for path in tmp_path.iterdir():
+        os.utime(path, (1e9, 1e9))
+    (tmp_path / f"other{FEATURES}").write_bytes(b"of a process that is writing")
     assert len(FeatureCache(tmp_path, 3)) == 4
     cache.remove_incomplete()
-    assert sorted(path.name.partition(".")[2] for path in tmp_path.iterdir()) == ["features.npy", "keys.npy"]
+    left = sorted(path.name.partition(".") for path in tmp_path.iterdir())
+    assert [ending for name, _, ending in left if name != "other"] == ["features.npy", "keys.npy"]
+    assert (tmp_path / f"other{FEATURES}").exists() and len(left) == 3
     assert len(FeatureCache(tmp_path, 3)) == 4
 
 
