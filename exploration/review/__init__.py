@@ -6,6 +6,7 @@ has the HTTP routes, security refuses foreign requests; posted checks a decision
 progress make what it reads. page/ has the page.
 
 Tested by files of other names:
+    __init__: tests/exploration/review/page/test_steps.py
     correction_rows: tests/exploration/review/test_store.py
     review_data, posted: tests/exploration/review/test_app.py
 """
