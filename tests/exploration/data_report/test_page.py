@@ -235,7 +235,7 @@ def test_it_fits_every_width_without_overlap(faulty_report, opened):
         shown.set_viewport_size({"width": width, "height": 900})
         assert shown.evaluate("document.documentElement.scrollWidth") == width
         # items of grids neither overlap nor leave their list
-        overlaps = shown.evaluate("""() => [...document.querySelectorAll(".strip, .pairs, .map-body")].flatMap((list) => {
+        overlaps = shown.evaluate("""() => [...document.querySelectorAll(".strip, .pairs, .map-body")].flatMap(list => {
             const boxes = [...list.children].map((item) => item.getBoundingClientRect());
             const around = list.getBoundingClientRect();
             return boxes.filter((one, at) => one.right > around.right + 1 || boxes.some((other, after) => after > at
