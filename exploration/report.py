@@ -113,7 +113,7 @@ def embed(settings: ReportSettings, data: ReportData) -> tuple[Embeddings, list[
     except WeightsUnavailable as error:
         log.warning("%s; using embeddings by --model %s", error, THUMBNAIL)
     note = (
-        f"The weights of {settings.model} could not be downloaded, so the near-duplicates and the map were "
-        "computed from thumbnails of 12 x 12 pixels, which compare colours and shapes, not content. --weights FILE loads a file."
+        f"The weights of {settings.model} could not be downloaded, so the near-duplicates and the map were computed "
+        "from thumbnails of 12 x 12 pixels, which compare colours and shapes, not content. --weights FILE loads a file."
     )
     return embeddings_of(replace(settings, model=THUMBNAIL, input_size=[], sizes=[]), data.table), [note]
