@@ -93,6 +93,13 @@ class ReadingSettings:
     metadata_columns: list[str] = setting(
         [], "Columns to keep as metadata of the images", unset="all other columns", reading=True
     )
+    corrections: str | None = setting(
+        None,
+        "File with corrections of labels, as the review page writes it: images and groups that get another label or "
+        "are left out. A file that is not found in the working folder is looked for in the data folder",
+        reading=True,
+        placeholder="FILE",
+    )
     attributes: dict[str, Any] = setting(
         {},
         "Labels of each attribute: [values], {cuts: [...]} or {column: ..., values: [...]}; if no values are "
