@@ -103,7 +103,7 @@ def _class_findings(data: ReportData, targets: Sequence[TargetCounts], column: s
         yield Finding(f"{_classes(len(joint.absent))} no image", "classes")
     if joint.few:
         fewest = counted_groups(column, FEW_GROUPS)
-        yield Finding(f"{_classes(len(joint.few))} fewer than {fewest}", "classes")
+        yield Finding(f"{_classes(len(joint.few))} fewer than {fewest}", "few")
     for split in data.labelled_splits[1:]:
         lacking = sum(one.channel_images > 0 and not one.images[split] for one in joint.classes)
         if lacking:

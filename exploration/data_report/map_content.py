@@ -56,6 +56,7 @@ def map_content(data: ReportData, found: EmbeddingMap, sheets: Sheets) -> dict[s
                 "name": name,
                 "values": values,
                 "codes": codes,
+                "in_card": name != JOINT,
                 "none": values.index(NO_LABEL) if NO_LABEL in values else -1,
             }
             for name, values, codes in colourings(data, rows)

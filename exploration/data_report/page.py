@@ -176,6 +176,7 @@ def _environment() -> Environment:
         few_groups=FEW_GROUPS,
         rows_unfolded=ROWS_UNFOLDED,
         most_few=MOST_FEW,
+        most_open=ROWS_UNFOLDED,
         most_unusual=MOST_UNUSUAL,
         most_mixed=MOST_MIXED,
         most_broken=MOST_BROKEN,

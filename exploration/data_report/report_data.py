@@ -18,8 +18,8 @@ from model.data.checked_tables import check_table
 from model.data.content_index import ContentIndex
 from model.data.groups import groups_of_paths
 from model.data.image_locations import ImageLocations
-from model.data.prediction_input import PLACEHOLDER_COLUMN, PredictionInput, has_labels, read_info
-from model.data.readers.columns import GROUP_COLUMNS, column_named
+from model.data.prediction_input import PredictionInput, has_labels, read_info
+from model.data.readers.columns import GROUP_COLUMNS, LABEL_COLUMNS, column_named
 from model.data.table import SIDE, Table
 from model.errors import InputError, Problems, did_you_mean, listing, raise_all
 from model.images.image_location import ImageLocation
@@ -164,6 +164,7 @@ def read_evaluation(settings: ExploredChannel, root: Path, scheme: Scheme) -> Ta
     settings = replace(
         settings,
         split_column=None,
+        corrections=None,  # they are for the channel
         group_column=column_named(columns, settings.group_column) if settings.group_column else None,
         metadata_columns=[name for name in settings.metadata_columns if column_named(columns, name)],
     )
@@ -181,7 +182,9 @@ def _unlabelled_table(settings: ExploredChannel, root: Path, inputs: PredictionI
     """A table whose labels are all missing. An image that has several rows is in the table once."""
     kept = np.flatnonzero(~pd.Series(inputs.locations.paths).duplicated().to_numpy())
     inputs = inputs.take(kept)
-    columns = [name for name in inputs.rows.columns if name not in (inputs.name_column, PLACEHOLDER_COLUMN)]
+    # label columns of tables of images to predict have a placeholder
+    left_out = {inputs.name_column, *(column_named(inputs.rows.columns, name) for name in LABEL_COLUMNS)}
+    columns = [name for name in inputs.rows.columns if name not in left_out]
     group = settings.group_column or column_named(columns, *GROUP_COLUMNS)
     paths = inputs.locations.paths
     if settings.group_pattern:

@@ -117,7 +117,7 @@
   };
   const lines = (point) => [
     ...(map.groups.length ? [[map.grouped, map.groups[point]]] : []),
-    ...map.colours.map((one) => [one.name, one.values[one.codes[point]]]),
+    ...map.colours.filter((one) => one.in_card).map((one) => [one.name, one.values[one.codes[point]]]).filter((line) => line[1]),
   ];
   const place = () => {
     card.hidden = selected < 0 || !isVisible(selected);

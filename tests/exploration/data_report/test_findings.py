@@ -47,7 +47,7 @@ def test_each_fault_has_a_sentence_with_its_numbers(make_table, make_data):
         "1 pair of near-duplicates has the same labels": "duplicates",
         "1 person has more than one value of gender": "labels",
         "1 image has no label of gender": "labels",
-        "3 classes have fewer than 10 persons": "classes",
+        "3 classes have fewer than 10 persons": "few",
         "5 classes have no image in eval": "classes",
         "3 images cannot be read": "broken",
         "1 image is unusual (dark, blurred)": "images",
