@@ -34,12 +34,10 @@ FINE_SIDE = 48  # pixels at which images are compared
 DRAFT = 96  # smallest side in pixels at which a JPEG is decoded for the comparison
 KEPT = 256  # decoded images that are kept in memory
 ROUNDS = 2  # times the common part is cut out of the images and aligned again
-MOST_COARSE, MOST_MIDDLE = (
-    0.07,
-    0.06,
-)  # root mean square differences of aligned thumbnails, 0 to 1, at SIDE / 2 and SIDE
-# Measured by benchmarks/near_duplicates.py on 5,005 drawn faces and 2,324 photographs: differences of copies are at most
-# 0.009 and of other images at least 0.021; correlations of copies are at least 0.87
+# Largest root mean square differences of aligned thumbnails, 0 to 1, at SIDE / 2 and at SIDE
+MOST_COARSE, MOST_MIDDLE = 0.07, 0.06
+# Measured by benchmarks/near_duplicates.py on 5,005 drawn faces and 2,324 photographs: differences of copies are at
+# most 0.009, those of other images at least 0.021; correlations of copies are at least 0.87
 MOST_DIFFERENT, LEAST_CORRELATION, MOST_DISTANCE = 0.015, 0.8, 0.2
 DETAIL = 2.5  # standard deviation in pixels of the Gaussian filter whose difference from the image is its details
 

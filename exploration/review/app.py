@@ -37,7 +37,11 @@ from model.images.decode import UnreadableImage
 
 PAGE = Path(__file__).parent / "page"
 HTML = "review.html"
-STATIC = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}  # by extension
+STATIC = {
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+}  # by extension
 MAX_BODY = 64 << 10  # bytes
 BODY_SECONDS = 10.0
 MAX_FOUND = 500  # rows of a search
