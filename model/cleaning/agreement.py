@@ -4,8 +4,8 @@ The predictions of an image are those of a model that was not trained on it. Lab
 person, are judged by all images of the group together: the mean log probability, normalised. The probabilities are
 calibrated first by one temperature per attribute (Guo et al. 2017, "On Calibration of Modern Neural Networks", section
 4.2), with the given labels as truth. Since some of these are wrong, their likelihood has a second parameter, the share
-of labels that are random; otherwise a good model would have to become unsure. It is the smallest share that the data
-allow, so that the errors of a poor model do not pass for wrong labels.
+of labels that are random; otherwise a good model would have to become unsure. It is the smallest share that is
+about as likely as the best one, so that the errors of a poor model do not pass for wrong labels.
 
 Imports no torch. Training (--clean) applies the result; `corrections` has it in the format of reviewers.
 """
@@ -261,7 +261,7 @@ def fit_temperature(probabilities: Floats, codes: Codes) -> float:
     """The temperature of TEMPERATURES with the largest likelihood of the labels; 1 without labels.
 
     A label is the class of the model with probability 1 - share, and otherwise random. Of RANDOM_SHARES, the smallest
-    is used that the likelihood ratio test does not reject.
+    is used whose likelihood is at most MOST_LOSS below the largest one.
 
     Args:
         probabilities: (n, K).

@@ -37,7 +37,7 @@ def confident(codes: np.ndarray, classes: int = 2, probability: float = 0.98) ->
 
 def drawn(codes: np.ndarray, classes: int) -> np.ndarray:
     """Probabilities of a good model, of varying confidence."""
-    logits = np.eye(classes)[codes] * 6 + np.random.default_rng(5).normal(size=(len(codes), classes))
+    logits = np.eye(classes)[codes] * 5 + np.random.default_rng(5).normal(size=(len(codes), classes))
     powers = np.exp(logits)
     return powers / powers.sum(axis=1, keepdims=True)
 
@@ -105,8 +105,9 @@ def test_most_wrong_labels_are_found_by_a_good_model_and_none_in_right_ones():
     assert not (agree(table, {"mask": own}).actions == RELABELLED).any()
     wrong = np.random.default_rng(0).permutation(300)[:30]
     table.labels.loc[wrong, "mask"] = 1 - right[wrong]
-    found = set(np.flatnonzero(agree(table, {"mask": own}).actions[:, 0] == RELABELLED))
-    assert found <= set(wrong) and len(found) >= 21
+    actions = agree(table, {"mask": own}, joint=False).actions[:, 0]
+    found = set(np.flatnonzero(actions == RELABELLED))
+    assert found <= set(wrong) and len(found) >= 20
 
 
 def test_at_most_the_cap_of_a_class_is_changed_least_probable_labels_first():
