@@ -41,7 +41,8 @@ SPELLINGS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"A-b": {"cuts": [1, 2], "column": "c-d"}, "e-f": ["g-h", "i-j"]},
     ),
 }
-TARGETS = {"heads": "heads", "separate": "separate"}
+# What some settings need beside them
+BESIDE = {"heads": {"target": "heads"}, "separate": {"target": "separate"}, "clean_args": {"clean": "auto"}}
 
 
 @pytest.fixture
@@ -87,7 +88,7 @@ SOURCES: list[Callable[..., list[str]]] = [by_flags, by_hyperparameters, by_vari
 @pytest.mark.parametrize("name", SPELLINGS)
 def test_names_inside_a_setting_may_have_any_spelling_in_every_source(tree, monkeypatch, source, name):
     written, expected = SPELLINGS[name]
-    argv = source({name: written, "target": TARGETS.get(name, "joint")}, tree, monkeypatch)
+    argv = source({name: written, **BESIDE.get(name, {})}, tree, monkeypatch)
     settings, _ = settings_layers.read(TRAIN, argv, "")
     assert getattr(settings, name) == expected
     assert list(getattr(settings, name)) == list(expected)
