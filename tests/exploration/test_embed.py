@@ -55,14 +55,15 @@ def test_the_file_has_the_features_and_what_they_are_of(flags: list[str], faces:
 def test_labels_that_are_missing_are_empty(tmp_path: Path, capsys) -> None:
     from tests.model.embeddings.conftest import draw
 
-    for number in range(2):
+    for number in range(3):
         draw(tmp_path / "channel" / "images" / f"{number}.png", number)
-    (tmp_path / "channel" / "train.csv").write_text("path,kind,colour\n0.png,top,red\n1.png,,blue\n")
+    rows = "path,kind,colour\n0.png,top,red\n1.png,,blue\n2.png,bottom,red\n"
+    (tmp_path / "channel" / "train.csv").write_text(rows)
     attributes = '{"kind": {"optional": true}, "colour": {}}'
     command = ["embed", str(tmp_path / "channel"), "--model", "thumbnail", "--cache", str(tmp_path / "cache")]
     assert main([*command, "--attributes", attributes, "--output", str(tmp_path / "a.npz")]) == 0
     with np.load(tmp_path / "a.npz") as content:
-        assert content["labels"].tolist() == [["top", "red"], ["", "blue"]]
+        assert content["labels"].tolist() == [["top", "red"], ["", "blue"], ["bottom", "red"]]
 
 
 def test_ctrl_c_exits_with_130_and_keeps_the_features(flags: list[str], monkeypatch, capsys) -> None:

@@ -108,7 +108,8 @@ def test_a_saved_model_an_archive_and_its_weights_have_the_same_features(
 )
 def test_other_weights_sizes_and_precisions_have_folders_of_their_own(tmp_path: Path, change: dict) -> None:
     timm_model("test_resnet", tmp_path / "w.safetensors")
-    other = timm.create_model("test_efficientnet" if "model" in change else "test_resnet", pretrained=False, num_classes=0)
+    name = change.get("model", "test_resnet")
+    other = timm.create_model(name, pretrained=False, num_classes=0)
     save_file(other.state_dict(), tmp_path / "other.safetensors")
     settings = replace(CPU, model="test_resnet", weights=str(tmp_path / "w.safetensors"), input_size=[32, 24])
     if "model" in change or "weights" in change:

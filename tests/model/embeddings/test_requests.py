@@ -32,7 +32,7 @@ def test_a_request_is_read_as_written(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["", "{", "[1]", '[{"folder": "a"}]', "null", '{"folder": "a"}'])
 def test_a_damaged_request_is_ignored(tmp_path: Path, text: str) -> None:
     write_request(tmp_path, "1f", FOUND)
-    (tmp_path / REQUESTS / "1f.json").write_text(text)
+    (tmp_path / REQUESTS / "1f.request.json").write_text(text)
     assert read_request(tmp_path, "1f") == []
 
 
