@@ -82,6 +82,7 @@ def read_labelled(settings: ExploredChannel, channel: Path, scheme: Scheme | Non
     """
     from model.data.channel import ChannelOptions, read_channel
     from model.data.checked_tables import check_table
+    from model.data.correction_files import check_corrections
     from model.images.decode import allow_pixels
 
     if not channel.is_dir():
@@ -91,6 +92,7 @@ def read_labelled(settings: ExploredChannel, channel: Path, scheme: Scheme | Non
     problems = Problems(str(channel))
     table = read_channel(channel, problems, ChannelOptions.from_settings(settings), scheme)
     if table is not None:
+        check_corrections([table], problems)
         table = check_table(table, problems, cache_folder(settings) / "checked", skip=True)
     raise_all([problems])
     assert table is not None  # otherwise there is a problem

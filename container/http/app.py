@@ -18,6 +18,7 @@ def make_app(
     routes: Sequence[BaseRoute],
     telemetry: Telemetry,
     lifespan: Callable[[Starlette], AbstractAsyncContextManager[None]] | None = None,
+    middleware: Sequence[Middleware] = (),
 ) -> Starlette:
     """Creates an app for HttpServer.
 
@@ -25,10 +26,15 @@ def make_app(
         routes: The paths. Their handlers raise RequestError if a request cannot be answered.
         telemetry: Counts the requests and logs a line for each.
         lifespan: Context manager around the run of the app: starts and stops what the handlers need.
+        middleware: Between the routes and what this function adds; its responses are counted and logged too.
     """
     app = Starlette(
         routes=routes,
-        middleware=[Middleware(TelemetryMiddleware, telemetry=telemetry), Middleware(LingeringCloseMiddleware)],
+        middleware=[
+            Middleware(TelemetryMiddleware, telemetry=telemetry),
+            Middleware(LingeringCloseMiddleware),
+            *middleware,
+        ],
         exception_handlers=dict(EXCEPTION_HANDLERS),
         lifespan=lifespan,
     )

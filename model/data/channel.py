@@ -11,18 +11,21 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from model.attributes import MISSING, UNKNOWN, Attribute, normal_text
+from model.attributes import Attribute
+from model.data.correction_files import log_path
+from model.data.corrections import read_log
 from model.data.default_scheme import default_scheme
-from model.data.duplicates import refuse_duplicates, unambiguous_rows
+from model.data.duplicates import refuse_duplicates
 from model.data.groups import group_by_pattern, log_groups, usual_group_column
 from model.data.image_locations import ImageLocations
-from model.data.label_columns import find_column, label_columns, read_label_column, scheme_from_forms, takes_indices
+from model.data.label_columns import find_column, scheme_from_forms
 from model.data.label_forms import AttributeForm, forms_from_config
 from model.data.label_pattern import add_pattern_columns
+from model.data.labelled_rows import Roles, labelled_table
 from model.data.readers.channel_checks import has_content, report_outside_links
 from model.data.readers.channel_files import ChannelFiles
 from model.data.readers.class_folders import FolderLevels
-from model.data.readers.columns import GROUP_COLUMNS, LABEL_COLUMNS, column_named
+from model.data.readers.columns import GROUP_COLUMNS, column_named
 from model.data.readers.detect import read_rows
 from model.data.readers.rows import Rows
 from model.data.readers.table_options import TableOptions
@@ -59,6 +62,7 @@ class ChannelOptions:
         follow_links: Whether links that lead out of the channel are followed.
         duplicates: `error` if rows with the same image are an error; `skip` to keep one of them if their labels agree
             and none if they differ.
+        corrections: File with corrections of labels (model.data.corrections).
     """
 
     layout: str = "auto"
@@ -76,6 +80,7 @@ class ChannelOptions:
     folder_levels: Sequence[str] = ()
     follow_links: bool = False
     duplicates: str = "error"
+    corrections: str | None = None
 
     @property
     def table_options(self) -> TableOptions:
@@ -115,6 +120,9 @@ def read_channel(
     files = ChannelFiles(Path(root), options.follow_links)
     if not has_content(files, problems):
         return None
+    corrections = None
+    if options.corrections:
+        corrections = read_log(log_path(options.corrections, files.root), problems, options.encoding)
     rows = None
     try:
         # Read the rows as text
@@ -152,8 +160,8 @@ def read_channel(
         return _unlabelled_table(files, rows)
 
     # Parse the labels
-    roles = _Roles(group, split, [column for column in metadata if column], forms)
-    table = _labelled_table(files, rows, scheme, roles, problems)
+    roles = Roles(group, split, [column for column in metadata if column], forms)
+    table = labelled_table(files, rows, scheme, roles, corrections, problems)
     if not len(table) and not len(table.set_aside):
         if not problems:
             problems.add("no images to train on", f"{rows.source}: none of its {len(rows.paths):,} rows is used")
@@ -222,73 +230,4 @@ def _unlabelled_table(files: ChannelFiles, rows: Rows) -> Table:
         metadata=empty,
         source=rows.source,
         set_aside=ImageLocations(map(files.shards.locate, (*rows.set_aside, *rows.paths))),
-    )
-
-
-@dataclass(frozen=True)
-class _Roles:
-    """Columns with a special role.
-
-    Attributes:
-        group: Column of the groups.
-        split: Column of the splits.
-        metadata: Columns to keep as metadata; empty: every column that has no other use.
-        forms: The parsed setting `attributes`.
-    """
-
-    group: str | None
-    split: str | None
-    metadata: Sequence[str]
-    forms: Sequence[AttributeForm]
-
-
-def _labelled_table(files: ChannelFiles, rows: Rows, scheme: Scheme, roles: _Roles, problems: Problems) -> Table:
-    """The table of the rows whose labels all fit the scheme.
-
-    A row with an invalid label is a problem, and its image is in `set_aside`. Rows that the rules of an attribute drop
-    are skipped.
-    """
-    group, metadata = roles.group, roles.metadata
-    # Parse the labels, each attribute from its column
-    valid = np.ones(len(rows.paths), dtype=bool)
-    labels: dict[str, np.ndarray] = {}
-    numbers: dict[str, np.ndarray] = {}
-    invalid, labelled = np.zeros((2, len(rows.paths)), dtype=bool)
-    columns = label_columns(rows, scheme.attributes, problems)
-    for attribute, column in zip(scheme.attributes, columns):
-        read = read_label_column(attribute, rows, column, takes_indices(attribute, roles.forms), problems)
-        valid &= read.codes >= MISSING
-        invalid |= read.codes == UNKNOWN
-        labelled |= read.codes >= 0
-        labels[attribute.name] = read.codes
-        if not np.isnan(read.numbers).all():
-            numbers[attribute.name] = read.numbers
-    if not metadata:
-        used = {group, roles.split, *columns, *(column_named(rows.columns, name) for name in LABEL_COLUMNS)}
-        metadata = [column for column in rows.columns if column not in used]
-
-    # Keep valid rows that have at least one label, and one row per image
-    unlabelled = valid & ~labelled
-    if unlabelled.any():
-        log.warning("%s: skipped %s rows without any label", rows.source, f"{unlabelled.sum():,}")
-    kept = np.flatnonzero(valid & labelled & unambiguous_rows(rows.paths, labels))
-    index = pd.RangeIndex(len(kept))
-
-    def kept_texts(column: str) -> pd.Series:
-        texts = rows.columns[column]
-        return pd.Series([texts[row] for row in kept], index=index, dtype="str")
-
-    groups = [(normal_text(rows.columns[group][row]) if group else "") or rows.paths[row] for row in kept]
-    set_aside = [rows.paths[row] for row in np.flatnonzero(invalid)]
-    return Table(
-        root=files.root,
-        scheme=scheme,
-        locations=ImageLocations(files.shards.locate(rows.paths[row]) for row in kept),
-        groups=np.array(groups, dtype=object),
-        grouped_by=group or "",
-        labels=pd.DataFrame({name: codes[kept] for name, codes in labels.items()}, index=index),
-        numbers=pd.DataFrame({name: values[kept] for name, values in numbers.items()}, index=index),
-        metadata=pd.DataFrame({column: kept_texts(column) for column in metadata}, index=index),
-        source=rows.source,
-        set_aside=ImageLocations(map(files.shards.locate, (*rows.set_aside, *set_aside))),
     )

@@ -12,6 +12,7 @@ from joblib import cpu_count
 
 from model.data.channel import ChannelOptions, read_channel
 from model.data.content_index import hash_equal_files
+from model.data.correction_files import check_corrections, drop_repeated, own_logs
 from model.data.integrity import check_images
 from model.data.pixel_range import sample_pixels
 from model.data.prediction_input import has_images
@@ -53,17 +54,22 @@ def read_tables(
     has_own_split = bool(settings.folds or settings.validation_groups or settings.split_column)
     train_dir, validation_dir = split_channels(train_dir, validation_dir, options, has_own_split)
     problems = [Problems(f"channel train ({train_dir})")]
-    tables = [read_channel(train_dir, problems[0], options)]
+    roots = [train_dir] if validation_dir is None else [train_dir, validation_dir]
+    logs = own_logs(settings.corrections, roots)
+    tables = [read_channel(train_dir, problems[0], replace(options, corrections=logs[0]))]
     if validation_dir is not None:
         # The validation channel may have a table of another name than the training channel
         table = settings.table if settings.table and (validation_dir / settings.table).is_file() else None
         scheme = tables[0].scheme if tables[0] is not None else None
         problems.append(Problems(f"channel validation ({validation_dir})"))
-        tables.append(read_channel(validation_dir, problems[1], replace(options, table=table), scheme))
+        own_options = replace(options, table=table, corrections=logs[1])
+        tables.append(read_channel(validation_dir, problems[1], own_options, scheme))
+        drop_repeated(problems[1], problems[0])
         if scheme is not None and problems[1]:
             _explain_empty_folders(train_dir, validation_dir, scheme, problems[1])
     if tables[0] is not None and not problems[0]:
         _check_attribute_names(settings, tables[0].scheme)
+    check_corrections([table for table in tables if table is not None], problems[0])
     pairs = [(table, own) for table, own in zip(tables, problems) if table is not None]
     how, skip, remember = settings.check, settings.unreadable == SKIP, not settings.check_only
     readable = [check_table(table, own, checked, how, skip, remember) for table, own in pairs]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,8 @@ import pandas as pd
 
 from model.atomic_write import write_frame, write_json
 from model.data.checked_tables import UNREADABLE_CSV
+from model.data.correction_files import records_by_log
+from model.data.correction_record import merged
 from model.data.leaks import check_channels, warn_of_duplicates
 from model.data.pixel_range import find_range
 from model.data.readers.split_names import TRAIN, VALIDATION
@@ -37,11 +39,21 @@ class Datasets:
         train: Images to train on.
         validation: Images to validate on, if any.
         report: Counts of both sides; None without validation.
+        given: Training images before --clean changed their labels; None without --clean.
+        cleaning: What --clean changed, for metrics.json.
     """
 
     train: Table
     validation: Table | None
     report: SplitReport | None = None
+    given: Table | None = None
+    cleaning: Mapping[str, Any] | None = None
+
+    @property
+    def _tables(self) -> list[Table]:
+        """Training and validation images with the labels of the channel."""
+        train = self.train if self.given is None else self.given
+        return [train] if self.validation is None else [train, self.validation]
 
     def identity(self) -> dict[str, Any]:
         """What must be equal, in addition to the settings, for a run to be resumed."""
@@ -69,12 +81,14 @@ class Datasets:
             "train": _counts(self.train),
             "validation": None if self.validation is None else _counts(self.validation),
             "split": self.report.to_dict() if self.report else None,
+            "corrections": [merged(records).to_dict() for records in records_by_log(self._tables)],
+            "cleaning": None if self.cleaning is None else dict(self.cleaning),
         }
 
     def content_ids(self) -> dict[str, str]:
         """By attribute, a number (hex) of all images' paths and labels, the same for every split of a channel."""
         totals = dict.fromkeys(self.train.scheme.names, 0)
-        for table in filter(None, (self.train, self.validation)):
+        for table in self._tables:
             paths = [path.encode("utf-8", "surrogateescape") for path in table.locations.paths]
             hashes = pd.util.hash_array(np.array(paths, dtype=object), categorize=False)
             for name, codes in table.codes().items():
@@ -89,7 +103,7 @@ class Datasets:
         Writes split.csv (each image with its group, labels and side), split.json and, if unreadable images were
         skipped, unreadable.csv.
         """
-        save_skipped(folder, [table for table in (self.train, self.validation) if table is not None])
+        save_skipped(folder, self._tables)
         if self.report is None or self.validation is None:
             return
         sides = [self.train.frame().assign(**{SIDE: "train"}), self.validation.frame().assign(**{SIDE: "validation"})]

@@ -185,7 +185,12 @@ class LabelColumn:
 
 
 def read_label_column(
-    attribute: Attribute, rows: Rows, column: str | None, indices: bool, problems: Problems
+    attribute: Attribute,
+    rows: Rows,
+    column: str | None,
+    indices: bool,
+    problems: Problems,
+    corrected: np.ndarray | None = None,
 ) -> LabelColumn:
     """Reads one attribute of all rows. Each unknown label is one problem that lists its rows.
 
@@ -195,6 +200,7 @@ def read_label_column(
         column: Its column; None if it is missing, which makes every label unknown.
         indices: Whether the column may contain class indices. Names of folders are never read as indices.
         problems: Collects unknown labels.
+        corrected: bool (n,), the rows whose label will be replaced, so that it may be invalid; None: no row.
     """
     if column is None:
         return LabelColumn(np.full(len(rows.paths), UNKNOWN), np.full(len(rows.paths), np.nan))
@@ -208,7 +214,8 @@ def read_label_column(
     codes = np.array([read.codes.get(text, absent.get(text, UNKNOWN)) for text in texts], np.int64)[text_of_row]
     numbers = np.array([read.numbers.get(text, np.nan) for text in texts], np.float64)[text_of_row]
     _log_reading(attribute, column, read, [texts[i] for i in text_of_row[codes == DROPPED]])
-    _report_unknown(attribute, rows, np.array(texts, dtype=object)[text_of_row], codes, read, problems)
+    is_unknown = codes == UNKNOWN if corrected is None else (codes == UNKNOWN) & ~corrected
+    _report_unknown(attribute, rows, np.array(texts, dtype=object)[text_of_row], is_unknown, read, problems)
     return LabelColumn(codes, numbers)
 
 
@@ -224,11 +231,11 @@ def _log_reading(attribute: Attribute, column: str, read: ReadLabels, dropped: S
 
 
 def _report_unknown(
-    attribute: Attribute, rows: Rows, texts: np.ndarray, codes: np.ndarray, read: ReadLabels, problems: Problems
+    attribute: Attribute, rows: Rows, texts: np.ndarray, is_unknown: np.ndarray, read: ReadLabels, problems: Problems
 ) -> None:
     """Adds a problem for each unknown label, with the rows that have it, most frequent first."""
     positions_by_text: dict[str, list[int]] = {}
-    for row in np.flatnonzero(codes == UNKNOWN).tolist():
+    for row in np.flatnonzero(is_unknown).tolist():
         positions_by_text.setdefault(texts[row], []).append(row)
     for text, positions in sorted(positions_by_text.items(), key=lambda item: (-len(item[1]), item[0])):
         kind = "invalid number" if attribute.cuts else "unknown label"

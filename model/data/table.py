@@ -13,6 +13,7 @@ import pandas as pd
 
 from model.attributes import MISSING
 from model.data.content_index import ContentIndex
+from model.data.correction_record import CorrectionRecord
 from model.data.image_locations import ImageLocations
 from model.labels import Scheme
 
@@ -53,6 +54,7 @@ class Table:
         contents: Contents of the images; None before they are checked.
         skipped: Path and reason of each unreadable image that was skipped.
         sides: str (n,), `train` or `validation`, from the split column; None without one.
+        corrected: What the setting `corrections` changed; None without it.
     """
 
     root: Path
@@ -68,6 +70,7 @@ class Table:
     contents: ContentIndex | None = None
     skipped: tuple[tuple[str, str], ...] = ()
     sides: np.ndarray | None = None
+    corrected: CorrectionRecord | None = None
 
     def __len__(self) -> int:
         return len(self.locations)

@@ -2,5 +2,5 @@
 
 backbone: timm's networks, their names and preprocessing; network: the module; tensors: inputs of its forward; heads:
 what its outputs mean, without torch; probabilities: joint probabilities from its outputs; freezing: parameters that
-are not trained.
+are not trained; gradcam: which part of an image a class depends on.
 """

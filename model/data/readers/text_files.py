@@ -25,6 +25,18 @@ def read_text(path: Path, problems: Problems, encoding: str = "utf-8") -> str | 
     except OSError as error:
         problems.add("unreadable table", f"{path.name}: {error.strerror}")
         return None
+    return decode_text(content, path.name, problems, encoding)
+
+
+def decode_text(content: bytes, name: str, problems: Problems, encoding: str = "utf-8") -> str | None:
+    """The text of a file as read_text returns it.
+
+    Args:
+        content: The content of the file.
+        name: Its name in messages.
+        problems: As in read_text.
+        encoding: As in read_text.
+    """
     used = _encoding_of(content, encoding)
     try:
         text = content.decode(used)
@@ -32,11 +44,11 @@ def read_text(path: Path, problems: Problems, encoding: str = "utf-8") -> str | 
         row = len(LINE_END.findall(content[: error.start].decode("latin-1"))) + 1
         kind = f"table that is not {encoding.upper() if used == encoding else used}"
         advice = "save it as UTF-8, or set --encoding to its encoding (cp1252, cp949, ...)"
-        problems.add(kind, f"{path.name} row {row}: byte 0x{content[error.start]:02x}; {advice}")
+        problems.add(kind, f"{name} row {row}: byte 0x{content[error.start]:02x}; {advice}")
         return None
     if "\0" in text:
         advice = "for UTF-16 without a byte-order mark, set --encoding utf-16-le or utf-16-be"
-        problems.add("table with NUL characters", f"{path.name}: not a text in {used}; {advice}")
+        problems.add("table with NUL characters", f"{name}: not a text in {used}; {advice}")
         return None
     return text
 

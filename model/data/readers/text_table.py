@@ -104,7 +104,7 @@ def read_table(
         return None
     table: TextTable | None = None
     try:
-        for line, values in _rows(text, picture_columns):
+        for line, values in table_rows(text, picture_columns):
             if table is None:
                 table = TextTable(name, values)
                 continue
@@ -128,7 +128,7 @@ def table_header(path: Path, encoding: str = "utf-8", picture_columns: Sequence[
     Arguments: see read_table.
     """
     try:
-        return next((values for _, values in _rows(read_beginning(path, encoding), picture_columns)), [])
+        return next((values for _, values in table_rows(read_beginning(path, encoding), picture_columns)), [])
     except csv.Error:
         return []
 
@@ -152,7 +152,7 @@ def delimiter_of(header: str, picture_columns: Sequence[str] = PICTURE_COLUMNS) 
     return max(with_images or DELIMITERS, key=lambda delimiter: len(columns[delimiter]))
 
 
-def _rows(text: str, picture_columns: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
+def table_rows(text: str, picture_columns: Sequence[str] = PICTURE_COLUMNS) -> Iterator[tuple[int, list[str]]]:
     """Yields the first line, from 1, and the values of each row that is not blank. csv.Error names the row."""
     first = _first_line(text)
     has_separator_line = first.lower().startswith(SEPARATOR_LINE) and len(first) == len(SEPARATOR_LINE) + 1

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import base64
 import datetime
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 
-from model import __version__
 from model.artifacts.provenance import Provenance
 from model.data.readers.channel_files import ChannelFiles
 from model.evaluation.evaluate import Evaluation, Scores
 from model.evaluation.matched_answers import MatchedAnswers
 from model.evaluation.report import charts, curves, examples, sentences
 from model.evaluation.report.confusion import Matrix, make_matrix
+from model.evaluation.report.page_files import TEMPLATES, embedded_files, page_environment
 from model.evaluation.report.picture_lists import PictureLists
 from model.evaluation.report.thumbnails import LARGE_SIDE, Thumbnail, make_thumbnails
 from model.evaluation.score_notes import AT_CHANCE
@@ -32,7 +29,6 @@ from model.labels import JOIN, Scheme
 from model.metrics.scores import NO_ANSWER, SCORE_LABELS
 from model.settings.fields import value_text
 
-TEMPLATES = Path(__file__).parent / "templates"
 JOINT_TITLE = "All attributes together"
 WORST_GROUPS = 10
 MOST_DIFFERING = 20  # images in each table of the comparison
@@ -145,7 +141,7 @@ def render_report(
         made_on=made_on,
         thumbnails=small,
         **listed,
-        **_embedded_files(),
+        **embedded_files([TEMPLATES / "report.css"], [TEMPLATES / "tables.js", TEMPLATES / "report.js"]),
     )
 
 
@@ -228,27 +224,9 @@ def _learning_curves(provenance: Provenance | None) -> dict[str, list[curves.Lea
     return {name: charts_ for name, charts_ in list(by_member.items())[:MOST_MEMBERS] if charts_}
 
 
-def _embedded_files() -> dict[str, str]:
-    """Version, style, script, and the hash of the script for the Content-Security-Policy of the page."""
-    script = (TEMPLATES / "report.js").read_text(encoding="utf-8")
-    return {
-        "version": __version__,
-        "script": Markup(script),
-        "script_hash": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-        "style": Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),
-    }
-
-
 def _environment() -> Environment:
-    """Jinja's environment, with autoescape; an undefined variable is an error."""
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.policies["json.dumps_kwargs"] = {"ensure_ascii": False, "separators": (",", ":"), "allow_nan": False}
+    """Jinja's environment with the filters and variables of the templates."""
+    environment = page_environment(TEMPLATES)
     environment.filters.update(
         count=sentences.count,
         percent=sentences.percent,

@@ -15,6 +15,7 @@ from model.data.readers.channel_files import IMAGES, ChannelFiles
 from model.errors import InputError, did_you_mean, listing
 from model.images.decode import UnreadableImage, read_image
 from model.images.deep import GivenRange
+from model.images.image_location import ImageLocation
 
 LONGEST_SIDE = 144  # pixels
 LARGE_SIDE = 320  # of images on the page itself, which can be enlarged
@@ -106,22 +107,40 @@ def make_thumbnail(
         pixel_range: The range by which the model scales images of more than 8 bits.
         blur: Whether the embedded image is reduced to BLURRED_SIDE; the page enlarges it to `side`.
     """
+    return image_thumbnail(files.root, files.shards.locate(path), side, pixel_range, blur)
+
+
+def image_thumbnail(
+    root: Path, location: ImageLocation, side: int = LONGEST_SIDE, pixel_range: GivenRange = None, blur: bool = False
+) -> Thumbnail | None:
+    """The thumbnail of an image by its location below a folder; see make_thumbnail."""
+    picture = small_image(root, location, side, pixel_range)
+    if picture is None:
+        return None
+    size = picture.size
+    return Thumbnail(image_uri(blurred(picture) if blur else picture, "PNG" if blur else "JPEG"), *size)
+
+
+def small_image(root: Path, location: ImageLocation, side: int, pixel_range: GivenRange = None) -> Image.Image | None:
+    """An image whose longest side has at most `side` pixels, without its metadata; None for an unreadable image."""
     try:
-        picture = read_image(files.root, files.shards.locate(path), draft=(side, side), pixel_range=pixel_range)
+        picture = read_image(root, location, draft=(side, side), pixel_range=pixel_range)
     except UnreadableImage:
         return None
     picture.thumbnail((side, side))
-    size = picture.size
-    if blur:
-        picture = blurred(picture)
     picture.info.clear()  # comments and GPS positions stay out of the page
+    return picture
+
+
+def image_uri(picture: Image.Image, form: str) -> str:
+    """An image as data: URI. form: PNG or JPEG."""
     content = io.BytesIO()
-    if blur:
-        picture.save(content, "PNG")
+    if form == "PNG":
+        picture.save(content, form)
     else:
-        picture.save(content, "JPEG", quality=QUALITY, optimize=True)
+        picture.save(content, form, quality=QUALITY, optimize=True)
     text = base64.b64encode(content.getvalue()).decode("ascii")
-    return Thumbnail(f"data:image/{'png' if blur else 'jpeg'};base64,{text}", *size)
+    return f"data:image/{form.lower()};base64,{text}"
 
 
 def blurred(image: Image.Image) -> Image.Image:

@@ -1,0 +1,176 @@
+"""Suspects: labels that are probably wrong, and suspects.csv, which lists them in the order to review."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from model.atomic_write import write_csv
+from model.data.table import Table
+from model.errors import InputError, Problems, did_you_mean, listing
+
+SUSPECTS_CSV = "suspects.csv"
+SUSPECT_COLUMNS = ("path", "group", "attribute", "level", "given", "suggested", "score", "reason", "neighbours")
+IMAGE, GROUP = "image", "group"  # levels
+MOST_NEIGHBOURS = 5  # of a suspect
+FOREIGN_IMAGES = "images that are not in the channel"  # a kind of problems
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """A label that is probably wrong.
+
+    Attributes:
+        rows: Rows of the table whose label is doubted, the most suspicious first: one, or all rows of a group.
+        level: IMAGE or GROUP.
+        attribute: Name of the attribute.
+        given: The label; the number as text for an attribute with numbers.
+        suggested: The label that is probably right.
+        score: Estimated probability that the label is wrong; comparable between attributes.
+        reason: One sentence.
+        neighbours: Rows of the most similar images of other groups, the nearest first, at most MOST_NEIGHBOURS.
+    """
+
+    rows: tuple[int, ...]
+    level: str
+    attribute: str
+    given: str
+    suggested: str
+    score: float
+    reason: str
+    neighbours: tuple[int, ...] = ()
+
+
+@dataclass
+class _Rows:
+    """Rows of a table by path, and by group; built once per file."""
+
+    table: Table
+    by_path: dict[str, int] = field(default_factory=dict)
+    by_group: dict[str, list[int]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.by_path = {path: row for row, path in enumerate(self.table.locations.paths)}
+        for row, group in enumerate(self.table.groups.tolist()):
+            self.by_group.setdefault(group, []).append(row)
+
+
+def label_texts(table: Table, attribute: str) -> list[str]:
+    """The labels of an attribute as text: the number where there is one, otherwise the name of the class; "" without.
+
+    Args:
+        table: The table.
+        attribute: Name of an attribute of its scheme.
+    """
+    values = np.array([*table.scheme.attribute(attribute).values, ""], dtype=object)
+    texts = values[np.maximum(table.labels[attribute].to_numpy(), -1)].tolist()
+    if attribute in table.numbers:
+        for row, number in enumerate(table.numbers[attribute].tolist()):
+            if number == number:  # not NaN
+                texts[row] = f"{number:g}"
+    return texts
+
+
+def write_suspects(path: Path, table: Table, suspects: Sequence[Suspect]) -> None:
+    """Writes suspects.csv.
+
+    Args:
+        path: The file.
+        table: The channel that the rows of the suspects refer to.
+        suspects: The suspects in the order to review.
+    """
+    paths, texts = table.locations.paths, {name: label_texts(table, name) for name in table.scheme.names}
+    with write_csv(path) as writer:
+        writer.writerow(SUSPECT_COLUMNS)
+        for suspect in suspects:
+            row = suspect.rows[0]
+            group = str(table.groups[row]) if table.grouped_by else ""
+            neighbours = [[paths[near], texts[suspect.attribute][near]] for near in suspect.neighbours]
+            labels = (suspect.attribute, suspect.level, suspect.given, suspect.suggested)
+            evidence = (f"{suspect.score:.6f}", suspect.reason, json.dumps(neighbours, ensure_ascii=False))
+            writer.writerow([paths[row], group, *labels, *evidence])
+
+
+def read_suspects(path: Path, table: Table) -> list[Suspect]:
+    """Reads suspects.csv for a table, whose rows may be in another order than when the file was written.
+
+    Args:
+        path: The file.
+        table: The channel.
+
+    Returns:
+        The suspects in the order of the file. Neighbours that are not in the channel are left out.
+
+    Raises:
+        InputError: The file is missing or invalid, or names images or attributes that the channel does not have; lists
+            all problems.
+    """
+    problems, rows = Problems(str(path)), _Rows(table)
+    suspects = []
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file)
+            missing = [name for name in SUSPECT_COLUMNS if name not in (reader.fieldnames or ())]
+            if missing:
+                expected = listing(SUSPECT_COLUMNS)
+                raise InputError(f"{path}: no column {listing(missing)}; expected {expected}, as `noise` writes them")
+            for cells in reader:
+                suspect = _read_suspect(cells, rows, f"line {reader.line_num}", problems)
+                if suspect is not None:
+                    suspects.append(suspect)
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}; python -m exploration noise writes it") from None
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path}: not a CSV in UTF-8: {error}") from None
+    problems.raise_if_any()
+    return suspects
+
+
+def _read_suspect(cells: Mapping[str, str | None], rows: _Rows, where: str, problems: Problems) -> Suspect | None:
+    """The suspect of a row of the file; None, with problems, if it is invalid."""
+    text = {name: cells[name] or "" for name in SUSPECT_COLUMNS}
+    before = len(problems)
+    row = rows.by_path.get(text["path"])
+    if row is None:
+        near = did_you_mean(text["path"], rows.by_path) if problems.shows_next(FOREIGN_IMAGES) else ""
+        problems.add(FOREIGN_IMAGES, f"{where}: {text['path']!r}{near}")
+    if text["attribute"] not in rows.table.scheme.names:
+        known = listing(rows.table.scheme.names)
+        near = did_you_mean(text["attribute"], rows.table.scheme.names)
+        problems.add("unknown attributes", f"{where}: {text['attribute']!r}, expected one of {known}{near}")
+    if text["level"] not in (IMAGE, GROUP):
+        problems.add("unknown levels", f"{where}: {text['level']!r}, expected {IMAGE} or {GROUP}")
+    score, neighbours = _score(text["score"]), _neighbours(text["neighbours"])
+    if score is None:
+        problems.add("invalid scores", f"{where}: {text['score']!r}, expected a number from 0 to 1")
+    if neighbours is None:
+        problems.add("invalid neighbours", f"{where}: {text['neighbours']!r}, expected a JSON list of [path, value]")
+    if len(problems) > before or row is None or score is None or neighbours is None:
+        return None
+    own = [row]
+    if text["level"] == GROUP:
+        own += [other for other in rows.by_group[str(rows.table.groups[row])] if other != row]
+    near_rows = tuple(rows.by_path[name] for name in neighbours if name in rows.by_path)
+    labels = (text["attribute"], text["given"], text["suggested"])
+    return Suspect(tuple(own), text["level"], *labels, score, text["reason"], near_rows)
+
+
+def _score(text: str) -> float | None:
+    try:
+        score = float(text)
+    except ValueError:
+        return None
+    return score if 0 <= score <= 1 else None
+
+
+def _neighbours(text: str) -> list[str] | None:
+    """The paths of neighbours; None if the text is not a list of [path, value]."""
+    try:
+        return [str(path) for path, _ in json.loads(text or "[]")]
+    except (ValueError, TypeError):
+        return None
