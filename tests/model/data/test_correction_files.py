@@ -84,6 +84,16 @@ def test_a_log_in_each_channel_applies_to_this_channel(tmp_path: Path) -> None:
     assert len(make_datasets(TrainSettings(allow_overlap=True), own[0], own[1]).summary()["corrections"]) == 2
 
 
+def test_a_log_next_to_the_folders_of_the_splits_applies_to_both(tmp_path: Path) -> None:
+    two_channels(tmp_path / "data")
+    log = "train/a/1.jpg,,label,relabel,b\nval/b/2.jpg,,,delete,\n"
+    (tmp_path / "data" / "corrections.csv").write_text(HEADER + log)
+    settings = TrainSettings(corrections="corrections.csv")
+    train, val = read_tables(settings, tmp_path / "data", None, tmp_path / "checked")
+    assert val is not None
+    assert (labels(train)["a/1.jpg"], labels(val)) == (1, {"a/1.jpg": 0, "b/3.jpg": 1})
+
+
 def test_rows_for_other_images_are_a_warning_with_the_nearest_name(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
