@@ -9,6 +9,7 @@ from model.subcommands import run_subcommand
 
 SUBCOMMANDS = {
     "demo": ("exploration.demo", "Draw images of invented faces to try the jobs with."),
+    "export": ("exploration.export.export", "Write corrected labels as a CSV, or for other tools to import."),
     "report": ("exploration.report", "Write a page about images and labels: counts, samples, duplicates, leaks, map."),
     "embed": ("exploration.embed", "Compute the features of a channel's images, once, for all commands that use them."),
     "review": ("exploration.review.review", "Review labels on a page in the browser; decisions go to corrections.csv."),
