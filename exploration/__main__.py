@@ -10,6 +10,7 @@ from model.subcommands import run_subcommand
 SUBCOMMANDS = {
     "demo": ("exploration.demo", "Draw images of invented faces to try the jobs with."),
     "embed": ("exploration.embed", "Compute the features of a channel's images, once, for all commands that use them."),
+    "noise": ("exploration.noise", "Find labels that are probably wrong, and write them to suspects.csv."),
     "runs": ("exploration.runs", "List the trained models, the settings that differ between them, and their scores."),
     "scores": ("exploration.scores", "Print the scores in an evaluation.json as a small table."),
 }
