@@ -120,7 +120,12 @@ def find(settings: NoiseSettings, experiment: dict[str, Any]) -> Detection:
 def _overriding(settings: NoiseSettings) -> dict[str, Any]:
     """The settings of the training that this command sets."""
     values = {field.name: getattr(settings, field.name) for field in fields(ReadingSettings)}
-    values |= {"folds": settings.folds, "seed": settings.seed, "device": settings.device}
+    values |= {
+        "folds": settings.folds,
+        "seed": settings.seed,
+        "device": settings.device,
+        "precision": settings.precision,
+    }
     if settings.epochs is not None:
         values["epochs"] = settings.epochs
     if settings.train_weights is not None:
