@@ -1,7 +1,8 @@
 """Benchmarks of the overhead of jobs; see `python -m benchmarks --help`.
 
 __main__: training and inference, compared with the network alone; serving: the server, compared with the predictor
-alone; start: time from a command to the first step or response; coverage: coverage of confidence intervals.
+alone; start: time from a command to the first step or response; coverage: coverage of confidence intervals;
+suspects: the share of known wrong labels among the first suspects.
 
 Tested by files of other names:
     __main__: tests/benchmarks/test_benchmarks.py

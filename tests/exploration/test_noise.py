@@ -18,17 +18,15 @@ TINY = "{model: test_resnet, pretrained: false, input_size: [32, 24], epochs: 1,
 
 @pytest.fixture(scope="module")
 def channel(faces, tmp_path_factory):
-    """The drawn faces with a wrong gender in one person's folder and two exchanged images."""
+    """The drawn faces with two exchanged images of one person."""
     folder = tmp_path_factory.mktemp("noise") / "train"
     shutil.copytree(faces / "train", folder)
-    person = sorted(path for path in (folder / "images").iterdir() if "_female_" in path.name)[0]
-    person.rename(person.with_name(person.name.replace("_female_", "_male_")))
     other = sorted((folder / "images").iterdir())[-1]
     first, second = (next(other.glob(f"{name}.*")) for name in ("normal", "incorrect_mask"))
     first.rename(other / f"swap{first.suffix}")
     second.rename(other / f"normal{second.suffix}")
     (other / f"swap{first.suffix}").rename(other / f"incorrect_mask{first.suffix}")
-    return folder, person.name.split("_")[0], other.name
+    return folder, other.name.split("_")[0]
 
 
 @pytest.fixture
@@ -46,13 +44,11 @@ def noise(channel, tmp_path, capsys):
     return run
 
 
-def test_planted_errors_are_found_from_thumbnails(noise, channel):
+def test_exchanged_images_are_found_from_thumbnails(noise, channel):
     rows, text = noise()
-    _, person, other = channel
     assert tuple(rows[0]) == SUSPECT_COLUMNS
-    assert [row["group"] for row in rows if row["attribute"] == "gender"][:1] == [person]
     exchanged = [row for row in rows if "look exchanged" in row["reason"]]
-    assert {row["group"] for row in exchanged} == {other.split("_")[0]} and len(exchanged) == 2
+    assert {row["group"] for row in exchanged} == {channel[1]} and len(exchanged) == 2
     assert all(len(json.loads(row["neighbours"])) == 5 for row in rows)
     assert "gender" in text and "24 groups" in text and "next: python -m exploration review" in text
 
