@@ -13,6 +13,7 @@ SUBCOMMANDS = {
     "report": ("exploration.report", "Write a page about images and labels: counts, samples, duplicates, leaks, map."),
     "embed": ("exploration.embed", "Compute the features of a channel's images, once, for all commands that use them."),
     "review": ("exploration.review.review", "Review labels on a page in the browser; decisions go to corrections.csv."),
+    "noise": ("exploration.noise", "Find labels that are probably wrong, and write them to suspects.csv."),
     "runs": ("exploration.runs", "List the trained models, the settings that differ between them, and their scores."),
     "scores": ("exploration.scores", "Print the scores in an evaluation.json as a small table."),
 }
