@@ -12,6 +12,7 @@ SUBCOMMANDS = {
     "export": ("exploration.export.export", "Write corrected labels as a CSV, or for other tools to import."),
     "report": ("exploration.report", "Write a page about images and labels: counts, samples, duplicates, leaks, map."),
     "embed": ("exploration.embed", "Compute the features of a channel's images, once, for all commands that use them."),
+    "audit": ("exploration.audit", "Draw a random sample to review, and estimate how many labels are wrong or unseen."),
     "review": ("exploration.review.review", "Review labels on a page in the browser; decisions go to corrections.csv."),
     "noise": ("exploration.noise", "Find labels that are probably wrong, and write them to suspects.csv."),
     "runs": ("exploration.runs", "List the trained models, the settings that differ between them, and their scores."),
