@@ -4,7 +4,11 @@ demo: draws a data set; portrait draws one face. runs: lists trainings; run_reco
 scores: prints an evaluation.
 report: writes a page about the data, from data_report.
 
+near_duplicates finds copies of images by image_signatures, image_alignment and duplicate_check; joined_tables puts two
+channels into one table, altered_copies makes copies to find. image_statistics: size, light, blur and oddities.
+
 Tested by files of other names:
+    altered_copies, duplicate_check, image_signatures: tests/exploration/test_near_duplicates.py
     __main__: tests/exploration/test_main.py
     run_records: tests/exploration/test_runs.py
 """
