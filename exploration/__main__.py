@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from model.subcommands import run_subcommand
 
 SUBCOMMANDS = {
+    "crop": ("exploration.crop.command", "Crop the images of a channel to their subject, such as the face."),
     "demo": ("exploration.demo", "Draw images of invented faces to try the jobs with."),
     "review": ("exploration.review.review", "Review labels on a page in the browser; decisions go to corrections.csv."),
     "runs": ("exploration.runs", "List the trained models, the settings that differ between them, and their scores."),
