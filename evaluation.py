@@ -13,6 +13,7 @@ Reads:
                                  train.py reads (another table, class folders, folders per person, .lst, a manifest)
   SM_OUTPUT_DATA_DIR/output.csv  the predictions of inference.py or inference_TTA.py, matched by image name; labels.json
                                  and probabilities.csv are read from the same folder
+  --corrections FILE             corrections of the true labels, as the review page writes them (docs/data.md)
   --pictures DIR                 the images to show in the report, in DIR or DIR/images
 Writes next to the predictions, or into --output DIR:
   report.html                    all results on one page, which needs no network and can be printed
@@ -52,6 +53,7 @@ from container.locations import Locations
 from model.answers.files import OUTPUT, answers_file
 from model.atomic_write import write_json, write_text
 from model.errors import ExitCode, InputError
+from model.evaluation.answer_tables import TruthReading
 from model.evaluation.evaluate import Evaluation, evaluate
 from model.evaluation.files import EVALUATION_JSON, REPORT_HTML
 from model.evaluation.matching import match_answers
@@ -106,8 +108,7 @@ def score(
         group_column=settings.group_column,
         other_file=other,
         label_values=settings.label_values,
-        picture_column=settings.picture_column,
-        encoding=settings.encoding,
+        reading=TruthReading(settings.picture_column, settings.encoding, settings.corrections),
     )
     pictures = picture_folder(Path(settings.pictures), matched.names) if settings.pictures else None
     if pictures is None and truth.is_dir():

@@ -19,8 +19,8 @@ Writes:
   SM_MODEL_DIR/NAME             the saved model (in SageMaker: /opt/ml/model)
   SM_MODEL_DIR/.checkpoints/    checkpoints, from which the same command resumes an interrupted run
   SM_OUTPUT_DATA_DIR/NAME       split.csv and split.json, which list the images of each split; tensorboard/; with
-                                --folds also out_of_fold/, the out-of-fold predictions (default: the folder of the
-                                saved model)
+                                --folds also out_of_fold/, the out-of-fold predictions; with --clean also cleaned.csv,
+                                the changed training labels (default: the folder of the saved model)
   SM_OUTPUT_DATA_DIR/NAME/validation
                                 report.html, and gt.csv and output.csv of the validation images for evaluation.py
                                 (default: SM_MODEL_DIR/NAME.validation)
@@ -44,6 +44,7 @@ import logging
 import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import evaluation
@@ -54,7 +55,7 @@ from container.locations import Locations
 from container.next_commands import inference_command
 from container.torchrun import refuse_alone
 from model.answers.files import OUTPUT, TRUTH
-from model.artifacts.discovery import is_finished
+from model.artifacts.discovery import is_finished, models_below
 from model.artifacts.learnt_from import LearntFrom
 from model.artifacts.saved_model import save_model
 from model.data.checked_tables import read_tables
@@ -68,6 +69,7 @@ from model.settings.evaluation import EvaluationSettings
 from model.settings.fields import as_dict
 from model.settings.train import TrainSettings
 from model.training.checkpoints import Checkpoints
+from model.training.cleaning import MODELS, Cleaning, cleaned_plan, decide, make_cleaning, predict_folds
 from model.training.early_checks import check_early
 from model.training.ensembles import save_ensembles
 from model.training.fit import fit
@@ -91,6 +93,7 @@ class TrainingJob:
     Attributes:
         settings: Settings of the job.
         plan: The models to train.
+        cleaning: How training labels are cleaned; None without --clean.
         claim: The name that the job trains under, with its folder and checkpoints.
         hardware: Where the models are trained.
         stop: Signals that end the job early.
@@ -102,6 +105,7 @@ class TrainingJob:
 
     settings: TrainSettings
     plan: Plan
+    cleaning: Cleaning | None
     claim: Claim
     hardware: Hardware
     stop: StopSignal
@@ -154,12 +158,13 @@ def run_training(settings: TrainSettings, env: Environment) -> TrainingEnd:
     checked = location.checkpoints / ".checked"
     tables = distributed.on_rank_zero(lambda: read_tables(settings, train_dir, validation_dir, checked))
     plan = make_plan(settings, *tables)
+    cleaning = distributed.on_rank_zero(lambda: make_cleaning(settings, plan))
     if settings.check_only:
         log.info("%s\nno problems found; to train, run the same command without check_only", plan.text())
         return TrainingEnd(ExitCode.DONE)
 
     # the name to train under: new, or that of an unfinished run, which is resumed
-    identity = {**as_dict(settings, only_result=True), **plan.identity()}
+    identity = {**as_dict(settings, only_result=True), **plan.identity(), **(cleaning.identity() if cleaning else {})}
     claimed = distributed.on_rank_zero(lambda: claim(settings.name, location, identity, settings.resume))
     new_name = claimed.new_name_text(settings.name, location)
     if new_name:
@@ -171,12 +176,17 @@ def run_training(settings: TrainSettings, env: Environment) -> TrainingEnd:
 
     with claimed.lock, StopSignal() as stop:
         live_curves = locations.live_curves_dir()
-        job = TrainingJob(settings, plan, claimed, hardware, stop, output, location.is_packed, account, live_curves)
+        job = TrainingJob(
+            settings, plan, cleaning, claimed, hardware, stop, output, location.is_packed, account, live_curves
+        )
         stopped_by, page = train_models(job)
 
     if stopped_by == signal.SIGINT:
         log.info("stopped by Ctrl-C after a checkpoint; the same command resumes from it")
         return TrainingEnd(ExitCode.INTERRUPTED)
+    if stopped_by is not None and not models_below(claimed.run_dir):
+        log.info("stopped by SIGTERM before a model was trained; the same command resumes from the checkpoint")
+        return TrainingEnd(ExitCode.TERMINATED)
     if stopped_by is not None:
         log.info("stopped by SIGTERM; the same command resumes from the checkpoint")
     log.info("saved model: %s", claimed.run_dir)
@@ -214,11 +224,14 @@ def train_models(training: TrainingJob) -> tuple[int | None, Path | None]:
     # write the split, and mark a run of several models as started
     if is_first and not training.claim.finished:
         training.plan.save_split(training.output)
-    if is_first and not training.plan.is_single:
+    if is_first and (training.cleaning or not training.plan.is_single):
         checkpoints.begin()
+    # with --clean, change training labels, for which folds may be trained first
+    if training.cleaning:
+        training, stopped_by = clean_labels(training, training.cleaning)
     # train one model after another, until a signal stops training
     outcome = None
-    for run in training.plan.runs:
+    for run in training.plan.runs if stopped_by is None else ():
         outcome = train_one(run, training)
         stopped_by = outcome.stopped_by if outcome else None
         if stopped_by is not None:
@@ -235,6 +248,38 @@ def train_models(training: TrainingJob) -> tuple[int | None, Path | None]:
             checkpoints.finish({})
     is_reported = is_first and stopped_by is None and training.settings.report
     return stopped_by, write_report(training, outcome) if is_reported else None
+
+
+def clean_labels(training: TrainingJob, cleaning: Cleaning) -> tuple[TrainingJob, int | None]:
+    """Changes training labels that out-of-fold predictions contradict, after training the folds of --clean auto.
+
+    Returns:
+        The job with the changed labels; the signal that stopped the folds, None if they are finished.
+    """
+    for job in cleaning.jobs:
+        # the folds have their own folder of checkpoints, which has their models too, since they are not kept
+        checkpoints = training.claim.checkpoints.member(job.folder)
+        if distributed.on_rank_zero(checkpoints.is_finished):
+            continue
+        name = f"{training.claim.name}-{job.folder.replace('/', '-')}"
+        own_claim = replace(
+            training.claim, name=name, run_dir=checkpoints.folder / MODELS, checkpoints=checkpoints, state=None
+        )
+        live_curves = training.live_curves and training.live_curves / job.folder
+        own_output = training.output / job.folder
+        folds = replace(training, plan=job.plan, claim=own_claim, output=own_output, live_curves=live_curves)
+        for run in job.plan.runs:
+            outcome = train_one(run, folds)
+            if outcome and outcome.stopped_by is not None:
+                return training, outcome.stopped_by
+        predict = partial(predict_folds, job, checkpoints, training.settings, training.stop)
+        stopped_by = distributed.on_rank_zero(predict)
+        if stopped_by is not None:
+            return training, stopped_by
+    # judge the labels of each split, and train on the changed ones
+    checkpoints_dir, output = training.claim.checkpoints.folder, training.output
+    decisions = distributed.on_rank_zero(lambda: decide(cleaning, training.plan, checkpoints_dir, output))
+    return replace(training, plan=cleaned_plan(training.plan, decisions)), None
 
 
 def write_report(training: TrainingJob, outcome: Outcome | None) -> Path | None:
@@ -279,7 +324,7 @@ def train_one(run: Run, training: TrainingJob) -> Outcome | None:
     finished the model, which is then kept."""
     settings = replace(run.settings, name=training.claim.name)
     # folder, checkpoints and state of this model
-    folder, checkpoints, state = training.claim.run_dir, training.claim.checkpoints, training.claim.state
+    folder, checkpoints, state = training.claim.run_dir, training.claim.checkpoints, training.claim.training_state
     if not training.plan.is_single:
         log.info("\n%s of %s", run.folder, training.claim.name)
         folder, checkpoints = folder / run.folder, checkpoints.member(run.folder)

@@ -39,6 +39,8 @@ class JobType(Generic[S]):
         tables: Settings of `folders` that may also name a file.
         files: Settings that name a file or folder on the launching machine. The launcher uploads it as an input named
             after the setting and passes the path that it has in the job. Each item of a list is an input of its own.
+        inside: Settings of `files` whose value may be the path of a file in the data: it is passed unchanged if the
+            launching machine has no such file.
         beside: Settings of `files` whose value may be the bare name of a .csv in an input, each with the name of that
             input. A .csv elsewhere is uploaded together with its folder, which contains the files that belong to it.
         outputs: Settings that name a path the job writes to, each with its kind, FILE or FOLDER. A launched job writes
@@ -66,6 +68,7 @@ class JobType(Generic[S]):
     folders: Mapping[str, str] = field(default_factory=dict)
     tables: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
+    inside: tuple[str, ...] = ()
     beside: Mapping[str, str] = field(default_factory=dict)
     outputs: Mapping[str, str] = field(default_factory=dict)
     local: tuple[str, ...] = ()
@@ -109,7 +112,8 @@ TRAIN = JobType(
     TrainSettings,
     "train.py",
     folders={"train_dir": "train", "validation_dir": "validation"},
-    files=("weights", "train_groups", "validation_groups"),
+    files=("weights", "train_groups", "validation_groups", "corrections"),
+    inside=("corrections",),
     local=("config", "model_dir", "eval_dir", "output_data_dir", "checkpoint_dir"),
     values=(
         *("name", "table", "picture_column", "folder_levels", "group_column", "group_pattern", "split_column"),
@@ -169,7 +173,8 @@ EVALUATION = JobType(
     "evaluation.py",
     folders={"ground_truth_dir": "ground_truth", "output_data_dir": "predictions"},
     tables=("ground_truth_dir",),
-    files=("answers", "pictures", "compare", "labels"),
+    files=("answers", "pictures", "compare", "labels", "corrections"),
+    inside=("corrections",),
     beside={"answers": "predictions", "compare": "predictions"},
     outputs={"output": FOLDER},
     values=("picture_column", "encoding", "group_column", "gmean_classes"),

@@ -2,6 +2,7 @@
 
 demo: draws a data set; portrait draws one face, demo_flaws plants flaws. runs: lists trainings; run_records reads them,
 runs_table formats them. scores: prints an evaluation.
+report: writes a page about the data, from data_report.
 
 near_duplicates finds copies of images by image_signatures, image_alignment and duplicate_check; joined_tables puts two
 channels into one table, altered_copies makes copies to find. image_statistics: size, light, blur and oddities.

@@ -10,6 +10,8 @@ from model.subcommands import run_subcommand
 SUBCOMMANDS = {
     "crop": ("exploration.crop.command", "Crop the images of a channel to their subject, such as the face."),
     "demo": ("exploration.demo", "Draw images of invented faces to try the jobs with."),
+    "report": ("exploration.report", "Write a page about images and labels: counts, samples, duplicates, leaks, map."),
+    "embed": ("exploration.embed", "Compute the features of a channel's images, once, for all commands that use them."),
     "review": ("exploration.review.review", "Review labels on a page in the browser; decisions go to corrections.csv."),
     "runs": ("exploration.runs", "List the trained models, the settings that differ between them, and their scores."),
     "scores": ("exploration.scores", "Print the scores in an evaluation.json as a small table."),

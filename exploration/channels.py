@@ -1,4 +1,7 @@
-"""What the commands that look at a channel share: its settings, reading and checking it, and the folder of caches."""
+"""What the commands that look at a channel share: its settings, reading and checking it, and the folder of caches.
+
+pandas and PIL are imported when a channel is read, so that --help is fast.
+"""
 
 from __future__ import annotations
 
@@ -6,18 +9,17 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from model.data.channel import ChannelOptions, read_channel
-from model.data.checked_tables import check_table
-from model.data.correction_files import check_corrections
-from model.data.table import Table
-from model.embeddings.embed import Embeddings, embed_table
 from model.errors import InputError, Problems, did_you_mean, raise_all
-from model.images.decode import allow_pixels
-from model.labels import Scheme
 from model.settings.channel import ReadingSettings
 from model.settings.embedder import EmbedderSettings
 from model.settings.fields import setting
+
+if TYPE_CHECKING:
+    from model.data.table import Table
+    from model.embeddings.embed import Embeddings
+    from model.labels import Scheme
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,11 @@ def read_labelled(settings: ExploredChannel, channel: Path, scheme: Scheme | Non
     Raises:
         InputError: The channel is missing, or has invalid labels; lists all problems.
     """
+    from model.data.channel import ChannelOptions, read_channel
+    from model.data.checked_tables import check_table
+    from model.data.correction_files import check_corrections
+    from model.images.decode import allow_pixels
+
     if not channel.is_dir():
         siblings = [entry.name for entry in channel.parent.iterdir()] if channel.parent.is_dir() else []
         raise InputError(f"{channel}: there is no such folder{did_you_mean(channel.name, siblings)}")
@@ -103,4 +110,6 @@ def embeddings_of(settings: EmbeddedChannel, table: Table) -> Embeddings:
         InputError: The model or its weights cannot be loaded; the message says what to do.
         Failure: The cache cannot be written.
     """
+    from model.embeddings.embed import embed_table
+
     return embed_table(table, settings, cache_folder(settings), settings.batch_size, settings.num_workers)

@@ -37,6 +37,10 @@ class InputError(Exception):
         self.details = details
 
 
+class WeightsUnavailable(InputError):
+    """Pretrained weights cannot be downloaded. A command that can do without them catches it."""
+
+
 class Failure(Exception):
     """A run cannot continue although its input and settings are valid.
 

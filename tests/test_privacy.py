@@ -16,7 +16,7 @@ from model.evaluation.report.thumbnails import BLURRED_SIDE, LARGE_SIDE
 
 ROOT = Path(__file__).resolve().parents[1]
 TEXT = (ROOT / "docs" / "privacy.md").read_text(encoding="utf-8")
-PACKAGES = ("model", "container", "jobs")
+PACKAGES = ("model", "container", "jobs", "exploration")
 OF_TENSORBOARD = "events.out.tfevents.*"
 
 

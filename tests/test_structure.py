@@ -90,6 +90,6 @@ def test_each_module_in_the_root_is_installed_and_in_the_image():
     modules = {path.stem for path in ROOT.glob("*.py")}
     assert modules == set(settings["py-modules"]) >= {"rarebird", "train"}
     assert {f"!{name}.py" for name in modules} <= set((ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines())
-    templates = {path.parent.parent for path in (ROOT / "model").rglob("*.j2")}
+    templates = {path.parent.parent for name in PACKAGES for path in (ROOT / name).rglob("*.j2")}
     packages = {".".join(path.relative_to(ROOT).parts) for path in templates}
     assert packages == {name for name, files in settings["package-data"].items() if files == ["templates/*"]}

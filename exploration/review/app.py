@@ -27,12 +27,12 @@ from container.http.request_body import BodyLimits, media_type, read_body
 from container.http.telemetry import Telemetry
 from exploration.review.filters import search_rows
 from exploration.review.posted import posted_decision
-from exploration.review.progress import item_progress, per_minute
+from exploration.review.progress import ReviewProgress
 from exploration.review.review_data import ReviewData
 from exploration.review.security import Guard, cookie_name
 from exploration.review.store import ConflictError, DecisionStore, NothingToUndo, StoreError
 from exploration.review.thumbnails import SIDES, ReviewImages
-from model.data.corrections import disagreements, effective
+from model.cleaning.audit import Audit
 from model.images.decode import UnreadableImage
 
 PAGE = Path(__file__).parent / "page"
@@ -60,6 +60,7 @@ class ReviewApp:
         images: The images as JPEGs.
         token: The secret that requests need.
         port: Port of the server.
+        audit: The audit whose estimates the page shows, if there is one.
         clock: Returns the time in seconds since 1970.
         saved: Number of decisions that this server has saved.
     """
@@ -69,10 +70,12 @@ class ReviewApp:
     images: ReviewImages
     token: str
     port: int
+    audit: Audit | None = None
     clock: Callable[[], float] = time.time
     saved: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
+        self.progress = ReviewProgress(self.data, self.audit)
         self._bodies = Capacity(16 * MAX_BODY)
         self._limits = BodyLimits(MAX_BODY, BODY_SECONDS)
 
@@ -111,7 +114,8 @@ class ReviewApp:
 
     def _session(self, request: Request) -> Response:
         with _readable(self.store) as content:
-            now = {"sequence": content.rows, "generation": content.generation, "audit": None}
+            now: dict[str, Any] = {"sequence": content.rows, "generation": content.generation}
+        now["audit"] = self._progress_dict()["audit"]
         start = self._session_start
         body = start + b", " + json_bytes(now)[1:]
         headers = {**NO_STORE, "Vary": "Accept-Encoding"}
@@ -198,16 +202,12 @@ class ReviewApp:
         return json_response({"sequence": saved.line, "decision": decision, "others": shown})
 
     def _progress(self, request: Request) -> Response:
+        return json_response(self._progress_dict(), headers=NO_STORE)
+
+    def _progress_dict(self) -> dict[str, Any]:
         with _readable(self.store) as content:
-            decisions = list(content.decisions)
-        progress = item_progress(self.data.items, effective(decisions).values())
-        differing = disagreements(decisions).values()
-        progress |= {
-            "per_minute": per_minute(decisions, self.clock()),
-            "disagreements": [[self.data.decision_json(row) for row in rows] for rows in differing],
-            "audit": None,
-        }
-        return json_response(progress, headers=NO_STORE)
+            decisions, version = list(content.decisions), (content.generation, content.rows)
+        return self.progress.to_dict(decisions, version, self.clock())
 
     def _search(self, request: Request) -> Response:
         rows = search_rows(self.data.labels, request.query_params.get("q", ""))
@@ -231,8 +231,7 @@ class _readable:
 
 
 def _file(name: str) -> bytes:
-    path = PAGE / name
-    return path.read_bytes() if path.is_file() else b"<!doctype html><title>Review</title>"
+    return (PAGE / name).read_bytes()
 
 
 def _template(path: str) -> str:

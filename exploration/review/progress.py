@@ -1,4 +1,4 @@
-"""Progress of a review: items that have a decision, and decisions per minute."""
+"""Progress of a review: items that have a decision, decisions per minute, disagreements and the audit."""
 
 from __future__ import annotations
 
@@ -8,11 +8,42 @@ from datetime import datetime
 from typing import Any
 
 from exploration.review.queues import GROUP, Item
-from model.data.corrections import UNDO, Correction
+from exploration.review.review_data import ReviewData
+from model.cleaning.audit import Audit
+from model.data.corrections import UNDO, Correction, disagreements, effective
 
 RATE_SECONDS = 600.0  # decisions of the last 10 minutes give the rate
 
 Target = tuple[str, str]  # path and group, one of which is empty
+
+
+class ReviewProgress:
+    """Computes the progress of a review; again only if there are new decisions.
+
+    Args:
+        data: The review.
+        audit: The audit whose estimates the page shows, if there is one.
+    """
+
+    def __init__(self, data: ReviewData, audit: Audit | None = None) -> None:
+        self.data, self.audit = data, audit
+        self._computed: tuple[tuple[int, int], dict[str, Any]] | None = None
+
+    def to_dict(self, decisions: Sequence[Correction], version: tuple[int, int], now: float) -> dict[str, Any]:
+        """The content for JSON.
+
+        Args:
+            decisions: All decisions in order.
+            version: Differs if the decisions differ.
+            now: The time in seconds since 1970.
+        """
+        if self._computed is None or self._computed[0] != version:
+            progress = item_progress(self.data.items, effective(decisions).values())
+            differing = disagreements(decisions).values()
+            progress["disagreements"] = [[self.data.decision_json(row) for row in rows] for rows in differing]
+            progress["audit"] = self.audit.result(decisions).to_dict() if self.audit else None
+            self._computed = version, progress
+        return {**self._computed[1], "per_minute": per_minute(decisions, now)}
 
 
 def settling(item: Item, decisions: Mapping[Target, Mapping[str, Correction]]) -> Correction | None:

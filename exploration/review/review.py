@@ -23,6 +23,7 @@ from exploration.review.review_data import ReviewData
 from exploration.review.row_labels import RowLabels
 from exploration.review.store import DecisionStore
 from exploration.review.thumbnails import ReviewImages
+from model.cleaning.audit import Audit
 from model.errors import InputError, Problems
 from model.settings.cli import from_flags
 from model.settings.fields import setting
@@ -30,8 +31,8 @@ from model.settings.fields import setting
 HOST = "127.0.0.1"
 LIMITS = ConnectionLimits(max_connections=200, drain_seconds=5)
 
-USAGE = """python -m exploration review CHANNEL [--suspects FILE | --audit FILE | --filter ... | --search TEXT]
-    [--corrections FILE] [--reviewer NAME] [--FLAG VALUE ...]
+USAGE = """python -m exploration review CHANNEL [--suspects FILE] [--audit FILE] [--filter NAME=VALUE ...]
+    [--search TEXT] [--corrections FILE] [--reviewer NAME] [--FLAG VALUE ...]
 
 Serves a page on this machine to review the labels of a channel by keyboard. Each decision is appended to the
 corrections file at once; no image and no label of the channel is changed.
@@ -44,38 +45,45 @@ Ctrl-C ends the server. `python train.py --corrections FILE` trains with the cor
 
 @dataclass(frozen=True)
 class ReviewSettings(ExploredChannel):
-    channel: str = setting("", "folder of images and labels", section="Review", positional=True)
+    channel: str = setting("", "Folder of images and labels", section="Review", positional=True, common=True)
     suspects: str | None = setting(
-        None, "review the suspects of this file, from `python -m exploration noise`", placeholder="FILE"
+        None, "Review the suspects in this file of `python -m exploration noise`", common=True, placeholder="FILE"
     )
     audit: str | None = setting(
-        None, "review the sample of this file, from `python -m exploration audit`", placeholder="FILE"
+        None,
+        "Review the sample in this file of `python -m exploration audit`; with --suspects, review the suspects and only "
+        "show the audit's estimates",
+        common=True,
+        placeholder="FILE",
     )
     filter: list[str] = setting(
         [],
-        "review the images that fulfil conditions NAME=VALUE on labels, metadata, group or path, such as mask=worn "
-        "age=60+; several values of a name are alternatives",
+        "Review the images that fulfil conditions on labels, metadata, group or path, such as mask=worn age=60+; "
+        "several values of a name are alternatives",
         unset="all images",
+        common=True,
         placeholder="NAME=VALUE ...",
     )
-    search: str | None = setting(None, "review the images with this text in their path, group or labels")
+    search: str | None = setting(None, "Review the images with these words in their path, group or labels", common=True)
     level: str = setting(
         "auto",
-        "what --filter, --search and the review of all images decide on; auto: group for all images of a channel with "
-        "groups, otherwise image",
+        "What is decided on with --filter, --search and in a review of all images; auto: groups in a review of all "
+        "images of a channel that has groups, otherwise images",
         choices=("auto", IMAGE, GROUP),
+        common=True,
     )
     corrections: str = setting(
-        "corrections.csv", "file of the decisions, to which they are appended", placeholder="FILE"
+        "corrections.csv", "File of the decisions, to which new ones are appended", common=True, placeholder="FILE"
     )
-    reviewer: str | None = setting(None, "who reviews", unset="login name", placeholder="NAME")
-    port: int = setting(0, "port of the page on 127.0.0.1; 0: any that is free", low=0, high=65535)
-    open: bool = setting(True, "open the page in a browser, if there is a display")
+    reviewer: str | None = setting(None, "Who reviews", unset="login name", common=True, placeholder="NAME")
+    port: int = setting(0, "Port of the page on 127.0.0.1; 0: any that is free", low=0, high=65535, common=True)
+    open: bool = setting(True, "Open the page in a browser, if there is a display", common=True)
 
     def contradictions(self) -> Iterator[str]:
         """Sentences about settings that contradict each other."""
         yield from self.reading_contradictions()
-        queues = [name for name in (SUSPECTS, AUDIT, "filter", "search") if getattr(self, name)]
+        own = AUDIT if self.audit and not self.suspects else SUSPECTS
+        queues = [name for name in (own, "filter", "search") if getattr(self, name)]
         if len(queues) > 1:
             yield f"{' and '.join(queues)} each say what to review; set only one of them"
         if not self.channel:
@@ -120,9 +128,10 @@ def open_review(settings: ReviewSettings, port: int) -> ReviewApp:
     labels = RowLabels(table)
     source, items = make_queue(settings, labels)
     data = ReviewData(labels, items, source, settings.corrections, settings.reviewer or login_name())
+    audit = read_audit_sample(settings.audit, labels) if settings.audit else None
     store = DecisionStore(Path(settings.corrections))
     images = ReviewImages(table, settings.follow_links)
-    return ReviewApp(data, store, images, secrets.token_urlsafe(24), port)
+    return ReviewApp(data, store, images, secrets.token_urlsafe(24), port, audit)
 
 
 def _interrupt(*_: object) -> None:
@@ -158,6 +167,14 @@ def make_queue(settings: ReviewSettings, labels: RowLabels) -> tuple[str, list[I
     if not items:
         raise InputError(f"{problems.heading}: nothing to review")
     return source, items
+
+
+def read_audit_sample(path: str, labels: RowLabels) -> Audit:
+    """The audit of the groups in an audit.csv. InputError if the channel lacks some."""
+    problems = Problems(path)
+    items = read_audit(Path(path), labels, problems)
+    problems.raise_if_any()
+    return Audit(labels.table, [item.group or item.path for item in items])
 
 
 def login_name() -> str:

@@ -148,9 +148,9 @@ class DecisionStore:
                 with self._locked_file() as file:
                     self._read_on(file)
                     self._end_last_row(file)
-                    others = self._others(decision, after, window)
                     if decision.action == UNDO and not self._content.can_undo(decision.key, decision.reviewer):
                         raise NothingToUndo
+                    others = self._others(decision, after, window)
                     saved = replace(decision, line=self._content.rows + 1)
                     _write(file, correction_row(saved))
                     self._read_on(file)
@@ -171,7 +171,8 @@ class DecisionStore:
             if row.line > after and not (window and self._windows.get(row.line) == window):
                 others.append(row)
         current = self._content.in_force(decision.key)
-        if current is not None and any(row.line == current.line for row in others):
+        withdraws_own = decision.action == UNDO and current is not None and current.reviewer != decision.reviewer
+        if current is not None and not withdraws_own and any(row.line == current.line for row in others):
             raise ConflictError(current)
         return others
 

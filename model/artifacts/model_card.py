@@ -12,8 +12,10 @@ from typing import Any
 from model.artifacts.ensemble_file import EnsembleMember
 from model.artifacts.files import CARD
 from model.artifacts.provenance import chosen_settings
+from model.data.corrections import PENDING
 from model.data.crops import CROPS, crops_text
 from model.decisions import Decision
+from model.errors import listing
 from model.images.preprocessing import Preprocessing
 from model.labels import Scheme
 from model.metrics.epoch_metrics import ATTRIBUTES, CRITERIA, SCORE_OF_MANY
@@ -59,6 +61,8 @@ def model_card(
         best_criterion=settings.best_criterion,
         scores=_scores_table(validation) if validation else "",
         intervals=_intervals_text(validation, metrics["data"]["grouped_by"]) if validation else "",
+        corrections=[_corrections_text(record) for record in metrics["data"].get("corrections", ())],
+        cleaning=_cleaning_text(metrics["data"].get("cleaning")),
         split=_split_table(metrics["data"]),
         attributes=_attributes_table(validation[ATTRIBUTES]) if validation and ATTRIBUTES in validation else "",
         score_of_many=SCORE_OF_MANY if heads.scheme.is_large else "",
@@ -146,6 +150,33 @@ def _split_table(data: Mapping[str, Any]) -> str:
         rows.append(row)
     headers = ["split", *(text for header in keys for text in (header, "%"))]
     return text_table(headers, rows, right=range(1, len(headers)), style="pipe")
+
+
+def _corrections_text(record: Mapping[str, Any]) -> str:
+    """What a log of corrections changed. record: CorrectionRecord.to_dict."""
+    labels = listing(f"{name} {count:,}" for name, count in record["relabelled"].items() if count) or "none"
+    changes = f"labels changed: {labels}; images left out: {record['deleted']:,}"
+    pending = sum(record["rows"].get(action, 0) for action in PENDING)
+    undecided = f"; reviewed without a decision: {pending:,}" if pending else ""
+    return f"Labels were corrected by {record['file']} (BLAKE2b {record['hash']}): {changes}{undecided}."
+
+
+def _cleaning_text(record: Mapping[str, Any] | None) -> str:
+    """What --clean changed, "" without it. record: `cleaning` of the data in metrics.json."""
+    if not record:
+        return ""
+    counts = ((name, own["relabelled"], own["dropped"]) for name, own in record["attributes"].items())
+    changes = "; ".join(
+        f"{name}: {relabelled:,} relabelled, {dropped:,} dropped" for name, relabelled, dropped in counts
+    )
+    seen = record["seen_validation"]
+    leak = (
+        f" Their models were trained on {seen:,} validation images too, so the scores may be too high." if seen else ""
+    )
+    return (
+        f"Labels of training images were changed where out-of-fold predictions (BLAKE2b {record['hash']}) contradict "
+        f"them, {changes}; images left out: {record['left_out']:,}. Labels of validation images were not changed.{leak}"
+    )
 
 
 def _attributes_table(by_attribute: Mapping[str, Mapping[str, float]]) -> str:

@@ -16,7 +16,7 @@ from model.settings.train import TrainSettings
 PROVENANCE_KEY = "made"  # in labels.json
 # Settings with a path of the machine that trains: folders and an experiment file, and files that change the result
 FOLDERS = ("config", "train_dir", "validation_dir", "model_dir", "output_data_dir", "checkpoint_dir")
-FILES = ("weights", "train_groups", "validation_groups")
+FILES = ("weights", "train_groups", "validation_groups", "corrections", "clean")
 HISTORY = ("epoch", "train_loss", "val_loss", "val_f1", "val_acc")  # metrics of an epoch that labels.json records
 
 

@@ -26,7 +26,9 @@ from model.data.table import Table
 from model.errors import InputError, did_you_mean, listing
 from model.labels import Scheme
 
-KEPT, RELABELLED, DROPPED, CAPPED = 0, 1, 2, 3  # what happens to a label; CAPPED: kept because of the cap
+# What happens to a label. CAPPED: it is kept, because too many labels of its class would change. UNKNOWN: it is kept,
+# because with the suggested class the combination of labels is not a joint class
+KEPT, RELABELLED, DROPPED, CAPPED, UNKNOWN = range(5)
 REVIEWER = "out-of-fold"  # in corrections
 SMALLEST = 1e-7  # probability; predictions are float32
 TEMPERATURES = np.geomspace(0.2, 5, 161)
@@ -72,7 +74,7 @@ class Agreement:
 
     Attributes:
         table: The images with their labels.
-        actions: int8 (n, A), KEPT, RELABELLED, DROPPED or CAPPED of each image and attribute.
+        actions: int8 (n, A), KEPT, RELABELLED, DROPPED, CAPPED or UNKNOWN of each image and attribute.
         suggested: int64 (n, A), most probable class.
         given_probability, suggested_probability: float64 (n, A), calibrated; NaN if the label was not judged.
         is_of_group: Whether each attribute is one of the whole group.
@@ -87,9 +89,14 @@ class Agreement:
     is_of_group: tuple[bool, ...]
     temperatures: Mapping[str, float]
 
+    @property
+    def left_out(self) -> int:
+        """Number of images that are left out, because the label of an attribute is dropped."""
+        return int((self.actions == DROPPED).any(axis=1).sum())
+
     def counts(self) -> dict[str, dict[str, int]]:
         """Number of images by attribute and by what happens to their label."""
-        names = {RELABELLED: "relabelled", DROPPED: "dropped", CAPPED: "capped"}
+        names = {RELABELLED: "relabelled", DROPPED: "dropped", CAPPED: "capped", UNKNOWN: "unknown"}
         judged = ~np.isnan(self.given_probability)
         counted = {}
         for column, attribute in enumerate(self.table.scheme.names):
@@ -109,6 +116,7 @@ class Agreement:
             RELABELLED: f"relabelled: {suggested}, {given} {own:.2f}",
             DROPPED: f"dropped: {given} {own:.2f}, and no other class is sure: {suggested}",
             CAPPED: f"kept although {suggested}, {given} {own:.2f}: too many labels of the class would change",
+            UNKNOWN: f"kept although {suggested}, {given} {own:.2f}: no image has this combination of labels",
         }
         return f"{attribute.name} {texts[int(self.actions[row, column])]}"
 
@@ -176,36 +184,40 @@ class _Groups:
         return np.array([bool(flags[rows].all()) for rows in self.rows])
 
 
-def agree(table: Table, probabilities: NDArray[Any], rule: AgreementRule = AgreementRule()) -> Agreement:
+def agree(table: Table, probabilities: Mapping[str, Floats], rule: AgreementRule = AgreementRule()) -> Agreement:
     """Compares the labels of a table with out-of-fold predictions.
 
     Args:
         table: The images with their labels.
-        probabilities: (n, C), out-of-fold probabilities of the joint classes; a row of NaN for an image without a
-            prediction, whose labels are kept.
+        probabilities: Out-of-fold probabilities by attribute, float64 (n, K); a row of NaN for an image without a
+            prediction. Labels without a prediction are kept.
         rule: When a label is changed.
     """
-    scheme, groups = table.scheme, _Groups(table)
-    shape = (len(table), len(scheme.names))
+    groups = _Groups(table)
+    shape = (len(table), len(table.scheme.names))
     wanted, suggested = np.zeros(shape, np.int8), np.zeros(shape, np.int64)
     given_probability, suggested_probability = np.full(shape, np.nan), np.full(shape, np.nan)
-    of_group, temperatures = [], {}
-    for column, (name, own) in enumerate(attribute_probabilities(scheme, probabilities).items()):
+    of_group, temperatures = tuple(is_of_group(table, name) for name in table.scheme.names), {}
+    for column, name in enumerate(table.scheme.names):
+        if name not in probabilities:
+            continue
         codes = table.labels[name].to_numpy(np.int64)
-        is_pooled = is_of_group(table, name)
-        pooled, units = (_pooled(own, groups.of_row), groups.of_row) if is_pooled else (own, np.arange(len(table)))
-        temperatures[name] = fit_temperature(*_one_per_unit(pooled, codes, units))
-        calibrated = tempered(pooled, temperatures[name])
-        rows = np.flatnonzero((codes >= 0) & ~np.isnan(calibrated).any(axis=1))
-        suggested[rows, column] = calibrated[rows].argmax(axis=1)
-        given_probability[rows, column] = calibrated[rows, codes[rows]]
-        suggested_probability[rows, column] = calibrated[rows].max(axis=1)
-        is_sure = (suggested[:, column] != codes) & (suggested_probability[:, column] >= rule.relabel_at)
-        wanted[(given_probability[:, column] < rule.drop_below) & ~is_sure, column] = DROPPED
-        wanted[is_sure, column] = RELABELLED
-        of_group.append(is_pooled)
-    actions = _capped(table, groups, wanted, given_probability, tuple(of_group), rule.cap)
-    return Agreement(table, actions, suggested, given_probability, suggested_probability, tuple(of_group), temperatures)
+        # one judgement per group or per image, calibrated
+        own, units = probabilities[name], np.arange(len(table))
+        if of_group[column]:
+            own, units = _pooled(own, groups.of_row), groups.of_row
+        temperatures[name] = fit_temperature(*_one_per_unit(own, codes, units))
+        rows = np.flatnonzero((codes >= 0) & ~np.isnan(own).any(axis=1))
+        calibrated = tempered(own[rows], temperatures[name])
+        given = calibrated[np.arange(len(rows)), codes[rows]]
+        suggested[rows, column] = calibrated.argmax(axis=1)
+        given_probability[rows, column], suggested_probability[rows, column] = given, calibrated.max(axis=1)
+        is_sure = (calibrated.argmax(axis=1) != codes[rows]) & (calibrated.max(axis=1) >= rule.relabel_at)
+        wanted[rows[is_sure], column] = RELABELLED
+        wanted[rows[(given < rule.drop_below) & ~is_sure], column] = DROPPED
+    actions = _capped(table, groups, wanted, given_probability, of_group, rule.cap)
+    _keep_unknown_combinations(table, actions, suggested)
+    return Agreement(table, actions, suggested, given_probability, suggested_probability, of_group, temperatures)
 
 
 def attribute_probabilities(scheme: Scheme, probabilities: NDArray[Any]) -> dict[str, Floats]:
@@ -316,6 +328,21 @@ def _capped(
         for (c, code), count in losses.items():
             changed[c][code] += count
     return actions
+
+
+def _keep_unknown_combinations(table: Table, actions: NDArray[np.int8], suggested: Codes) -> None:
+    """Marks relabels as UNKNOWN, in place, if the new combination of labels is not a joint class (Scheme.is_large)."""
+    if table.scheme.combinations is None:
+        return
+    codes = np.stack([table.labels[name].to_numpy(np.int64) for name in table.scheme.names], axis=1)
+    new = np.where(actions == RELABELLED, suggested, codes)
+    known = {
+        tuple(row) for row in np.stack([*table.scheme.split(np.arange(table.scheme.num_classes)).values()], axis=1)
+    }
+    rows = np.flatnonzero((actions == RELABELLED).any(axis=1) & (new >= 0).all(axis=1))
+    unknown = [row for row in rows.tolist() if tuple(new[row]) not in known]
+    own = actions[unknown]
+    actions[unknown] = np.where(own == RELABELLED, UNKNOWN, own)
 
 
 def _limits(codes: Codes, group_of_row: Codes, cap: float) -> dict[int, int]:

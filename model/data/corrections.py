@@ -110,7 +110,8 @@ def read_log(path: Path, problems: Problems, encoding: str = "utf-8") -> Correct
     Args:
         path: The file.
         problems: Collects everything that is wrong, with the lines.
-        encoding: Encoding of a file without a byte-order mark.
+        encoding: Encoding of a file that is neither UTF-8 nor has a byte-order mark. The log of the review page is
+            UTF-8, in whatever encoding the tables of the channel are.
 
     Returns:
         The log with the rows that are valid.
@@ -118,7 +119,9 @@ def read_log(path: Path, problems: Problems, encoding: str = "utf-8") -> Correct
     own = Problems("")
     content = _content(path, own)
     digest = hashlib.blake2b(content, digest_size=HASH_BYTES).hexdigest()
-    text = decode_text(content[: _complete_characters(content)], path.name, own, encoding)
+    complete = content[: _complete_characters(content)]
+    is_utf8 = decode_text(complete, path.name, Problems("")) is not None
+    text = decode_text(complete, path.name, own, "utf-8" if is_utf8 else encoding)
     corrections = _parse(text, path.name, own) if text else []
     for kind, locations in own.kinds.items():
         for location in locations:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -40,15 +40,21 @@ class Datasets:
         train: Images to train on.
         validation: Images to validate on, if any.
         report: Counts of both sides; None without validation.
+        given: Training images before --clean changed their labels; None without --clean.
+        cleaning: What --clean changed, for metrics.json.
     """
 
     train: Table
     validation: Table | None
     report: SplitReport | None = None
+    given: Table | None = None
+    cleaning: Mapping[str, Any] | None = None
 
     @property
     def _tables(self) -> list[Table]:
-        return [self.train] if self.validation is None else [self.train, self.validation]
+        """Training and validation images with the labels of the channel."""
+        train = self.train if self.given is None else self.given
+        return [train] if self.validation is None else [train, self.validation]
 
     def identity(self) -> dict[str, Any]:
         """What must be equal, in addition to the settings, for a run to be resumed."""
@@ -78,6 +84,7 @@ class Datasets:
             "validation": None if self.validation is None else _counts(self.validation),
             "split": self.report.to_dict() if self.report else None,
             "corrections": [merged(records).to_dict() for records in records_by_log(self._tables)],
+            "cleaning": None if self.cleaning is None else dict(self.cleaning),
             **({CROPS: crops} if crops else {}),
         }
 

@@ -22,6 +22,21 @@ from model.evaluation.truth import match_by_file_name, read_truth
 
 
 @dataclass(frozen=True)
+class TruthReading:
+    """How the true labels are read. Each attribute is the setting of the same name.
+
+    Attributes:
+        picture_column: Column of image names; None for that in labels.json of the predictions, or one of a usual name.
+        encoding: Encoding of the true labels if they have no byte-order mark.
+        corrections: Log of corrections of the true labels; None without one.
+    """
+
+    picture_column: str | None = None
+    encoding: str = "utf-8"
+    corrections: str | None = None
+
+
+@dataclass(frozen=True)
 class Tables:
     """Tables as they were read; None for one that cannot be read.
 

@@ -11,6 +11,7 @@ from scipy import sparse
 
 from model.answers.seen_images import LEARNT_FROM_KEY
 from model.attributes import normal_text
+from model.data.correction_record import CorrectionRecord
 from model.errors import InputError, listing
 from model.evaluation.coverage import CoveragePoint, coverage_curve
 from model.evaluation.interval_notes import interval_notes
@@ -141,6 +142,7 @@ class Evaluation:
     learnt_from: dict[str, int] | None = None
     partial: int = 0
     group_label: str | None = None
+    corrected: CorrectionRecord | None = None
 
     @property
     def is_at_chance(self) -> bool:
@@ -160,6 +162,7 @@ class Evaluation:
             "unanswered": self.unanswered,
             "left_out": self.left_out,
             **({} if self.learnt_from is None else {LEARNT_FROM_KEY: self.learnt_from}),
+            **({} if self.corrected is None else {"corrections": self.corrected.to_dict()}),
             **({"scores_are": SCORE_OF_MANY} if self.is_large else {}),
             **self.joint.to_dict(),
             "calibration_error": self.calibration_error.to_dict() if self.calibration_error else None,
@@ -251,6 +254,7 @@ def evaluate(
         learnt_from=matched.learnt_from,
         partial=len(matched.names) - len(complete.names),
         group_label=matched.group_label if groups else None,
+        corrected=matched.corrected,
     )
     about_scores = [chance_note(evaluation.is_at_chance), calibration_note(calibration_error, reliability, matched)]
     return replace(evaluation, notes=[*evaluation.notes, *filter(None, about_scores)])

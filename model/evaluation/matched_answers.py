@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from model.artifacts.provenance import Provenance
+from model.data.correction_record import CorrectionRecord
 from model.labels import JOIN, Scheme
 from model.metrics.scores import NO_ANSWER, NO_TRUTH
 
@@ -39,6 +40,7 @@ class MatchedAnswers:
     held_out: The images of a training that these are, from labels.json (HELD_OUT_KEY).
     truth_by_attribute: int64 (N,), true classes of each attribute, -1 without a label; every image has at least one
         label. Empty if every image has all labels.
+    corrected: What the setting `corrections` changed in the true labels; None without it.
     """
 
     scheme: Scheme
@@ -61,6 +63,7 @@ class MatchedAnswers:
     held_out: str = ""
     truth_by_attribute: Mapping[str, np.ndarray] = field(default_factory=dict)
     trained_column: str = ""
+    corrected: CorrectionRecord | None = None
 
     @property
     def group_label(self) -> str | None:

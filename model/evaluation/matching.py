@@ -24,12 +24,14 @@ from model.data.readers.columns import PICTURE_COLUMNS
 from model.errors import Problems, listing
 from model.evaluation.answer_tables import (
     Tables,
+    TruthReading,
     check_picture_column,
     read_tables,
     read_truth_table,
     spelled_alike,
     truth_options,
 )
+from model.evaluation.corrected_truth import correct_truth, correction_notes, read_truth_log
 from model.evaluation.label_scheme import (
     check_probability_columns,
     check_same_classes,
@@ -44,6 +46,8 @@ from model.label_values import INDICES, NAMES
 from model.labels import Scheme
 from model.metrics.scores import NO_ANSWER
 
+DEFAULT_READING = TruthReading()
+
 
 def match_answers(
     truth: Path,
@@ -52,8 +56,7 @@ def match_answers(
     group_column: str | None = None,
     other_file: Path | None = None,
     label_values: str | None = None,
-    picture_column: str | None = None,
-    encoding: str = "utf-8",
+    reading: TruthReading = DEFAULT_READING,
 ) -> MatchedAnswers:
     """Reads the true labels and a model's predictions, checks them, and matches them by image name.
 
@@ -68,8 +71,7 @@ def match_answers(
         group_column: Column of persons or senders in the true labels; None for one with a usual name.
         other_file: Predictions of another model to compare with.
         label_values: Whether the true labels are names or indices of classes; None to decide by the column.
-        picture_column: Column of image names; None for that in labels.json of the predictions, or one of a usual name.
-        encoding: Encoding of the true labels if they have no byte-order mark.
+        reading: How the true labels are read.
 
     Raises:
         InputError: Lists all errors of all files.
@@ -77,21 +79,33 @@ def match_answers(
     problems = Problems("evaluation cannot read its input")
     notes: list[str] = []
     # read all tables and the classes in them; collect every problem
+    picture_column = reading.picture_column
     tables = read_tables(answers_file, other_file, picture_column, problems, notes)
     if not tables.labelled_file.parent.is_dir():  # labels.json, by which the others are read, is missing too
         problems.raise_if_any()
     labels_json = LabelsJson.read(labels) if labels else tables.labels
-    options = truth_options(tables, picture_column, encoding)
+    options = truth_options(tables, picture_column, reading.encoding)
     truth_table = read_truth_table(truth, tables, labels_json, group_column, options, problems, notes)
     tables = replace(tables, truth=truth_table)
     check_picture_column(tables, picture_column, problems)
     classes = _find_classes(tables, labels_json, label_values, problems, notes)
+    pattern = labels_json.trained_with("group_pattern") if labels_json else None
+    record = None
+    if reading.corrections:
+        log = read_truth_log(reading.corrections, truth, reading.encoding, problems)
+        if tables.truth and classes:
+            corrected = correct_truth(
+                log, tables.truth, classes.truth, classes.scheme, (group_column, pattern), problems
+            )
+            notes += correction_notes(corrected.record, tables.truth.names.tolist())
+            tables = replace(tables, truth=corrected.truth)
+            classes = replace(classes, truth=corrected.codes, scheme=corrected.scheme)
+            record = corrected.record
     if tables.truth and classes:
         kept, classes = _leave_out(tables.truth, classes, notes)
         tables = replace(tables, truth=kept)
     if tables.truth:
         _check_truth(tables.truth, problems, notes)
-    pattern = labels_json.trained_with("group_pattern") if labels_json else None
     groups = find_groups(tables.truth, group_column, pattern, problems, notes)
     problems.raise_if_any()
     assert classes and tables.truth and tables.answers  # otherwise there were problems
@@ -130,6 +144,7 @@ def match_answers(
         notes=notes,
         learnt_from=count_seen(tables.labels_by_part(), written[tables.answers.names.isin(names)]),
         truth_by_attribute=_truth_by_attribute(tables.truth),
+        corrected=record,
         **sources,
     )
 

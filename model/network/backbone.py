@@ -10,7 +10,7 @@ import timm
 import torch
 from torch import nn
 
-from model.errors import InputError, did_you_mean, listing
+from model.errors import InputError, WeightsUnavailable, did_you_mean, listing
 from model.images.preprocessing import Preprocessing
 from model.settings.aliases import BACKBONES
 from model.settings.train import TrainSettings
@@ -84,8 +84,9 @@ def make_backbone(
         alternatives: What to do if there are no pretrained weights, for the error message.
 
     Raises:
-        InputError: If timm cannot create it with these arguments, or its weights cannot be downloaded. The message
-            says what to do instead.
+        InputError: If timm cannot create it with these arguments, or has no weights. The message says what to do
+            instead.
+        WeightsUnavailable: Its weights cannot be downloaded.
     """
     name = backbone_name(name)
     arguments = _timm_arguments(name, preprocessing, model_args)
@@ -110,7 +111,7 @@ def make_backbone(
         return timm.create_model(name, pretrained=True, **arguments)
     except Exception as error:  # urllib, huggingface_hub, httpx and os errors, by version
         reason = " ".join(str(error).split())[:200]
-        raise InputError(
+        raise WeightsUnavailable(
             f"the pretrained weights of {name} cannot be downloaded ({type(error).__name__}: {reason}); {alternatives}"
         ) from None
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
 from model.data.image_dataset import Batch, ImageDataset, Item, thread_batches
+from model.errors import InputError
 from model.images.inputs import Inputs
 from model.network.heads import Heads
 
@@ -41,6 +42,21 @@ class Backend(ABC):
     def probabilities(self, inputs: Inputs) -> NDArray[np.float32]:
         """Joint probabilities, float32 (N, C), for the inputs of N images or views."""
         return self.heads.probabilities(self.logits(inputs))
+
+    def evidence(self, inputs: Inputs, classes: Mapping[str, NDArray[np.int64]]) -> NDArray[np.float32]:
+        """Which parts of images a class depends on (Grad-CAM).
+
+        Args:
+            inputs: The inputs of N images.
+            classes: By head name, the class of that head for each image, int64 (N,).
+
+        Returns:
+            float32 (N, h, w) from 0 to 1, of a lower resolution than the inputs.
+
+        Raises:
+            InputError: This backend has no gradients.
+        """
+        raise InputError(f"heat maps need a network of torch, which has gradients; this model is for {self}")
 
     def batches(self, dataset: ImageDataset, items: Iterable[list[Item]], workers: int) -> Iterator[Batch]:
         """Reads batches of a dataset for this backend.

@@ -6,7 +6,7 @@ The only module of model.prediction that imports torch.
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from model.errors import InputError, listing
 from model.images.inputs import Inputs
 from model.images.preprocessing import Preprocessing
 from model.network.backbone import make_backbone
+from model.network.gradcam import grad_cam
 from model.network.heads import Heads
 from model.network.network import Network
 from model.network.probabilities import joint_probabilities
@@ -75,6 +76,14 @@ class TorchBackend(Backend):
     def probabilities(self, inputs: Inputs) -> NDArray[np.float32]:
         with out_of_memory():
             return joint_probabilities(self.heads, self._logits(inputs)).cpu().numpy()
+
+    def evidence(self, inputs: Inputs, classes: Mapping[str, NDArray[np.int64]]) -> NDArray[np.float32]:
+        network = self.network
+        assert isinstance(network, Network), "the backend's memory has been released"
+        tensors = network_tensors(inputs, self.preprocessing, self.hardware)
+        codes = {name: torch.from_numpy(own) for name, own in classes.items()}
+        with out_of_memory():
+            return grad_cam(network, self.heads, tensors, codes).numpy()
 
     def batches(self, dataset: ImageDataset, items: Iterable[list[Item]], workers: int) -> Iterator[Batch]:
         return batches(dataset, items, workers, pin_memory=self.hardware.device.type == "cuda")

@@ -9,7 +9,7 @@ from typing import Any
 from model.settings.checks import invalid_group_pattern, unknown_encoding
 from model.settings.choices import ALL_LEVELS, LAYOUTS, NO_LEVEL
 from model.settings.fields import setting
-from model.settings.nested import names_by_attribute
+from model.settings.nested import arguments, names_by_attribute
 
 
 @dataclass(frozen=True)
@@ -162,6 +162,21 @@ class ChannelSettings(ReadingSettings):
         high=100,
         common=True,
     )
+    clean: str | None = setting(
+        None,
+        "Change training labels that out-of-fold predictions contradict. auto: first train the folds (5, or --folds) "
+        "on the training images; FILE: the folder out_of_fold of an earlier run with --folds. Validation labels are "
+        "not changed",
+        unset="labels are not changed",
+        placeholder="FILE|auto",
+    )
+    clean_args: dict[str, Any] = setting(
+        {},
+        "With --clean: relabel_at (least probability of another class to relabel, 0.9), drop_below (an image is left "
+        "out if its label has a lower probability and no other class is sure, 0.05), cap (largest share of the groups "
+        "of a class whose labels change, 0.3)",
+        nested=arguments,
+    )
     check: str = setting(
         "decode",
         "How images are checked before training; decode: each image is decoded completely, headers: only its "
@@ -196,6 +211,8 @@ class ChannelSettings(ReadingSettings):
 
     def split_contradictions(self) -> Iterator[str]:
         """A sentence for each contradiction between settings of splits."""
+        if self.clean_args and not self.clean:
+            yield "clean_args is used only with --clean"
         if self.split_column:
             for name in ("folds", "train_groups", "validation_groups"):
                 if getattr(self, name):

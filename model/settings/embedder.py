@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from model.errors import did_you_mean
 from model.settings.choices import PRECISIONS
 from model.settings.fields import setting
 
@@ -60,6 +62,13 @@ class EmbedderSettings:
             yield f"sizes must be different, not {' '.join(map(str, self.sizes))}"
         if self.model == THUMBNAIL and self.weights:
             yield f"weights is for a network, not for --model {THUMBNAIL}"
+        # before a channel is read, which can take long
+        paths = {"weights": self.weights, "model": self.model if "/" in self.model else None}
+        for name, path in paths.items():
+            if path and not os.path.exists(path):
+                folder, file = os.path.split(path)
+                siblings = os.listdir(folder or ".") if os.path.isdir(folder or ".") else []
+                yield f"{name} {path}: there is no such file or folder{did_you_mean(file, siblings)}"
 
     def inputs(self, height: int, width: int) -> list[tuple[int, int]]:
         """Height and width of each input.

@@ -71,6 +71,14 @@ class EvaluationSettings:
         "UTF-8 or UTF-16",
     )
 
+    corrections: str | None = setting(
+        None,
+        "File with corrections of the true labels, as the review page writes it. A file that is not found in the "
+        "working folder is looked for next to the true labels",
+        common=True,
+        placeholder="FILE",
+    )
+
     labels: str | None = setting(
         None,
         "File with the label scheme",

@@ -16,7 +16,13 @@ log = logging.getLogger("rarebird")
 
 KEPT = 2  # the last but one is kept in case a copy of the newest to a bucket is incomplete
 FINISHED = "finished"
+BEGIN = {"epoch": 0, "batches": 0, "finished": False}  # the state of Checkpoints.begin
 State = dict[str, Any]  # tensors, numbers, text, lists and mappings
+
+
+def is_begin(state: State) -> bool:
+    """Whether a state is that of Checkpoints.begin, without any weights."""
+    return state.keys() - {"identity"} == BEGIN.keys()
 
 
 class Checkpoints:
@@ -45,9 +51,10 @@ class Checkpoints:
             old.unlink(missing_ok=True)
 
     def begin(self) -> None:
-        """Marks a run of several models as started. Each model has its own checkpoints; see `member`."""
+        """Marks a run of several models as started, or one whose labels are cleaned first. Each model has its own
+        checkpoints; see `member`."""
         if self.newest() is None:
-            self.save({"epoch": 0, "batches": 0, "finished": False})
+            self.save(dict(BEGIN))
 
     def finish(self, outcome: State) -> None:
         """Marks the run as finished and removes its other checkpoints.

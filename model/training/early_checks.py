@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from torch import nn
 
+from model.cleaning.agreement import AgreementRule
 from model.errors import InputError
 from model.images.pipeline import InputPipeline
 from model.network.backbone import backbone_name, make_preprocessing
@@ -25,8 +26,8 @@ STEPS = 100  # optimiser steps of an epoch to make a schedule with, as the numbe
 
 
 def check_early(settings: TrainSettings) -> None:
-    """Checks backbone, weights file, optimiser, schedule, losses, augmentation and mixing. With target separate, checks
-    the settings of each attribute's model too.
+    """Checks backbone, weights file, optimiser, schedule, losses, augmentation, mixing and clean_args. With
+    target separate, checks the settings of each attribute's model too.
 
     Args:
         settings: Settings of the training.
@@ -35,6 +36,10 @@ def check_early(settings: TrainSettings) -> None:
         InputError: Lists all problems.
     """
     problems = _problems(settings)
+    try:
+        AgreementRule.of(settings.clean_args)
+    except InputError as error:
+        problems.append(str(error))
     for name, own in settings.separate.items():
         try:
             own_settings = attribute_settings(settings, name, own)

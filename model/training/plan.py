@@ -3,7 +3,8 @@ attribute (target separate), per fold (folds), or per attribute and fold."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,12 +33,14 @@ class Run:
         settings: Its settings.
         datasets: Its training and validation images.
         fold: The fold that is held out, from 0; None without folds.
+        split: Name of its split in Plan.splits.
     """
 
     folder: str
     settings: TrainSettings
     datasets: Datasets
     fold: int | None = None
+    split: str = ""
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,8 @@ class Plan:
         validation: The validation images, including those that lack the label of an attribute; None with folds or
             without validation.
         report: How the channel was split; None if it was not split.
+        splits: Training and validation images by name of the fold, with the labels of all attributes; by "" without
+            folds.
     """
 
     runs: list[Run]
@@ -81,6 +86,7 @@ class Plan:
     folds: np.ndarray | None = None
     validation: Table | None = None
     report: SplitReport | None = None
+    splits: Mapping[str, Datasets] = field(default_factory=dict)
 
     @property
     def is_single(self) -> bool:
@@ -149,7 +155,7 @@ def make_plan(settings: TrainSettings, train: Table, validation: Table | None) -
         for fold, (fold_name, datasets) in enumerate(splits.items()):
             folder = "/".join(part for part in (_folder(attribute), fold_name) if part)
             own_datasets = datasets.narrowed(own_settings.target) if is_separate else datasets
-            runs.append(Run(folder, own_settings, own_datasets, fold if settings.folds else None))
+            runs.append(Run(folder, own_settings, own_datasets, fold if settings.folds else None, fold_name))
         if settings.folds:
             ensembles.append(
                 EnsembleSpec(_folder(attribute), list(splits), SOFT, Decision() if is_separate else decision)
@@ -158,7 +164,7 @@ def make_plan(settings: TrainSettings, train: Table, validation: Table | None) -
         ensembles.append(EnsembleSpec("", [_folder(name) for name in train.scheme.names], PRODUCT, decision))
     whole_validation = None if settings.folds else splits[""].validation
     report = report or runs[0].datasets.report
-    return Plan(runs, ensembles, table, train.scheme, decision, folds, whole_validation, report)
+    return Plan(runs, ensembles, table, train.scheme, decision, folds, whole_validation, report, splits)
 
 
 def _decision(settings: TrainSettings, scheme: Scheme) -> Decision:

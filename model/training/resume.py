@@ -18,7 +18,7 @@ from model.data.datasets import ADDED_DATA
 from model.errors import InputError
 from model.settings.fields import Layer, as_dict, decode_layer
 from model.settings.train import TrainSettings
-from model.training.checkpoints import Checkpoints, State
+from model.training.checkpoints import Checkpoints, State, is_begin
 
 
 class Lock:
@@ -123,6 +123,11 @@ class Claim:
     def finished(self) -> bool:
         """Whether the run is finished, but its saved model is missing and must be written again."""
         return self.state is not None and bool(self.state["finished"])
+
+    @property
+    def training_state(self) -> State | None:
+        """State of the only model to resume from; None if the run has only begun (Checkpoints.begin)."""
+        return None if self.state is None or is_begin(self.state) else self.state
 
     def new_name_text(self, name: str, location: RunLocation) -> str:
         """A sentence that the run is not called `name`, because a finished run is; "" if it is called so."""

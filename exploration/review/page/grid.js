@@ -9,7 +9,7 @@ const TILE = 150; // least width in pixels
 const SMALL_TILE = 110; // on a narrow screen
 const NARROW = 600;
 const GAP = 8;
-const CAPTION = 46;
+const CAPTION = 64;
 const HEADING = 48;
 const PAUSE = 80; // milliseconds without scrolling until images load that flew past
 
@@ -50,12 +50,14 @@ export class Grid {
   }
 
   #sorted(list) {
-    const order = new Map();
-    for (const [place, attribute] of [...this.app.review.attributes.values()].entries()) {
-      for (const [code, value] of attribute.values.entries()) order.set(`${attribute.name} ${value}`, place * 1e6 + code);
-    }
-    const rank = (item) => order.get(`${item.attribute} ${item.given}`) ?? 1e9 + (Number(item.given) || 0);
-    return [...list].sort((one, other) => rank(one) - rank(other) || list.indexOf(one) - list.indexOf(other));
+    const names = [...this.app.review.attributes.keys()];
+    const rank = ({ attribute, given }) => {
+      const { number, values } = this.app.review.attributes.get(attribute) ?? { values: [] };
+      return names.indexOf(attribute) * 1e6 + (number ? Number(given) || 0 : values.indexOf(given));
+    };
+    const ranks = new Map(list.map((item) => [item, rank(item)]));
+    const text = (one, other) => (one.attribute ? 0 : one.given.localeCompare(other.given, "en", { numeric: true }));
+    return [...list].sort((one, other) => ranks.get(one) - ranks.get(other) || text(one, other));
   }
 
   #layout() {
@@ -116,10 +118,10 @@ export class Grid {
     const frame = element("span", { class: "frame" }, image, stateBadge(decision));
     if (item.row === null && item.images.length > 1) frame.append(element("span", { class: "stack", text: `${item.images.length}`, title: plural(item.images.length, "image") }));
     const cell = element("div", { id: `cell-${item.uid}`, class: `cell ${decision?.action ?? ""} ${at === this.at ? "at" : ""}`, role: "gridcell", "aria-colindex": column + 1, "aria-selected": String(decision?.action === "marked"), data: { at } });
-    const attribute = this.byClass || !item.attribute ? "" : `${item.attribute} `;
-    const first = element("span", { class: "given" }, element("span", { class: "soft", text: attribute }), item.given || "no label");
-    const changed = decision?.action === "relabel" ? decisionText(decision) : item.suggested ? `→ ${item.suggested}` : item.path;
-    cell.append(frame, first, element("span", { class: "suggestion", text: changed }));
+    const subject = item.attribute || (item.row === null ? item.group : item.path);
+    const changed = decision?.action === "relabel" ? decisionText(decision) : item.suggested ? `→ ${item.suggested}` : "";
+    const lines = [["soft", subject], ["given", item.given || "no label"], ["soft", changed]];
+    cell.append(frame, ...lines.map(([name, text]) => element("span", { class: name, text, title: text })));
     return cell;
   }
 

@@ -11,6 +11,19 @@ export function duration(minutes) {
   return rounded < 60 ? `${rounded} min` : `${count(Math.floor(rounded / 60))} h ${rounded % 60} min`;
 }
 
+const sentence = (text) => `${text[0].toUpperCase()}${text.slice(1)}.`;
+const percent = (share) => (100 * share).toFixed(1);
+
+/** The stopping rule first, then the rates; the other sentences of the audit are in its own report. */
+export function auditText({ sentences, attributes, reviewed }) {
+  if (!reviewed) return sentences.map(sentence).join(" ");
+  const rates = Object.entries(attributes)
+    .filter(([, { group_rate: rate }]) => rate.value !== null)
+    .map(([name, { group_rate: rate }]) => `${name} ${percent(rate.value)} % (${percent(rate.low)} to ${percent(rate.high)} %)`);
+  const parts = [sentences.at(-1), ...(rates.length ? [`share of wrong labels: ${rates.join(", ")}`] : []), sentences[0]];
+  return parts.map(sentence).join(" ");
+}
+
 const time = (text) => new Date(text).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
 
 export class Header {
@@ -31,8 +44,9 @@ export class Header {
   /** What the server counts, and the audit. */
   showProgress(progress) {
     this.progress = progress;
-    const sentences = progress.audit?.sentences ?? [];
-    byId("audit").textContent = sentences.join(" ") || "No audit yet: python -m exploration audit estimates how many wrong labels are still unseen.";
+    byId("audit").textContent = progress.audit
+      ? auditText(progress.audit)
+      : "No audit yet: python -m exploration audit estimates how many wrong labels are still unseen.";
     this.showCounts();
   }
 

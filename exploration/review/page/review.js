@@ -79,11 +79,16 @@ class App {
   }
 
   perform(action, event) {
-    const own = { undo: () => this.undo(), help: () => this.#help(), search: () => byId("query").select(), disagreements: () => this.header.openDisagreements(), reviewer: () => this.#askReviewer() };
+    const own = { undo: () => this.undo(), help: () => this.#help(), search: () => this.#toSearch(), disagreements: () => this.header.openDisagreements(), reviewer: () => this.#askReviewer() };
     const view = this.view === "mark" ? this.grid : this.detail;
     if (action.startsWith("view-")) this.setView(action.slice(5));
     else if (own[action]) own[action]();
     else if (action in view && (view.current || action === "acceptPage")) view[action](event);
+  }
+
+  #toSearch() {
+    byId("query").focus();
+    byId("query").select();
   }
 
   setView(view, uid = null) {

@@ -58,7 +58,12 @@ export class Saves extends EventTarget {
   }
 
   async poll() {
-    const answer = await getDecisions(this.review.seen);
+    let answer = await getDecisions(this.review.seen);
+    if (answer.sequence < this.review.seen || answer.generation !== (this.generation ?? answer.generation)) {
+      this.review.forget(); // the file was replaced
+      answer = await getDecisions(0);
+    }
+    this.generation = answer.generation;
     const added = this.review.addDecisions(answer.decisions);
     this.review.seen = answer.sequence;
     if (added.length) this.dispatchEvent(new CustomEvent("others", { detail: added }));
@@ -104,7 +109,7 @@ export class Saves extends EventTarget {
     } catch (error) {
       if (error.status === 409) {
         this.#finish(post, [error.body.current]);
-        this.conflicts.push({ post, current: error.body.current });
+        this.conflicts = [...this.conflicts, { post, current: error.body.current }];
         await this.poll();
       } else if (error.status === 400 || error.status === 404 || error.status === 422) {
         this.#finish(post);

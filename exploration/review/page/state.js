@@ -158,6 +158,14 @@ export class Review extends EventTarget {
     return added;
   }
 
+  /** Forgets the decisions of the server. */
+  forget() {
+    const targets = new Set(this.logs.keys());
+    this.logs.clear();
+    this.sequences.clear();
+    this.#changed(targets);
+  }
+
   /** Items that match a filter, in the order of the queue. An empty value matches all. */
   list({ attribute = "", given = "", suggested = "", state = "" } = {}) {
     return this.items.filter(

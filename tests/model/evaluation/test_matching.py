@@ -7,6 +7,7 @@ import pytest
 
 from model.attributes import Attribute
 from model.errors import InputError
+from model.evaluation.answer_tables import TruthReading
 from model.evaluation.matching import match_answers
 from model.labels import Scheme, mask_scheme
 
@@ -299,7 +300,7 @@ def test_another_name_of_the_image_column_is_set_or_read_from_labels_json(files)
     truth, answers = files("file,ans,note\na,1,x\n", "file,ans,site\na,1,north\n", probabilities=probabilities)
     with pytest.raises(InputError, match=r"no column of images: expected ImageID, image_name, path, .*, found file"):
         match_answers(truth, answers)
-    matched = match_answers(truth, answers, picture_column="file")
+    matched = match_answers(truth, answers, reading=TruthReading(picture_column="file"))
     assert (matched.answers.tolist(), matched.probabilities[0].tolist()) == ([1], [0, 1, 0])
     assert matched.metadata == {"site": ["north"], "note": ["x"]}
     labels = {**KOREAN.to_dict(), "picture_column": "file"}
@@ -310,7 +311,7 @@ def test_another_name_of_the_image_column_is_set_or_read_from_labels_json(files)
     with pytest.raises(
         InputError, match=r"picture_column 'fiel': neither .*gt.csv nor .*output.csv has this column; nearest: file"
     ):
-        match_answers(truth, answers, picture_column="fiel")
+        match_answers(truth, answers, reading=TruthReading(picture_column="fiel"))
 
 
 def test_a_class_may_have_the_name_of_the_image_column(files):
@@ -323,7 +324,7 @@ def test_a_class_may_have_the_name_of_the_image_column(files):
 def test_true_labels_may_have_another_encoding_and_columns_without_a_name(files):
     truth, answers = files("ImageID,ans\na,0\n", "ImageID;ans;;\n사진;착용샷;;\n")
     truth.write_bytes("ImageID,ans,,\n사진,착용샷,,\n".encode("cp949"))
-    assert match_answers(truth, answers, encoding="cp949").answers.tolist() == [0]
+    assert match_answers(truth, answers, reading=TruthReading(encoding="cp949")).answers.tolist() == [0]
 
 
 def test_a_missing_folder_of_predictions_is_the_only_problem_and_has_a_nearest_name(files, tmp_path):

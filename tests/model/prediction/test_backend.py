@@ -1,11 +1,13 @@
 """What a backend gets by default: probabilities by its heads, batches by threads."""
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from model.attributes import Attribute
 from model.data.image_dataset import ImageDataset, in_order
 from model.data.image_locations import ImageLocations
+from model.errors import InputError
 from model.images.image_location import ImageLocation
 from model.images.inputs import PIXELS, Inputs
 from model.images.pipeline import InputPipeline
@@ -43,3 +45,9 @@ def test_a_backend_only_needs_logits(tmp_path):
         np.testing.assert_allclose(probabilities, [odds / odds.sum()], rtol=1e-5)
     backend.limit_threads(1)
     backend.release_memory()
+
+
+def test_a_backend_without_gradients_has_no_evidence():
+    backend = Means(make_heads(SCHEME, "joint", lambda head, classes: classes))
+    with pytest.raises(InputError, match=r"heat maps need a network of torch.* this model is for means"):
+        backend.evidence(Inputs({}), {})

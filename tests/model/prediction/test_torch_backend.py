@@ -12,6 +12,8 @@ from torch import nn
 from model.artifacts.saved_model import load_model
 from model.errors import InputError
 from model.images.inputs import PIXELS, Inputs
+from model.network.gradcam import grad_cam
+from model.network.tensors import network_tensors
 from model.prediction.torch_backend import TorchBackend, load_network
 
 INPUTS = Inputs({PIXELS: np.random.default_rng(0).integers(0, 256, (3, 32, 24, 3), np.uint8)})
@@ -87,3 +89,14 @@ def test_released_memory_holds_no_network(models):
     backend = TorchBackend.load(load_model(models / "a"), "cpu", "fp32")
     backend.release_memory()
     assert backend.network is None
+
+
+def test_evidence_is_the_grad_cam_of_the_network(models):
+    backend = TorchBackend.load(load_model(models / "a"), "cpu", "fp32")
+    classes = {head.name: np.arange(3) % head.classes for head in backend.heads.heads}
+    evidence = backend.evidence(INPUTS, classes)
+    tensors = network_tensors(INPUTS, backend.preprocessing, backend.hardware)
+    codes = {name: torch.from_numpy(own) for name, own in classes.items()}
+    expected = grad_cam(load_network(load_model(models / "a")), backend.heads, tensors, codes)
+    np.testing.assert_allclose(evidence, expected, atol=1e-5)
+    assert evidence.max() == 1

@@ -1,4 +1,5 @@
 import logging
+import sys
 
 import pytest
 
@@ -26,6 +27,12 @@ def test_lines_go_to_stdout_and_the_logger_is_restored(capsys):
     LOG.info("not shown")
     assert capsys.readouterr().out == "epoch=1\n"
     assert (LOG.handlers, LOG.level, LOG.propagate) == ([], logging.NOTSET, True)
+
+
+def test_lines_go_to_the_stream(capsys):
+    with log_lines(sys.stderr):
+        LOG.info("epoch=1")
+    assert capsys.readouterr() == ("", "epoch=1\n")
 
 
 def test_a_handler_that_a_program_has_added_gets_the_lines(capsys):

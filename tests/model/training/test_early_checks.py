@@ -2,13 +2,13 @@ import time
 
 import pytest
 from safetensors.torch import save_file
-from tests.model.training.test_classifier_rows import heads_of
 
 from model.errors import InputError
 from model.settings.fields import Layer, build
 from model.settings.train import TrainSettings
 from model.training.early_checks import check_early
 from tests.model.training.conftest import tiny_network
+from tests.model.weights.test_classifier_rows import heads_of
 
 
 def settings_of(**values: object) -> TrainSettings:

@@ -1,0 +1,304 @@
+"""--clean: training labels that out-of-fold predictions contradict are changed before training.
+
+The predictions are those of an earlier run with --folds, or of folds that are trained first (auto). With auto, the
+folds of a split have only its training images, so no label of a validation image has any influence on a training label.
+With --folds each fold of the job is such a split, with folds of its own. Validation labels are never changed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from model.answers.files import PROBABILITIES, labels_file
+from model.answers.labels_json import LabelsJson
+from model.answers.read import read_probabilities
+from model.atomic_write import write_csv
+from model.attributes import normal_text
+from model.cleaning.agreement import Agreement, AgreementRule, Floats, agree, attribute_probabilities
+from model.data.corrected_labels import apply_corrections
+from model.data.corrections import CORRECTION_COLUMNS, HASH_BYTES, Correction
+from model.data.table import Table
+from model.errors import InputError, Problems, did_you_mean, listing
+from model.labels import Scheme
+from model.runtime.signals import Stopped, StopSignal
+from model.settings.train import TrainSettings
+from model.training.checkpoints import Checkpoints
+from model.training.out_of_fold import FOLDER as OUT_OF_FOLD
+from model.training.out_of_fold import answer_out_of_fold
+from model.training.plan import Plan, make_plan
+
+AUTO = "auto"
+FOLDS = 5  # of --clean auto without --folds
+FOLDER = "clean"  # of the folds of --clean auto
+MODELS = "models"  # of these folds, inside the folder of their checkpoints
+CLEANED_CSV = "cleaned.csv"  # next to split.csv
+
+log = logging.getLogger("rarebird")
+
+
+@dataclass(frozen=True)
+class OutOfFold:
+    """Out-of-fold predictions, read from files.
+
+    Attributes:
+        source: File of the probabilities.
+        digest: Hash of its content (BLAKE2b).
+        rows: Row of each image by its path in normal form.
+        scheme: Label scheme of the predictions.
+        probabilities: Of each attribute by its name, float64 (n, K); NaN for an unreadable image.
+    """
+
+    source: Path
+    digest: str
+    rows: Mapping[str, int]
+    scheme: Scheme
+    probabilities: Mapping[str, Floats]
+
+    def of(self, table: Table) -> dict[str, Floats]:
+        """The probabilities of the images of a table, float64 (n, K), NaN for an image without a prediction.
+
+        Raises:
+            InputError: The predictions are of other attributes, classes or images.
+        """
+        problems = Problems(f"clean {self.source}")
+        shared = [name for name in table.scheme.names if name in self.scheme.names]
+        for name in shared:
+            ours, theirs = (scheme.only(name).attributes[0].values for scheme in (table.scheme, self.scheme))
+            if ours != theirs:
+                problems.add("other classes", f"{name}: {listing(theirs)}, expected {listing(ours)}")
+        if not shared:
+            expected = listing(table.scheme.names)
+            problems.add("other attributes", f"{listing(self.scheme.names)}, expected {expected}")
+        paths = table.locations.paths
+        positions = np.array([self.rows.get(normal_text(path), -1) for path in paths], dtype=np.int64)
+        if not (positions >= 0).any():
+            near = did_you_mean(paths[0], self.rows) if paths else ""
+            problems.add("predictions of other images", f"expected for example {paths[0] if paths else ''}{near}")
+        problems.raise_if_any()
+        missing = int((positions < 0).sum())
+        if missing:
+            log.warning("%s has no prediction for %s of %s images", self.source, f"{missing:,}", f"{len(paths):,}")
+        known = positions >= 0
+        aligned = {}
+        for name in shared:
+            values = np.full((len(paths), self.probabilities[name].shape[1]), np.nan)
+            values[known] = self.probabilities[name][positions[known]]
+            aligned[name] = values
+        return aligned
+
+
+def read_out_of_fold(path: Path) -> OutOfFold:
+    """Reads a folder out_of_fold, or its probabilities.csv. Raises InputError if it is none."""
+    problems = Problems(f"clean {path}")
+    file = path / PROBABILITIES if path.is_dir() else path
+    if path.is_dir() and not file.is_file() and (path / OUT_OF_FOLD / PROBABILITIES).is_file():
+        file = path / OUT_OF_FOLD / PROBABILITIES  # the output folder of the run
+    if not path.exists():
+        siblings = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
+        raise InputError(
+            f"clean = {path}: there is no such file or folder, expected auto or the folder {OUT_OF_FOLD} of a run with "
+            f"--folds{did_you_mean(path.name, [*siblings, AUTO])}"
+        )
+    labels = LabelsJson.read(labels_file(file))
+    scheme, frame = labels.scheme(problems), read_probabilities(file, problems)
+    problems.raise_if_any()
+    assert scheme is not None and frame is not None  # otherwise there is a problem
+    if labels.held_out() != OUT_OF_FOLD:
+        raise InputError(
+            f"clean = {path}: these are not out-of-fold predictions; expected auto or the folder {OUT_OF_FOLD} of a "
+            "run with --folds"
+        )
+    if list(frame.columns) != scheme.class_names:
+        expected = listing(scheme.class_names)
+        raise InputError(f"{file}: the classes are {listing(frame.columns)}, expected those of labels.json: {expected}")
+    rows = {str(name): row for row, name in enumerate(frame.index)}
+    digest = hashlib.blake2b(file.read_bytes(), digest_size=HASH_BYTES).hexdigest()
+    return OutOfFold(file, digest, rows, scheme, attribute_probabilities(scheme, frame.to_numpy(np.float64)))
+
+
+@dataclass(frozen=True)
+class FoldsJob:
+    """The training of folds whose predictions judge the training labels of one split.
+
+    Attributes:
+        split: Name of the split in Plan.splits.
+        plan: The folds of its training images.
+    """
+
+    split: str
+    plan: Plan
+
+    @property
+    def folder(self) -> str:
+        """Folder of the folds, relative to the job's folder of checkpoints or of outputs."""
+        return f"{FOLDER}/{self.split}".rstrip("/")
+
+
+@dataclass(frozen=True)
+class Decisions:
+    """The changes of the training labels of one split.
+
+    Attributes:
+        corrections: The changes in the format of reviewers.
+        record: Counts, for metrics.json and the model card.
+    """
+
+    corrections: list[Correction]
+    record: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Cleaning:
+    """How the training labels of a job are cleaned.
+
+    Attributes:
+        rule: When a label is changed.
+        jobs: The folds to train first, per split; none if the predictions are read from a file.
+        predictions: The predictions of an earlier run; None for auto.
+    """
+
+    rule: AgreementRule
+    jobs: list[FoldsJob]
+    predictions: OutOfFold | None = None
+
+    def identity(self) -> dict[str, Any]:
+        """Identifies the predictions, in place of the setting `clean`, which may be a path."""
+        return {FOLDER: AUTO if self.predictions is None else self.predictions.digest}
+
+
+def make_cleaning(settings: TrainSettings, plan: Plan) -> Cleaning | None:
+    """Prepares --clean; None without it.
+
+    Args:
+        settings: Settings of the job.
+        plan: Its models.
+
+    Raises:
+        InputError: The predictions cannot be read or do not fit the channel, or there are too few groups for the folds.
+    """
+    if not settings.clean:
+        return None
+    rule = AgreementRule.of(settings.clean_args)
+    if settings.clean != AUTO:
+        predictions = read_out_of_fold(Path(settings.clean))
+        for datasets in plan.splits.values():
+            predictions.of(datasets.train)
+        seen = _seen_validation(plan, predictions)
+        if seen:
+            log.warning(
+                "the models of %s were trained on %s validation images, whose labels thereby affect training labels: "
+                "validation scores may be slightly too high; --clean auto avoids this",
+                predictions.source,
+                f"{seen:,}",
+            )
+        return Cleaning(rule, [], predictions)
+    own = replace(settings, folds=settings.folds or FOLDS, clean=None, clean_args={})
+    own = replace(own, train_groups=None, validation_groups=None, split_column=None)
+    jobs = [
+        FoldsJob(name, make_plan(own, replace(datasets.train, sides=None), None))
+        for name, datasets in plan.splits.items()
+    ]
+    log.info("--clean auto trains %s models on folds first", f"{sum(len(job.plan.runs) for job in jobs):,}")
+    return Cleaning(rule, jobs)
+
+
+def predict_folds(job: FoldsJob, checkpoints: Checkpoints, settings: TrainSettings, stop: StopSignal) -> int | None:
+    """Writes the out-of-fold predictions of trained folds and removes their models, which are no longer needed.
+
+    Args:
+        job: The folds.
+        checkpoints: Their checkpoints, next to which everything is written.
+        settings: Batch size, workers, device and precision.
+        stop: Signals that end it early.
+
+    Returns:
+        The signal that stopped it; None if it is finished.
+    """
+    models = checkpoints.folder / MODELS
+    try:
+        answer_out_of_fold(job.plan, models, settings, checkpoints.folder, stop)
+    except Stopped:
+        return stop.received
+    checkpoints.clear()
+    checkpoints.finish({})
+    shutil.rmtree(models, ignore_errors=True)
+    return None
+
+
+def decide(cleaning: Cleaning, plan: Plan, checkpoints: Path, output: Path) -> dict[str, Decisions]:
+    """Judges the training labels of each split, and writes the changes to cleaned.csv next to split.csv.
+
+    Args:
+        cleaning: How labels are cleaned.
+        plan: The models of the job.
+        checkpoints: Folder of its checkpoints, which has the predictions of --clean auto.
+        output: Its output folder. With folds, each has its own cleaned.csv in a subfolder.
+    """
+    decisions = {}
+    for name, datasets in plan.splits.items():
+        predictions = cleaning.predictions
+        if predictions is None:
+            predictions = read_out_of_fold(checkpoints / FOLDER / name / OUT_OF_FOLD)
+        agreement = agree(datasets.train, predictions.of(datasets.train), cleaning.rule)
+        corrections, record = agreement.corrections(), _record(agreement, cleaning, predictions, plan)
+        file = output / name / CLEANED_CSV
+        with write_csv(file) as writer:
+            writer.writerow(CORRECTION_COLUMNS)
+            writer.writerows(correction.row() for correction in corrections)
+        counts = listing(f"{attribute} {own['relabelled']:,}" for attribute, own in record["attributes"].items())
+        log.info(
+            "%scleaned training labels: relabelled %s; left out %s of %s images; list: %s",
+            f"{name}: " if name else "",
+            counts,
+            f"{record['left_out']:,}",
+            f"{len(datasets.train):,}",
+            file,
+        )
+        decisions[name] = Decisions(corrections, record)
+    return decisions
+
+
+def cleaned_plan(plan: Plan, decisions: Mapping[str, Decisions]) -> Plan:
+    """The plan with the changed training labels. Its split, its validation images and its table are unchanged."""
+    runs = []
+    for run in plan.runs:
+        own, given = decisions[run.split], run.datasets.train
+        attributes = ("", *given.scheme.names)  # target separate: those of other attributes do not apply
+        problems = Problems(CLEANED_CSV)
+        table = apply_corrections(given, [row for row in own.corrections if row.attribute in attributes], problems)
+        problems.raise_if_any()
+        train = replace(table, corrected=given.corrected)
+        runs.append(replace(run, datasets=replace(run.datasets, train=train, given=given, cleaning=own.record)))
+    return replace(plan, runs=runs)
+
+
+def _record(agreement: Agreement, cleaning: Cleaning, predictions: OutOfFold, plan: Plan) -> dict[str, Any]:
+    """The content of `cleaning` in metrics.json: counts, and nothing about a single image."""
+    counts = agreement.counts()
+    for name, temperature in agreement.temperatures.items():
+        counts[name]["temperature"] = round(temperature, 3)
+    return {
+        "predictions": AUTO if cleaning.predictions is None else OUT_OF_FOLD,
+        "hash": predictions.digest,
+        "rule": vars(cleaning.rule) | {},
+        "attributes": counts,
+        "left_out": agreement.left_out,
+        "seen_validation": 0 if cleaning.predictions is None else _seen_validation(plan, predictions),
+    }
+
+
+def _seen_validation(plan: Plan, predictions: OutOfFold) -> int:
+    """How many validation images the models of an earlier run were trained on: all that they predicted out of fold."""
+    return sum(
+        sum(normal_text(path) in predictions.rows for path in datasets.validation.locations.paths)
+        for datasets in plan.splits.values()
+        if datasets.validation is not None and datasets.validation.root == datasets.train.root
+    )
