@@ -1,6 +1,6 @@
 """Tools for data, runs and scores: `python -m exploration SUBCOMMAND`, one module per subcommand.
 
-demo: draws a data set; portrait draws one face. runs: lists trainings; run_records reads them, runs_table formats them.
+demo: draws a data set; portrait draws one face, demo_flaws plants flaws. runs: lists trainings; run_records reads them, runs_table formats them.
 scores: prints an evaluation.
 report: writes a page about the data, from data_report. review: a page on which people review labels.
 

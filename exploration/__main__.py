@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from model.subcommands import run_subcommand
 
 SUBCOMMANDS = {
+    "crop": ("exploration.crop.command", "Crop the images of a channel to their subject, such as the face."),
     "demo": ("exploration.demo", "Draw images of invented faces to try the jobs with."),
     "export": ("exploration.export.export", "Write corrected labels as a CSV, or for other tools to import."),
     "report": ("exploration.report", "Write a page about images and labels: counts, samples, duplicates, leaks, map."),
