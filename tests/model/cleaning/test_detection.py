@@ -59,6 +59,7 @@ def test_evidence_is_never_of_the_own_group(simulated, detection):
 def test_numbers_are_suggested_as_numbers(detection):
     ages = [one for one in detection.suspects if one.attribute == "age"]
     assert all(one.given.isdigit() and one.suggested.isdigit() for one in ages)
+    assert "; the most similar images are labelled " in ages[0].reason
     assert np.median([abs(int(one.given) - int(one.suggested)) for one in ages[:10]]) > 15
 
 
@@ -122,7 +123,7 @@ def test_what_cannot_be_judged_is_said():
     notes = {one.name: one.note for one in found.attributes}
     assert notes["same"] == "all labels are v1" and notes["none"] == "no image has a label"
     assert notes["few"] == "10 labelled images; at least 20 are needed"
-    assert notes["lonely"] == "1 classes with one group were not judged" and found.scores["lonely"][0] == 0
+    assert notes["lonely"] == "1 value of only one group not judged" and found.scores["lonely"][0] == 0
     assert np.isnan(found.scores["few"]).all()
     single = detect(make_table({"x": [0, 1] * 20}, ["g"] * 40), random, {})
     assert "one group" in single.attributes[0].note and not single.suspects

@@ -75,4 +75,7 @@ def test_exchanged_labels_are_found_and_each_image_is_in_one_pair():
     assert not exchanged(np.log(probabilities), codes, np.arange(6), 0.01)
     probabilities[2] = [0.01, 0.01, 0.98]
     assert not exchanged(np.log(probabilities), codes, np.array([0, 0, 0, 1, 1, 1]), 0.01)
+    # one image that surely has the other's label does not make up for one that does not fit the first's
+    one_sided = np.log([[1e-6, 1e-6, 1 - 2e-6], [0.6, 0.15, 0.25]])
+    assert not exchanged(one_sided, np.array([1, 2]), np.zeros(2, int), 0.01)
     assert not exchanged(np.log(np.full((2, 2), 0.5)), np.array([-1, -1]), np.zeros(2, int), 0.01)
