@@ -4,8 +4,8 @@ demo: draws a data set; portrait draws one face, demo_flaws plants flaws. runs: 
 runs_table formats them. scores: prints an evaluation.
 report: writes a page about the data, from data_report.
 
-near_duplicates finds copies of images by image_signatures, image_alignment and duplicate_check; joined_tables puts two
-channels into one table, altered_copies makes copies to find. image_statistics: size, light, blur and oddities.
+near_duplicates finds copies of images by image_signatures, image_alignment and duplicate_check; altered_copies makes
+copies to find. image_statistics: size, light, blur and oddities. crop/ crops channels to their subject.
 
 Tested by files of other names:
     altered_copies, duplicate_check, image_signatures: tests/exploration/test_near_duplicates.py
