@@ -19,8 +19,8 @@ from pathlib import Path
 import numpy as np
 
 from exploration.altered_copies import CHANGES, altered_copy
-from exploration.demo import DemoSettings, draw_demo
 from exploration.data_report.report_data import join_tables
+from exploration.demo import DemoSettings, draw_demo
 from exploration.near_duplicates import DuplicatePair, near_duplicates
 from model.data.channel import ChannelOptions, read_channel
 from model.data.image_locations import ImageLocations
