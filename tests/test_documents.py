@@ -13,8 +13,10 @@ from pathlib import Path
 import pytest
 
 from benchmarks.coverage import CoverageSettings
+from benchmarks.near_duplicates import DuplicateSettings
 from container import settings_layers
 from container.job_types import TRAIN
+from exploration.crop.command import CropSettings
 from exploration.demo import DemoSettings
 from exploration.noise import NoiseSettings
 from exploration.review.review import ReviewSettings
@@ -69,8 +71,9 @@ def test_the_table_of_serves_settings_is_that_of_the_code():
 def test_every_flag_in_the_documents_exists():
     classes: tuple[type, ...] = (TrainSettings, InferenceSettings, EvaluationSettings, ServeSettings)
     classes += (EnsembleSettings, JoinSettings, RunsSettings, DemoSettings, ReviewSettings, NoiseSettings)
+    classes += (EnsembleSettings, JoinSettings, RunsSettings, DemoSettings, CropSettings, ReviewSettings)
     known = {name for cls in classes for name in as_dict(cls())} | {alias.name for alias in ALIASES}
-    known |= {name for cls in (*FLAGS.values(), CoverageSettings) for name in as_dict(cls())}
+    known |= {name for cls in (*FLAGS.values(), CoverageSettings, DuplicateSettings) for name in as_dict(cls())}
     known |= {"help", "help_all", "version", "nproc_per_node", "logdir", "cli_input_json"}
     known |= {canonical(word) for word in (*OF_DOCKER, "data-binary")}
     for path in [

@@ -82,14 +82,13 @@ class Detector:
     def _detect(self, image: Image.Image, scale: float) -> Boxes:
         """The boxes in an image that is scaled by `scale`, in pixels of the unscaled image."""
         canvas = self._canvas(image, scale)
-        pixels = np.asarray(canvas)
-        if self.is_yunet:
-            values = pixels[:, :, ::-1].astype(np.float32)
-        elif "uint8" in self.input.type:
+        pixels = np.asarray(canvas).transpose(2, 0, 1)
+        values: NDArray[np.generic] = pixels.astype(np.float32)
+        if "uint8" in self.input.type:
             values = pixels
-        else:
-            values = pixels.astype(np.float32) / 255
-        values = np.ascontiguousarray(values.transpose(2, 0, 1))
+        elif not self.is_yunet:
+            values = pixels.astype(np.float32) / np.float32(255)
+        values = np.ascontiguousarray(values[::-1] if self.is_yunet else values)
         feed = {self.input.name: values if len(self.input.shape) == 3 else values[None]}
         outputs = dict(zip(self.outputs, self.session.run(self.outputs, feed)))
         boxes = yunet_boxes(outputs, canvas.width) if self.is_yunet else _corner_boxes(outputs)
