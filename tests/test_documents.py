@@ -20,6 +20,7 @@ from exploration.crop.command import CropSettings
 from exploration.demo import DemoSettings
 from exploration.noise import NoiseSettings
 from exploration.review.review import ReviewSettings
+from exploration.embed import EmbedSettings
 from exploration.runs import RunsSettings
 from jobs.spec.flags import FLAGS
 from model.answers.average import JoinSettings
@@ -72,6 +73,7 @@ def test_every_flag_in_the_documents_exists():
     classes: tuple[type, ...] = (TrainSettings, InferenceSettings, EvaluationSettings, ServeSettings)
     classes += (EnsembleSettings, JoinSettings, RunsSettings, DemoSettings, ReviewSettings, NoiseSettings)
     classes += (EnsembleSettings, JoinSettings, RunsSettings, DemoSettings, CropSettings, ReviewSettings)
+    classes += (EnsembleSettings, JoinSettings, RunsSettings, DemoSettings, EmbedSettings)
     known = {name for cls in classes for name in as_dict(cls())} | {alias.name for alias in ALIASES}
     known |= {name for cls in (*FLAGS.values(), CoverageSettings, DuplicateSettings) for name in as_dict(cls())}
     known |= {"help", "help_all", "version", "nproc_per_node", "logdir", "cli_input_json"}
