@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import importlib
 import logging
 import re
 import runpy
@@ -15,8 +16,7 @@ import pytest
 from benchmarks.coverage import CoverageSettings
 from container import settings_layers
 from container.job_types import TRAIN
-from exploration.demo import DemoSettings
-from exploration.runs import RunsSettings
+from exploration.__main__ import SUBCOMMANDS
 from jobs.spec.flags import FLAGS
 from model.answers.average import JoinSettings
 from model.artifacts.combine import EnsembleSettings
@@ -66,7 +66,10 @@ def test_the_table_of_serves_settings_is_that_of_the_code():
 
 def test_every_flag_in_the_documents_exists():
     classes: tuple[type, ...] = (TrainSettings, InferenceSettings, EvaluationSettings, ServeSettings)
-    classes += (EnsembleSettings, JoinSettings, RunsSettings, DemoSettings)
+    classes += (EnsembleSettings, JoinSettings)
+    for name, _ in SUBCOMMANDS.values():
+        members = vars(importlib.import_module(name)).values()
+        classes += tuple(own for own in members if dataclasses.is_dataclass(own) and own.__module__ == name)
     known = {name for cls in classes for name in as_dict(cls())} | {alias.name for alias in ALIASES}
     known |= {name for cls in (*FLAGS.values(), CoverageSettings) for name in as_dict(cls())}
     known |= {"help", "help_all", "version", "nproc_per_node", "logdir", "cli_input_json"}
