@@ -68,8 +68,8 @@ def test_every_flag_in_the_documents_exists():
     classes: tuple[type, ...] = (TrainSettings, InferenceSettings, EvaluationSettings, ServeSettings)
     classes += (EnsembleSettings, JoinSettings)
     for name, _ in SUBCOMMANDS.values():
-        members = vars(importlib.import_module(name)).values()
-        classes += tuple(own for own in members if dataclasses.is_dataclass(own) and own.__module__ == name)
+        members = vars(importlib.import_module(name)).items()
+        classes += tuple(own for member, own in members if member.endswith("Settings") and own.__module__ == name)
     known = {name for cls in classes for name in as_dict(cls())} | {alias.name for alias in ALIASES}
     known |= {name for cls in (*FLAGS.values(), CoverageSettings) for name in as_dict(cls())}
     known |= {"help", "help_all", "version", "nproc_per_node", "logdir", "cli_input_json"}
