@@ -6,6 +6,7 @@ import os
 import posixpath
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -53,26 +54,26 @@ class ReportData:
     def __len__(self) -> int:
         return len(self.paths)
 
-    @property
+    @cached_property
     def splits(self) -> np.ndarray:
         """int64 (n,), position of each image's split in split_names."""
         positions = {name: position for position, name in enumerate(self.split_names)}
         assert self.table.sides is not None
         return np.array([positions[name] for name in self.table.sides], dtype=np.int64)
 
-    @property
+    @cached_property
     def has_group(self) -> np.ndarray:
         """bool (n,), whether an image has a group; otherwise it is a group of its own, named by its path."""
         paths = self.table.locations.paths
         return np.array([group != path for group, path in zip(self.table.groups, paths)], dtype=bool)
 
-    @property
+    @cached_property
     def labelled_splits(self) -> list[int]:
         """Positions of the splits in which an image has a label."""
         has_label = (self.table.labels[list(self.table.scheme.names)].to_numpy() >= 0).any(axis=1)
         return np.unique(self.splits[has_label]).tolist()
 
-    @property
+    @cached_property
     def group_codes(self) -> np.ndarray:
         """int64 (n,), the same number for the images of a group."""
         return np.unique(self.table.groups.astype(str), return_inverse=True)[1].astype(np.int64)

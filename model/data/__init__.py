@@ -9,11 +9,13 @@ Reading:
     image_locations has the location of every image.
 Checking:
     content_index has a hash of every image, integrity decodes each image once, leaks finds images that are in both
-    train and validation, pixel_range chooses how images of more than 8 bits are scaled.
+    train and validation, pixel_range chooses how images of more than 8 bits are scaled. crops reads the marker of
+    channels whose images are crops.
 Splitting and loading:
     splits, split_report and datasets choose the images to train and validate on. sampling orders an epoch.
     image_dataset decodes batches in threads; loader does so in worker processes.
 
 Tested by files of other names:
     labelled_rows: tests/model/data/test_channel.py
+    crops: tests/exploration/crop/test_command.py
 """
