@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import importlib
 import logging
 import re
 import runpy
@@ -22,6 +23,7 @@ from exploration.noise import NoiseSettings
 from exploration.review.review import ReviewSettings
 from exploration.embed import EmbedSettings
 from exploration.runs import RunsSettings
+from exploration.__main__ import SUBCOMMANDS
 from jobs.spec.flags import FLAGS
 from model.answers.average import JoinSettings
 from model.artifacts.combine import EnsembleSettings
@@ -74,6 +76,10 @@ def test_every_flag_in_the_documents_exists():
     classes += (EnsembleSettings, JoinSettings, RunsSettings, DemoSettings, ReviewSettings, NoiseSettings)
     classes += (EnsembleSettings, JoinSettings, RunsSettings, DemoSettings, CropSettings, ReviewSettings)
     classes += (EnsembleSettings, JoinSettings, RunsSettings, DemoSettings, EmbedSettings)
+    classes += (EnsembleSettings, JoinSettings)
+    for name, _ in SUBCOMMANDS.values():
+        members = vars(importlib.import_module(name)).items()
+        classes += tuple(own for member, own in members if member.endswith("Settings") and own.__module__ == name)
     known = {name for cls in classes for name in as_dict(cls())} | {alias.name for alias in ALIASES}
     known |= {name for cls in (*FLAGS.values(), CoverageSettings, DuplicateSettings) for name in as_dict(cls())}
     known |= {"help", "help_all", "version", "nproc_per_node", "logdir", "cli_input_json"}

@@ -52,8 +52,11 @@ def read_tables(
         raise InputError("split_column and a validation channel both define the validation images; set only one")
     options = ChannelOptions.from_settings(settings)
     has_own_split = bool(settings.folds or settings.validation_groups or settings.split_column)
-    corrections = str(log_path(settings.corrections, train_dir)) if settings.corrections else None
+    above = train_dir
     train_dir, validation_dir = split_channels(train_dir, validation_dir, options, has_own_split)
+    corrections = settings.corrections
+    if corrections and train_dir != above:  # the log may lie next to the folders of the splits
+        corrections = str(log_path(corrections, above))
     problems = [Problems(f"channel train ({train_dir})")]
     roots = [train_dir] if validation_dir is None else [train_dir, validation_dir]
     logs = own_logs(corrections, roots)
