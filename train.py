@@ -69,7 +69,7 @@ from model.settings.evaluation import EvaluationSettings
 from model.settings.fields import as_dict
 from model.settings.train import TrainSettings
 from model.training.checkpoints import Checkpoints
-from model.training.cleaning import MODELS, Cleaning, cleaned_plan, decide, make_cleaning, predict_folds
+from model.training.cleaning import Cleaning, cleaned_plan, decide, make_cleaning, predict_folds
 from model.training.early_checks import check_early
 from model.training.ensembles import save_ensembles
 from model.training.fit import fit
@@ -257,28 +257,22 @@ def clean_labels(training: TrainingJob, cleaning: Cleaning) -> tuple[TrainingJob
         The job with the changed labels; the signal that stopped the folds, None if they are finished.
     """
     for job in cleaning.jobs:
-        # the folds have their own folder of checkpoints, which has their models too, since they are not kept
-        checkpoints = training.claim.checkpoints.member(job.folder)
-        if distributed.on_rank_zero(checkpoints.is_finished):
+        claimed, live_curves = job.claim(training.claim), training.live_curves and training.live_curves / job.folder
+        if distributed.on_rank_zero(claimed.checkpoints.is_finished):
             continue
-        name = f"{training.claim.name}-{job.folder.replace('/', '-')}"
-        own_claim = replace(
-            training.claim, name=name, run_dir=checkpoints.folder / MODELS, checkpoints=checkpoints, state=None
-        )
-        live_curves = training.live_curves and training.live_curves / job.folder
-        own_output = training.output / job.folder
-        folds = replace(training, plan=job.plan, claim=own_claim, output=own_output, live_curves=live_curves)
+        output = training.output / job.folder
+        folds = replace(training, plan=job.plan, claim=claimed, output=output, live_curves=live_curves)
         for run in job.plan.runs:
             outcome = train_one(run, folds)
             if outcome and outcome.stopped_by is not None:
                 return training, outcome.stopped_by
-        predict = partial(predict_folds, job, checkpoints, training.settings, training.stop)
+        predict = partial(predict_folds, job, claimed.checkpoints, training.settings, training.stop)
         stopped_by = distributed.on_rank_zero(predict)
         if stopped_by is not None:
             return training, stopped_by
     # judge the labels of each split, and train on the changed ones
-    checkpoints_dir, output = training.claim.checkpoints.folder, training.output
-    decisions = distributed.on_rank_zero(lambda: decide(cleaning, training.plan, checkpoints_dir, output))
+    judge = partial(decide, cleaning, training.plan, training.claim.checkpoints.folder, training.output)
+    decisions = distributed.on_rank_zero(judge)
     return replace(training, plan=cleaned_plan(training.plan, decisions)), None
 
 

@@ -125,7 +125,8 @@ def coverage(scenario: Scenario, audits: int, sampled: int, seed: int) -> dict[s
     """
     generator, audit = np.random.default_rng(seed), Audit(table_of(scenario.groups), [])
     names = audit.judge.group_names
-    inside, widths = ({name: [] for name in ESTIMATES} for _ in range(2))
+    inside: dict[str, list[bool]] = {name: [] for name in ESTIMATES}
+    widths: dict[str, list[float]] = {name: [] for name in ESTIMATES}
     for number in range(audits):
         sample = draw_sample(names, sampled, seed=seed * 1_000_003 + number)
         audit.positions = np.searchsorted(names, sample)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,8 +26,6 @@ corrections.csv, with 95 % intervals."""
 
 AUDIT_COLUMNS = ("path", "group")
 GROUPS = 100  # groups of a sample, unless N says otherwise
-
-log = logging.getLogger("rarebird")
 
 
 @dataclass(frozen=True)
@@ -170,7 +167,7 @@ def read_sample(path: Path, table: Table, problems: Problems) -> list[str]:
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path}: no valid CSV: {error}") from None
     group_of_path = dict(zip(table.locations.paths, table.groups.tolist()))
-    groups = {}
+    groups: dict[str, None] = {}
     for line, name in listed:
         if name in group_of_path:
             groups[group_of_path[name]] = None

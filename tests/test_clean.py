@@ -22,7 +22,10 @@ from model.training.trainer import Trainer
 AUTO = ["--clean", "auto"]
 COLOURS = ((200, 60, 60), (60, 200, 60), (60, 60, 200))
 FLIPS = 9
-LEARNS = ["--epochs", "12", "--lr", "0.01", "--batch_size", "8", "--loss", "cross_entropy", "--augmentation", "[]"]
+LEARNS = ["--epochs", "6", "--lr", "0.03", "--batch_size", "8", "--loss", "cross_entropy", "--augmentation", "[]"]
+LEARNS += ["--warmup_epochs", "0"]
+# so that a network that has hardly learnt anything changes labels
+CHANGES = ["--target", "heads", "--clean_args", '{"relabel_at": 0.51, "drop_below": 0.3, "cap": 1}']
 
 
 @pytest.fixture(scope="module")
@@ -79,8 +82,8 @@ def test_clean_auto_restores_most_planted_labels_and_leaves_validation_alone(col
     assert "Labels of training images were changed" in (run / "README.md").read_text()
 
 
+@pytest.mark.long
 def test_labels_that_are_right_stay(colours, run_train, tmp_path):
-    (tmp_path / "clean").symlink_to(colours / "train")
     channel = tmp_path / "channel"
     channel.mkdir()
     for path in (colours / "train").glob("*.png"):
@@ -91,10 +94,10 @@ def test_labels_that_are_right_stay(colours, run_train, tmp_path):
     assert record["attributes"]["label"]["relabelled"] == 0 and record["left_out"] <= 2
 
 
-@pytest.mark.parametrize("update", [2, 11, 17], ids=["first fold", "fourth fold", "final training"])
+@pytest.mark.parametrize("update", [2, 17], ids=["first fold", "final training"])
 def test_a_killed_run_resumes_to_the_same_weights(faces, run_train, tmp_path, monkeypatch, update):
     """An epoch of a fold has 3 updates, so the folds have 15."""
-    flags = [*AUTO, "--clean_args", '{"relabel_at": 0.51, "drop_below": 0.3}']
+    flags = [*AUTO, *CHANGES]
     whole = run_train(faces / "train", *flags, models=tmp_path / "whole")
     count, as_before = 0, Trainer._update
 
@@ -134,7 +137,7 @@ def test_predictions_of_an_earlier_run_are_read_and_validation_images_they_know_
     faces, run_train, tmp_path, caplog
 ):
     folds = run_train(faces / "train", "--folds", "3", name="folds")
-    own = ["--clean", str(folds / "out_of_fold"), "--clean_args", '{"relabel_at": 0.51, "drop_below": 0.3}']
+    own = ["--clean", str(folds / "out_of_fold"), *CHANGES]
     run = run_train(faces / "train", *own)
     data = json.loads((run / "metrics.json").read_text())["data"]
     assert data["cleaning"]["seen_validation"] == data["validation"]["pictures"] > 0
@@ -142,7 +145,8 @@ def test_predictions_of_an_earlier_run_are_read_and_validation_images_they_know_
         "whose labels thereby affect training labels" in caplog.text
         and "so the scores may be too high" in (run / "README.md").read_text()
     )
-    assert rows_of(run / "cleaned.csv") and "clean: out_of_fold" in (run / "settings.yaml").read_text()
+    assert data["cleaning"]["attributes"]["gender"]["judged"] == data["train"]["pictures"]
+    assert (run / "cleaned.csv").is_file() and "clean: out_of_fold" in (run / "settings.yaml").read_text()
     caplog.clear()
     run_train(faces / "train", *own, "--validation", "0", "--name", "whole")
     assert "affect training labels" not in caplog.text
@@ -150,7 +154,7 @@ def test_predictions_of_an_earlier_run_are_read_and_validation_images_they_know_
 
 @pytest.mark.parametrize("target", ["heads", "separate", "gender"])
 def test_other_targets_and_folds_are_cleaned_too(faces, run_train, target):
-    flags = ["--epochs", "0", "--target", target, "--clean_args", '{"relabel_at": 0.501, "drop_below": 0.4}']
+    flags = ["--epochs", "0", "--target", target, "--clean_args", '{"relabel_at": 0.501, "drop_below": 0.4, "cap": 1}']
     run = run_train(faces / "train", *AUTO, *flags, "--folds", "2")
     for fold in ("fold1", "fold2"):
         changed = {row.path or row.group for row in rows_of(run / fold / "cleaned.csv")}

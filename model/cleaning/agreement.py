@@ -2,10 +2,7 @@
 
 The predictions of an image are those of a model that was not trained on it. Labels of whole groups, as the gender of a
 person, are judged by all images of the group together: the mean log probability, normalised. The probabilities are
-calibrated first by one temperature per attribute (Guo et al. 2017, "On Calibration of Modern Neural Networks", section
-4.2), with the given labels as truth. Since some of these are wrong, their likelihood has a second parameter, the share
-of labels that are random; otherwise a good model would have to become unsure. It is the smallest share that the data
-allow, so that the errors of a poor model do not pass for wrong labels.
+calibrated first by one temperature per attribute (model.cleaning.temperature).
 
 Imports no torch. Training (--clean) applies the result; `corrections` has it in the format of reviewers.
 """
@@ -21,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from model.cleaning.temperature import SMALLEST, Codes, Floats, fit_temperature, tempered
 from model.cleaning.verdicts import is_of_group
 from model.data.corrections import DELETE, RELABEL, Correction
 from model.data.table import Table
@@ -31,16 +29,6 @@ from model.labels import Scheme
 # because with the suggested class the combination of labels is not a joint class
 KEPT, RELABELLED, DROPPED, CAPPED, UNKNOWN = range(5)
 REVIEWER = "out-of-fold"  # in corrections
-SMALLEST = 1e-7  # probability; predictions are float32
-TEMPERATURES = np.geomspace(0.4, 5, 65)
-RANDOM_SHARES = np.linspace(0, 0.5, 26)  # of the labels
-MOST_UNITS = 20_000  # images or groups from which a temperature is fitted
-MOST_LOSS = (
-    1.92  # of log-likelihood for a smaller share: half of the 95 % quantile of chi-square with 1 degree of freedom
-)
-
-Codes = NDArray[np.int64]
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -248,38 +236,6 @@ def attribute_probabilities(scheme: Scheme, probabilities: NDArray[Any]) -> dict
         members[np.arange(scheme.num_classes), codes] = 1
         summed[attribute.name] = joint @ members
     return summed
-
-
-def tempered(probabilities: Floats, temperature: float) -> Floats:
-    """Probabilities at another temperature, float64 (n, K): p^(1 / temperature), normalised."""
-    logs = np.log(np.maximum(probabilities, SMALLEST)) / temperature
-    powers = np.exp(logs - logs.max(axis=1, keepdims=True, initial=-np.inf))
-    return powers / powers.sum(axis=1, keepdims=True)
-
-
-def fit_temperature(probabilities: Floats, codes: Codes) -> float:
-    """The temperature of TEMPERATURES with the largest likelihood of the labels; 1 without labels.
-
-    A label is the class of the model with probability 1 - share, and otherwise random. Of RANDOM_SHARES, the smallest
-    is used that the likelihood ratio test does not reject.
-
-    Args:
-        probabilities: (n, K).
-        codes: int64 (n,), the labels.
-    """
-    if not len(codes):
-        return 1.0
-    step = -(-len(codes) // MOST_UNITS)
-    probabilities, codes = probabilities[::step], codes[::step]
-    likelihood = np.empty((len(TEMPERATURES), len(RANDOM_SHARES)))
-    for row, temperature in enumerate(TEMPERATURES):
-        own = tempered(probabilities, temperature)[np.arange(len(codes)), codes]
-        for column, share in enumerate(RANDOM_SHARES):
-            mixed = (1 - share) * own + share / probabilities.shape[1]
-            likelihood[row, column] = np.log(np.maximum(mixed, SMALLEST)).sum()
-    best = likelihood.max(axis=0)
-    smallest = int(np.flatnonzero(best >= best.max() - MOST_LOSS)[0])
-    return float(TEMPERATURES[int(likelihood[:, smallest].argmax())])
 
 
 def _pooled(probabilities: Floats, group_of_row: Codes) -> Floats:

@@ -109,7 +109,7 @@ class LabelJudge:
         shape = (len(self.table), len(self.table.scheme.names))
         status = np.full(shape, NOT_REVIEWED, dtype=np.int8)
         for correction in _general_first(in_force):
-            for column in self._columns(correction.attribute):
+            for column in self._columns(correction.attribute).tolist():
                 rows = self._rows(correction)
                 status[rows, column] = _status(correction, self._given(rows, column))
         census, in_audit = np.zeros(shape, dtype=bool), np.zeros(shape, dtype=bool)
@@ -132,9 +132,11 @@ class LabelJudge:
             return np.array([] if row is None else [row], dtype=np.int64)
         return np.asarray(self._by_group.get(correction.group, []), dtype=np.int64)
 
-    def _columns(self, attribute: str) -> list[int]:
+    def _columns(self, attribute: str) -> NDArray[np.int64]:
         """Positions of an attribute; of all attributes for ""."""
-        return [column for column, name in enumerate(self.table.scheme.names) if not attribute or name == attribute]
+        names = self.table.scheme.names
+        columns = [column for column, name in enumerate(names) if not attribute or name == attribute]
+        return np.array(columns, dtype=np.int64)
 
     def _given(self, rows: NDArray[np.int64], column: int) -> NDArray[np.object_]:
         """Labels of images as text: names of classes, or numbers of attributes that have them."""

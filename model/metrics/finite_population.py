@@ -100,4 +100,4 @@ def _beta_binomial_quantile(n: int, a: float, b: float, probability: float) -> i
     k = np.arange(n + 1)
     log_choose = gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1)
     cumulative = np.exp(log_choose + betaln(k + a, n - k + b) - betaln(a, b)).cumsum()
-    return int(min(np.searchsorted(cumulative, probability - 1e-12), n))
+    return min(int(np.searchsorted(cumulative, probability - 1e-12)), n)

@@ -22,7 +22,8 @@ from model.answers.labels_json import LabelsJson
 from model.answers.read import read_probabilities
 from model.atomic_write import write_csv
 from model.attributes import normal_text
-from model.cleaning.agreement import Agreement, AgreementRule, Floats, agree, attribute_probabilities
+from model.cleaning.agreement import Agreement, AgreementRule, agree, attribute_probabilities
+from model.cleaning.temperature import Floats
 from model.data.corrected_labels import apply_corrections
 from model.data.corrections import CORRECTION_COLUMNS, HASH_BYTES, Correction
 from model.data.table import Table
@@ -34,6 +35,7 @@ from model.training.checkpoints import Checkpoints
 from model.training.out_of_fold import FOLDER as OUT_OF_FOLD
 from model.training.out_of_fold import answer_out_of_fold
 from model.training.plan import Plan, make_plan
+from model.training.resume import Claim
 
 AUTO = "auto"
 FOLDS = 5  # of --clean auto without --folds
@@ -140,6 +142,15 @@ class FoldsJob:
     def folder(self) -> str:
         """Folder of the folds, relative to the job's folder of checkpoints or of outputs."""
         return f"{FOLDER}/{self.split}".rstrip("/")
+
+    def claim(self, claim: Claim) -> Claim:
+        """The name, folder and checkpoints of the folds. Their models are next to the checkpoints: they are not kept.
+
+        claim: That of the whole job.
+        """
+        checkpoints = claim.checkpoints.member(self.folder)
+        name = f"{claim.name}-{self.folder.replace('/', '-')}"
+        return replace(claim, name=name, run_dir=checkpoints.folder / MODELS, checkpoints=checkpoints, state=None)
 
 
 @dataclass(frozen=True)
@@ -284,7 +295,7 @@ def cleaned_plan(plan: Plan, decisions: Mapping[str, Decisions]) -> Plan:
 
 def _record(agreement: Agreement, cleaning: Cleaning, predictions: OutOfFold, plan: Plan) -> dict[str, Any]:
     """The content of `cleaning` in metrics.json: counts, and nothing about a single image."""
-    counts = agreement.counts()
+    counts: dict[str, dict[str, float]] = {name: dict(own) for name, own in agreement.counts().items()}
     for name, temperature in agreement.temperatures.items():
         counts[name]["temperature"] = round(temperature, 3)
     return {

@@ -77,11 +77,12 @@ def _provenance(plan: Plan, models: Path) -> Provenance:
 
 def _answer_folds(plan: Plan, models: Path, settings: TrainSettings, stop: StopSignal) -> Answers:
     """The predictions for all rows of the channel."""
+    assert plan.folds is not None
     table = plan.table
     probabilities = np.zeros((len(table), table.scheme.num_classes), np.float32)
     unreadable: dict[int, str] = {}
     workers = worker_count(settings.num_workers)
-    for fold in range(settings.folds):
+    for fold in range(int(plan.folds.max()) + 1):
         # The models of a fold (with target separate one per attribute) predict the rows of this fold
         rows = np.flatnonzero(plan.folds == fold)
         members = [load(models / run.folder) for run in plan.runs if run.fold == fold]

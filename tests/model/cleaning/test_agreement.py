@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from scipy.optimize import minimize_scalar
 
 from model.cleaning.agreement import (
     CAPPED,
@@ -17,29 +16,15 @@ from model.cleaning.agreement import (
     AgreementRule,
     agree,
     attribute_probabilities,
-    fit_temperature,
-    tempered,
 )
+from model.cleaning.temperature import fit_temperature, tempered
 from model.data.corrected_labels import apply_corrections
 from model.errors import InputError, Problems
 from model.labels import mask_scheme
+from tests.model.cleaning.test_temperature import confident, drawn
 from tests.model.cleaning.test_verdicts import people
 
 LOOSE = AgreementRule(cap=1.0)
-
-
-def confident(codes: np.ndarray, classes: int = 2, probability: float = 0.98) -> np.ndarray:
-    """Probabilities of a model that gives this probability to these classes."""
-    rows = np.full((len(codes), classes), (1 - probability) / (classes - 1))
-    rows[np.arange(len(codes)), codes] = probability
-    return rows
-
-
-def drawn(codes: np.ndarray, classes: int) -> np.ndarray:
-    """Probabilities of a good model, of varying confidence."""
-    logits = np.eye(classes)[codes] * 6 + np.random.default_rng(5).normal(size=(len(codes), classes))
-    powers = np.exp(logits)
-    return powers / powers.sum(axis=1, keepdims=True)
 
 
 def test_sure_contradictions_are_relabelled_unsure_ones_dropped_and_the_rest_kept():
@@ -74,30 +59,6 @@ def test_labels_of_groups_are_judged_by_the_mean_log_probability_of_their_images
     assert row.reviewer == row.source == "out-of-fold"
 
 
-def test_the_temperature_is_that_of_the_smallest_loss():
-    generator = np.random.default_rng(0)
-    codes = generator.integers(3, size=2_000)
-    logits = np.eye(3)[codes] * 2 + generator.normal(size=(2_000, 3))
-    own = np.exp(logits * 3)
-    own /= own.sum(axis=1, keepdims=True)
-
-    def loss(log_temperature: float) -> float:
-        return float(-np.log(tempered(own, np.exp(log_temperature))[np.arange(2_000), codes]).mean())
-
-    assert np.log(fit_temperature(own, codes)) == pytest.approx(minimize_scalar(loss).x, abs=0.04)
-    assert fit_temperature(own[:0], codes[:0]) == 1
-    # a model that is right stays sure although a tenth of the labels is random
-    noisy = np.where(generator.random(2_000) < 0.1, generator.integers(3, size=2_000), codes)
-    sharp = drawn(codes, 3)
-    with_random = fit_temperature(sharp, noisy)
-    assert with_random == pytest.approx(fit_temperature(sharp, codes), rel=0.25)
-    rows = np.arange(2_000)
-    losses = [
-        -np.log(tempered(sharp, temperature)[rows, noisy]).mean() for temperature in (with_random, 2 * with_random)
-    ]
-    assert losses[0] > losses[1]  # the usual fit would be less sure
-
-
 def test_most_wrong_labels_are_found_by_a_good_model_and_none_in_right_ones():
     table = people(300, images=1)
     right = table.labels["mask"].to_numpy().copy()
@@ -105,8 +66,9 @@ def test_most_wrong_labels_are_found_by_a_good_model_and_none_in_right_ones():
     assert not (agree(table, {"mask": own}).actions == RELABELLED).any()
     wrong = np.random.default_rng(0).permutation(300)[:30]
     table.labels.loc[wrong, "mask"] = 1 - right[wrong]
-    found = set(np.flatnonzero(agree(table, {"mask": own}).actions[:, 0] == RELABELLED))
-    assert found <= set(wrong) and len(found) >= 21
+    actions = agree(table, {"mask": own}, joint=False).actions[:, 0]
+    found = set(np.flatnonzero(actions == RELABELLED))
+    assert found <= set(wrong) and len(found) >= 20
 
 
 def test_at_most_the_cap_of_a_class_is_changed_least_probable_labels_first():

@@ -50,7 +50,7 @@ def test_the_folds_of_a_split_never_have_its_validation_images(table, target, fo
 
 
 def test_only_training_labels_are_changed(table):
-    settings, whole = plan(table)
+    _, whole = plan(table)
     datasets = whole.splits[""]
     groups = datasets.train.groups[0], datasets.validation.groups[0]
     changes = [Correction("", group, "", "delete") for group in groups]
@@ -61,7 +61,7 @@ def test_only_training_labels_are_changed(table):
 
 
 def test_corrections_of_other_attributes_do_not_apply_to_a_separate_model(table):
-    settings, whole = plan(table, target="separate")
+    _, whole = plan(table, target="separate")
     group = whole.splits[""].train.groups[0]
     given = whole.splits[""].train.labels["gender"].to_numpy()[0]
     value = whole.channel.only("gender").attributes[0].values[1 - given]
