@@ -180,6 +180,12 @@ def test_a_deleted_replaced_or_cut_file_is_read_again(path):
     path.with_name("other").write_bytes(whole)
     os.replace(path.with_name("other"), path)
     assert [row.path for row in content_of(store).decisions] == ["a", "b", "c"]
+    rows = [correction_row(decided(f"{number}.jpg")) for number in range(100)]
+    path.write_bytes(header_row() + b"".join(rows))
+    assert len(content_of(store).decisions) == 100
+    path.with_name("other").write_bytes(header_row() + correction_row(decided("x.jpg")) + b"".join(rows[1:]))
+    os.replace(path.with_name("other"), path)  # it differs only in its first row
+    assert content_of(store).decisions[0].path == "x.jpg"
     before = content_of(store).generation
     path.write_bytes(header_row() + correction_row(decided("e")))  # the same inode, shorter
     assert [row.path for row in content_of(store).decisions] == ["e"]
