@@ -105,6 +105,7 @@ export class Detail {
     const image = element("img", { alt: "", decoding: "async" });
     this.virtual.load(image, imageUrl(item.lead, "thumb"));
     const change = decision?.action === "relabel" ? decisionText(decision) : item.suggested ? `→ ${item.suggested}` : item.path;
+    row.title = `${labelText(item)} ${change}`;
     row.append(image, element("span", { class: "given", text: labelText(item) }), element("span", { class: "suggestion", text: change }), stateBadge(decision));
     return row;
   }

@@ -117,7 +117,8 @@ export class Grid {
     const cell = element("div", { id: `cell-${item.uid}`, class: `cell ${decision?.action ?? ""} ${at === this.at ? "at" : ""}`, role: "gridcell", "aria-colindex": column + 1, "aria-selected": String(decision?.action === "marked"), data: { at } });
     const subject = item.attribute || (item.row === null ? item.group : item.path);
     const changed = decision?.action === "relabel" ? decisionText(decision) : item.suggested ? `→ ${item.suggested}` : "";
-    const lines = [["soft", subject], ["given", item.given || "no label"], ["soft", changed]];
+    const given = item.given || "no label";
+    const lines = changed ? [["soft", subject], ["given", given], ["soft", changed]] : [["given three-lines", given]];
     cell.append(frame, ...lines.map(([name, text]) => element("span", { class: name, text, title: text })));
     return cell;
   }
