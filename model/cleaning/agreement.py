@@ -3,8 +3,9 @@
 The predictions of an image are those of a model that was not trained on it. Labels of whole groups, as the gender of a
 person, are judged by all images of the group together: the mean log probability, normalised. The probabilities are
 calibrated first by one temperature per attribute (Guo et al. 2017, "On Calibration of Modern Neural Networks", section
-4.2), which minimises the negative log-likelihood of the given labels over the judged images or groups. Wrong labels
-among these make the temperature too high, never too low, so that fewer labels are changed.
+4.2), with the given labels as truth. Since some of these are wrong, their likelihood has a second parameter, the share
+of labels that are random; otherwise a good model would have to become unsure. It is the smallest share that the data
+allow, so that the errors of a poor model do not pass for wrong labels.
 
 Imports no torch. Training (--clean) applies the result; `corrections` has it in the format of reviewers.
 """
@@ -12,7 +13,7 @@ Imports no torch. Training (--clean) applies the result; `corrections` has it in
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import Any
@@ -31,7 +32,12 @@ from model.labels import Scheme
 KEPT, RELABELLED, DROPPED, CAPPED, UNKNOWN = range(5)
 REVIEWER = "out-of-fold"  # in corrections
 SMALLEST = 1e-7  # probability; predictions are float32
-TEMPERATURES = np.geomspace(0.2, 5, 161)
+TEMPERATURES = np.geomspace(0.4, 5, 65)
+RANDOM_SHARES = np.linspace(0, 0.5, 26)  # of the labels
+MOST_UNITS = 20_000  # images or groups from which a temperature is fitted
+MOST_LOSS = (
+    1.92  # of log-likelihood for a smaller share: half of the 95 % quantile of chi-square with 1 degree of freedom
+)
 
 Codes = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -184,7 +190,12 @@ class _Groups:
         return np.array([bool(flags[rows].all()) for rows in self.rows])
 
 
-def agree(table: Table, probabilities: Mapping[str, Floats], rule: AgreementRule = AgreementRule()) -> Agreement:
+def agree(
+    table: Table,
+    probabilities: Mapping[str, Floats],
+    rule: AgreementRule = AgreementRule(),
+    joint: bool = True,
+) -> Agreement:
     """Compares the labels of a table with out-of-fold predictions.
 
     Args:
@@ -192,6 +203,7 @@ def agree(table: Table, probabilities: Mapping[str, Floats], rule: AgreementRule
         probabilities: Out-of-fold probabilities by attribute, float64 (n, K); a row of NaN for an image without a
             prediction. Labels without a prediction are kept.
         rule: When a label is changed.
+        joint: Whether the cap holds for the joint classes too, because a model learns these.
     """
     groups = _Groups(table)
     shape = (len(table), len(table.scheme.names))
@@ -215,7 +227,9 @@ def agree(table: Table, probabilities: Mapping[str, Floats], rule: AgreementRule
         is_sure = (calibrated.argmax(axis=1) != codes[rows]) & (calibrated.max(axis=1) >= rule.relabel_at)
         wanted[rows[is_sure], column] = RELABELLED
         wanted[rows[(given < rule.drop_below) & ~is_sure], column] = DROPPED
-    actions = _capped(table, groups, wanted, given_probability, of_group, rule.cap)
+    classes = [table.labels[name].to_numpy(np.int64) for name in table.scheme.names]
+    classes += [table.classes()] if joint and len(classes) > 1 else []
+    actions = _capped(classes, groups, wanted, given_probability, of_group, rule.cap)
     _keep_unknown_combinations(table, actions, suggested)
     return Agreement(table, actions, suggested, given_probability, suggested_probability, of_group, temperatures)
 
@@ -244,7 +258,10 @@ def tempered(probabilities: Floats, temperature: float) -> Floats:
 
 
 def fit_temperature(probabilities: Floats, codes: Codes) -> float:
-    """The temperature of TEMPERATURES with the least negative log-likelihood of the labels; 1 without labels.
+    """The temperature of TEMPERATURES with the largest likelihood of the labels; 1 without labels.
+
+    A label is the class of the model with probability 1 - share, and otherwise random. Of RANDOM_SHARES, the smallest
+    is used that the likelihood ratio test does not reject.
 
     Args:
         probabilities: (n, K).
@@ -252,12 +269,17 @@ def fit_temperature(probabilities: Floats, codes: Codes) -> float:
     """
     if not len(codes):
         return 1.0
-    rows = np.arange(len(codes))
-    losses = [
-        -np.log(np.maximum(tempered(probabilities, temperature)[rows, codes], SMALLEST)).mean()
-        for temperature in TEMPERATURES
-    ]
-    return float(TEMPERATURES[int(np.argmin(losses))])
+    step = -(-len(codes) // MOST_UNITS)
+    probabilities, codes = probabilities[::step], codes[::step]
+    likelihood = np.empty((len(TEMPERATURES), len(RANDOM_SHARES)))
+    for row, temperature in enumerate(TEMPERATURES):
+        own = tempered(probabilities, temperature)[np.arange(len(codes)), codes]
+        for column, share in enumerate(RANDOM_SHARES):
+            mixed = (1 - share) * own + share / probabilities.shape[1]
+            likelihood[row, column] = np.log(np.maximum(mixed, SMALLEST)).sum()
+    best = likelihood.max(axis=0)
+    smallest = int(np.flatnonzero(best >= best.max() - MOST_LOSS)[0])
+    return float(TEMPERATURES[int(likelihood[:, smallest].argmax())])
 
 
 def _pooled(probabilities: Floats, group_of_row: Codes) -> Floats:
@@ -278,7 +300,7 @@ def _one_per_unit(probabilities: Floats, codes: Codes, units: Codes) -> tuple[Fl
 
 
 def _capped(
-    table: Table,
+    columns: Sequence[Codes],
     groups: _Groups,
     wanted: NDArray[np.int8],
     given_probability: Floats,
@@ -287,19 +309,17 @@ def _capped(
 ) -> NDArray[np.int8]:
     """The changes without those that would change too many groups of a class.
 
-    A class is one of an attribute or a joint class. At most the share `cap` of its groups may be changed, and never the
-    last one. Labels with the lowest probability are changed first.
+    At most the share `cap` of the groups of a class may be changed, and never the last one. Labels with the lowest
+    probability are changed first.
 
     Args:
-        table, groups: The images and their groups.
+        columns: int64 (n,) for each attribute, its classes; a further one has the joint classes, if they count.
+        groups: The groups of the images.
         wanted: int8 (n, A), the changes without a cap.
         given_probability: (n, A), of the given labels.
         is_of_group: Whether each attribute is one of the whole group, whose images change together.
         cap: Largest share.
     """
-    columns = [table.labels[name].to_numpy(np.int64) for name in table.scheme.names]
-    if len(columns) > 1:
-        columns.append(table.classes())
     classes = np.stack(columns, axis=1)
     limit = [_limits(codes, groups.of_row, cap) for codes in classes.T]
     changed: list[Counter[int]] = [Counter() for _ in columns]
@@ -317,7 +337,7 @@ def _capped(
             own = np.array([row])
         # a dropped image is missing in the classes of all attributes, a relabelled one in its own and the joint class
         every = range(len(columns))
-        affected = every if wanted[row, column] == DROPPED else {column, len(columns) - 1}
+        affected = every if wanted[row, column] == DROPPED else {column, *every[wanted.shape[1] :]}
         group = int(groups.of_row[row])
         lost = {(c, int(code), group) for c in affected for code in np.unique(classes[own, c]) if code >= 0} - touched
         losses = Counter((c, code) for c, code, _ in lost)

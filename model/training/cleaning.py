@@ -27,7 +27,7 @@ from model.data.corrected_labels import apply_corrections
 from model.data.corrections import CORRECTION_COLUMNS, HASH_BYTES, Correction
 from model.data.table import Table
 from model.errors import InputError, Problems, did_you_mean, listing
-from model.labels import Scheme
+from model.labels import JOINT, Scheme
 from model.runtime.signals import Stopped, StopSignal
 from model.settings.train import TrainSettings
 from model.training.checkpoints import Checkpoints
@@ -161,11 +161,13 @@ class Cleaning:
 
     Attributes:
         rule: When a label is changed.
+        joint: Whether the models learn joint classes.
         jobs: The folds to train first, per split; none if the predictions are read from a file.
         predictions: The predictions of an earlier run; None for auto.
     """
 
     rule: AgreementRule
+    joint: bool
     jobs: list[FoldsJob]
     predictions: OutOfFold | None = None
 
@@ -199,7 +201,7 @@ def make_cleaning(settings: TrainSettings, plan: Plan) -> Cleaning | None:
                 predictions.source,
                 f"{seen:,}",
             )
-        return Cleaning(rule, [], predictions)
+        return Cleaning(rule, settings.target == JOINT, [], predictions)
     own = replace(settings, folds=settings.folds or FOLDS, clean=None, clean_args={})
     own = replace(own, train_groups=None, validation_groups=None, split_column=None)
     jobs = [
@@ -207,7 +209,7 @@ def make_cleaning(settings: TrainSettings, plan: Plan) -> Cleaning | None:
         for name, datasets in plan.splits.items()
     ]
     log.info("--clean auto trains %s models on folds first", f"{sum(len(job.plan.runs) for job in jobs):,}")
-    return Cleaning(rule, jobs)
+    return Cleaning(rule, settings.target == JOINT, jobs)
 
 
 def predict_folds(job: FoldsJob, checkpoints: Checkpoints, settings: TrainSettings, stop: StopSignal) -> int | None:
@@ -247,7 +249,7 @@ def decide(cleaning: Cleaning, plan: Plan, checkpoints: Path, output: Path) -> d
         predictions = cleaning.predictions
         if predictions is None:
             predictions = read_out_of_fold(checkpoints / FOLDER / name / OUT_OF_FOLD)
-        agreement = agree(datasets.train, predictions.of(datasets.train), cleaning.rule)
+        agreement = agree(datasets.train, predictions.of(datasets.train), cleaning.rule, cleaning.joint)
         corrections, record = agreement.corrections(), _record(agreement, cleaning, predictions, plan)
         file = output / name / CLEANED_CSV
         with write_csv(file) as writer:

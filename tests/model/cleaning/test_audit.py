@@ -91,7 +91,7 @@ def test_before_the_review_nothing_is_known_and_the_content_is_json():
 def test_the_sentences_name_rates_and_the_unseen_labels():
     log = reviewed(row("a", "gender", "marked"), row("b", "gender", "unsure"))
     text = "\n".join(Audit(people(26), SAMPLE).result(log).sentences())
-    assert "gender: 11.1 % of the groups have a wrong label" in text
+    assert "gender: 11.1 % (3.8 % to " in text and ") of the groups have a wrong label" in text
     assert "found in 1 of 10, 1 unsure (the interval covers both answers)" in text
     assert "expected wrong labels still unseen: " in text
 

@@ -30,7 +30,8 @@ def people(persons: int = 3, images: int = 2, grouped_by: str = "person") -> Tab
     labels = {"mask": np.arange(len(names)) % 2, "gender": person % 2, "age": (numbers["age"] >= 30).astype(np.int64)}
     locations = ImageLocations(ImageLocation(path) for path in paths)
     groups = names if grouped_by else np.array(paths)
-    return Table(Path(), scheme, locations, groups, grouped_by, pd.DataFrame(labels), numbers, pd.DataFrame(), "drawn")
+    metadata = pd.DataFrame(index=numbers.index)
+    return Table(Path(), scheme, locations, groups, grouped_by, pd.DataFrame(labels), numbers, metadata, "drawn")
 
 
 def row(

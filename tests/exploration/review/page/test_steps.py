@@ -57,7 +57,7 @@ def test_one_by_one_each_key_decides_and_the_next_item_follows(serve, opened, ke
     keys(shown, "Enter")
     assert text(shown, "#claim-attribute") == "age"
     keys(shown, "4")
-    assert text(shown, "#chooser output") == "in the band 30 to 59" or "band" in text(shown, "#chooser output")
+    assert text(shown, "#chooser output") == "in the band under 30"
     keys(shown, "1", "Enter", "s", "2", "s", "u", "d", "1")
     expected += [("00", "age", "relabel", "41"), (FIRST, "product", "relabel", "product 03")]
     expected += [

@@ -1,0 +1,219 @@
+"""Drawn labels and probabilities, with what must happen to each written out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.optimize import minimize_scalar
+
+from model.cleaning.agreement import (
+    CAPPED,
+    DROPPED,
+    KEPT,
+    RELABELLED,
+    UNKNOWN,
+    AgreementRule,
+    agree,
+    attribute_probabilities,
+    fit_temperature,
+    tempered,
+)
+from model.data.corrected_labels import apply_corrections
+from model.errors import InputError, Problems
+from model.labels import mask_scheme
+from tests.model.cleaning.test_verdicts import people
+
+LOOSE = AgreementRule(cap=1.0)
+
+
+def confident(codes: np.ndarray, classes: int = 2, probability: float = 0.98) -> np.ndarray:
+    """Probabilities of a model that gives this probability to these classes."""
+    rows = np.full((len(codes), classes), (1 - probability) / (classes - 1))
+    rows[np.arange(len(codes)), codes] = probability
+    return rows
+
+
+def drawn(codes: np.ndarray, classes: int) -> np.ndarray:
+    """Probabilities of a good model, of varying confidence."""
+    logits = np.eye(classes)[codes] * 6 + np.random.default_rng(5).normal(size=(len(codes), classes))
+    powers = np.exp(logits)
+    return powers / powers.sum(axis=1, keepdims=True)
+
+
+def test_sure_contradictions_are_relabelled_unsure_ones_dropped_and_the_rest_kept():
+    table = people(50, images=1)
+    right = table.labels["mask"].to_numpy().copy()
+    own = confident(right)
+    own[[2, 4, 6]] = [[0.02, 0.98], [0.4, 0.6], [0.2, 0.8]]  # the labels are 0
+    rule = replace(LOOSE, relabel_at=0.9, drop_below=0.3)
+    temperature = fit_temperature(own, right)
+    calibrated = tempered(own, temperature)
+    actions = agree(table, {"mask": own}, rule).actions[:, 0]
+    assert actions[2] == RELABELLED and calibrated[2, 1] >= 0.9
+    assert actions[4] == KEPT and calibrated[4, 0] >= 0.3 and actions[6] == DROPPED and calibrated[6, 1] < 0.9
+    assert (np.delete(actions, [2, 4, 6]) == KEPT).all()
+
+
+def test_labels_of_groups_are_judged_by_the_mean_log_probability_of_their_images():
+    table = people(50, images=3)
+    own = confident(table.labels["gender"].to_numpy())
+    own[6:9] = [[0.001, 0.999], [0.01, 0.99], [0.6, 0.4]]  # the last image alone would be kept
+    own[3:6] = [[0.99, 0.01], [0.1, 0.9], [0.1, 0.9]]  # the first image alone would be relabelled
+    result = agree(table, {"gender": own}, LOOSE)
+    assert result.is_of_group == (False, True, True)
+    pooled = np.exp(np.log(own[6:9]).mean(axis=0))
+    expected = tempered(pooled[None] / pooled.sum(), result.temperatures["gender"])[0, 1]
+    np.testing.assert_allclose(result.suggested_probability[6:9, 1], expected)
+    assert result.actions[:, 1].tolist() == [KEPT] * 6 + [RELABELLED] * 3 + [KEPT] * 141
+    (row,) = result.corrections()
+    assert (row.path, row.group, row.attribute, row.action, row.value, row.given) == (
+        *("", "c", "gender", "relabel", "female", "male"),
+    )
+    assert row.reviewer == row.source == "out-of-fold"
+
+
+def test_the_temperature_is_that_of_the_smallest_loss():
+    generator = np.random.default_rng(0)
+    codes = generator.integers(3, size=2_000)
+    logits = np.eye(3)[codes] * 2 + generator.normal(size=(2_000, 3))
+    own = np.exp(logits * 3)
+    own /= own.sum(axis=1, keepdims=True)
+
+    def loss(log_temperature: float) -> float:
+        return float(-np.log(tempered(own, np.exp(log_temperature))[np.arange(2_000), codes]).mean())
+
+    assert np.log(fit_temperature(own, codes)) == pytest.approx(minimize_scalar(loss).x, abs=0.04)
+    assert fit_temperature(own[:0], codes[:0]) == 1
+    # a model that is right stays sure although a tenth of the labels is random
+    noisy = np.where(generator.random(2_000) < 0.1, generator.integers(3, size=2_000), codes)
+    sharp = drawn(codes, 3)
+    with_random = fit_temperature(sharp, noisy)
+    assert with_random == pytest.approx(fit_temperature(sharp, codes), rel=0.25)
+    rows = np.arange(2_000)
+    losses = [
+        -np.log(tempered(sharp, temperature)[rows, noisy]).mean() for temperature in (with_random, 2 * with_random)
+    ]
+    assert losses[0] > losses[1]  # the usual fit would be less sure
+
+
+def test_most_wrong_labels_are_found_by_a_good_model_and_none_in_right_ones():
+    table = people(300, images=1)
+    right = table.labels["mask"].to_numpy().copy()
+    own = drawn(right, 2)
+    assert not (agree(table, {"mask": own}).actions == RELABELLED).any()
+    wrong = np.random.default_rng(0).permutation(300)[:30]
+    table.labels.loc[wrong, "mask"] = 1 - right[wrong]
+    found = set(np.flatnonzero(agree(table, {"mask": own}).actions[:, 0] == RELABELLED))
+    assert found <= set(wrong) and len(found) >= 21
+
+
+def test_at_most_the_cap_of_a_class_is_changed_least_probable_labels_first():
+    table = people(40, images=1)
+    codes = table.labels["mask"].to_numpy()
+    wrong = np.flatnonzero(codes == 0)[:10]  # of 20 groups of the class
+    own = confident(codes)
+    own[wrong] = [[0.05 - 0.004 * number, 0.95 + 0.004 * number] for number in range(10)]
+    actions = agree(table, {"mask": own}, AgreementRule(relabel_at=0.6, cap=0.2), joint=False).actions[:, 0]
+    assert actions[wrong].tolist() == [CAPPED] * 6 + [RELABELLED] * 4
+
+
+def test_the_last_group_of_a_class_is_never_changed_even_of_a_joint_class():
+    table = people(40, images=1)
+    table.labels["mask"] = 0
+    table.labels.loc[[3, 5], "mask"] = 1
+    own = confident(np.zeros(40, int))
+    assert agree(table, {"mask": own}, LOOSE).actions[[3, 5], 0].tolist().count(RELABELLED) == 1
+    # the joint class of both is none/female/30 and over; another mask of image 6 leaves its joint class too
+    table.labels.loc[6, "mask"] = 1
+    actions = agree(table, {"mask": own}, LOOSE).actions[[3, 5, 6], 0].tolist()
+    assert actions.count(RELABELLED) == 1 and actions[2] == CAPPED
+    assert agree(table, {"mask": own}, LOOSE, joint=False).actions[[3, 5, 6], 0].tolist().count(RELABELLED) == 2
+
+
+def test_a_dropped_image_counts_in_the_classes_of_all_attributes():
+    table = people(40, images=1)
+    table.labels["age"] = 0
+    table.labels.loc[7, "age"] = 1  # the only one
+    own = confident(table.labels["mask"].to_numpy())
+    own[7] = [0.5, 0.5]
+    rule = AgreementRule(drop_below=0.6, cap=1.0)
+    assert agree(table, {"mask": own}, rule).actions[7, 0] == CAPPED
+    own[9] = [0.5, 0.5]
+    result = agree(table, {"mask": own}, rule)
+    assert result.actions[9, 0] == DROPPED and result.left_out == 1
+    assert [(row.path, row.action) for row in result.corrections()] == [("", "delete")]  # its group has one image
+
+
+def test_missing_labels_and_images_without_predictions_are_not_judged():
+    table = people(30, images=1)
+    table.labels.loc[0, "mask"] = -1
+    own = confident(1 - table.labels["mask"].to_numpy().clip(0))
+    own[1:] = np.nan
+    result = agree(table, {"mask": own}, LOOSE)
+    assert not result.actions.any() and result.counts()["mask"]["judged"] == 0 and result.corrections() == []
+    assert result.counts()["gender"]["judged"] == 0
+
+
+def test_the_probabilities_of_an_attribute_are_sums_of_joint_ones():
+    joint = np.random.default_rng(1).dirichlet(np.ones(18), 5)
+    summed = attribute_probabilities(mask_scheme(), joint)
+    cube = joint.reshape(5, 3, 2, 3)
+    np.testing.assert_allclose(summed["mask"], cube.sum((2, 3)))
+    np.testing.assert_allclose(summed["gender"], cube.sum((1, 3)))
+    np.testing.assert_allclose(summed["age"], cube.sum((1, 2)))
+
+
+def test_a_combination_that_does_not_occur_is_not_made():
+    table = people(40, images=1)
+    codes = np.unique(table.scheme.joint(table.codes()))
+    table = replace(table, scheme=replace(table.scheme, combinations=tuple(int(code) for code in codes)))
+    own = confident(table.labels["gender"].to_numpy())
+    own[0] = [0.01, 0.99]  # the only person of this age is male
+    assert agree(table, {"gender": own}, LOOSE).actions[0, 1] in (CAPPED, UNKNOWN)
+    table.labels.loc[2, ["gender", "age"]] = [0, 0]
+    table.labels.loc[4, ["gender", "age"]] = [0, 0]
+    assert agree(table, {"gender": own}, LOOSE).actions[0, 1] == UNKNOWN
+
+
+def test_corrections_change_the_table_as_the_actions_say():
+    table = people(60, images=2)
+    generator = np.random.default_rng(3)
+    own = {}
+    for attribute in table.scheme.attributes:
+        codes = table.labels[attribute.name].to_numpy()
+        own[attribute.name] = confident(np.where(generator.random(120) < 0.15, 1 - codes, codes), probability=0.97)
+    own["mask"][generator.random(120) < 0.1] = 0.5
+    result = agree(table, own, AgreementRule(drop_below=0.6, cap=0.5))
+    assert {RELABELLED, DROPPED, CAPPED} <= set(result.actions.ravel())
+    problems = Problems("")
+    changed = apply_corrections(table, result.corrections(), problems)
+    left = ~(result.actions == DROPPED).any(axis=1)
+    given = np.stack(list(table.codes().values()), axis=1)
+    expected = np.where(result.actions == RELABELLED, result.suggested, given)[left]
+    assert not problems and result.left_out == (~left).sum()
+    assert np.array_equal(np.stack(list(changed.codes().values()), axis=1), expected)
+
+
+def test_reasons_name_the_classes_and_their_probabilities():
+    table = people(30, images=1)
+    own = confident(table.labels["mask"].to_numpy())
+    own[2] = [0.01, 0.99]
+    result = agree(table, {"mask": own}, LOOSE)
+    assert result.reason(2, 0).startswith("mask relabelled: none 0.9") and "worn 0.0" in result.reason(2, 0)
+    assert result.reason(1, 0).startswith("mask kept: none 0.9")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"relabel": 0.9}, "'relabel', expected relabel_at, drop_below, cap; nearest: relabel_at"),
+        ({"cap": 2}, "cap = 2, expected a number from 0 to 1"),
+        ({"relabel_at": 0.4}, "relabel_at = 0.4, expected a number above 0.5"),
+    ],
+)
+def test_invalid_arguments_are_an_error(arguments, message):
+    with pytest.raises(InputError, match=message):
+        AgreementRule.of(arguments)
+    assert AgreementRule.of({"cap": 0}) == AgreementRule(cap=0.0)
