@@ -19,8 +19,8 @@ from pathlib import Path
 import numpy as np
 
 from exploration.altered_copies import CHANGES, altered_copy
-from exploration.data_report.report_data import join_tables
 from exploration.demo import DemoSettings, draw_demo
+from exploration.joined_tables import joined_tables
 from exploration.near_duplicates import DuplicatePair, near_duplicates
 from model.data.channel import ChannelOptions, read_channel
 from model.data.image_locations import ImageLocations
@@ -88,9 +88,10 @@ def plant(table: Table, folder: Path, copies: int, seed: int) -> Planted:
     groups = np.array([f"copy {number}" for number in range(copies)])
     copied = replace(copied, root=folder, locations=locations, groups=groups, labels=labels, grouped_by="copy")
     elsewhere = rng.permutation(copies) < round(SHARE_OF_OTHER_SPLIT * copies)
-    copied = replace(copied, contents=None, sides=np.where(elsewhere, "eval", "train"))
     first = len(table)
-    joined = join_tables([replace(table, sides=np.full(first, "train")), copied])
+    joined, _ = joined_tables({"train": table, "copies": replace(copied, contents=None)})
+    sides = np.concatenate([np.full(first, "train"), np.where(elsewhere, "eval", "train")])
+    joined = replace(joined, sides=sides)
     planted = {(int(row), first + number): own for number, (row, own) in enumerate(zip(originals, changes))}
     return Planted(joined, planted, frozenset(range(first, first + relabelled)))
 

@@ -17,12 +17,6 @@ from benchmarks.coverage import CoverageSettings
 from benchmarks.near_duplicates import DuplicateSettings
 from container import settings_layers
 from container.job_types import TRAIN
-from exploration.crop.command import CropSettings
-from exploration.demo import DemoSettings
-from exploration.noise import NoiseSettings
-from exploration.review.review import ReviewSettings
-from exploration.embed import EmbedSettings
-from exploration.runs import RunsSettings
 from exploration.__main__ import SUBCOMMANDS
 from jobs.spec.flags import FLAGS
 from model.answers.average import JoinSettings
@@ -73,9 +67,6 @@ def test_the_table_of_serves_settings_is_that_of_the_code():
 
 def test_every_flag_in_the_documents_exists():
     classes: tuple[type, ...] = (TrainSettings, InferenceSettings, EvaluationSettings, ServeSettings)
-    classes += (EnsembleSettings, JoinSettings, RunsSettings, DemoSettings, ReviewSettings, NoiseSettings)
-    classes += (EnsembleSettings, JoinSettings, RunsSettings, DemoSettings, CropSettings, ReviewSettings)
-    classes += (EnsembleSettings, JoinSettings, RunsSettings, DemoSettings, EmbedSettings)
     classes += (EnsembleSettings, JoinSettings)
     for name, _ in SUBCOMMANDS.values():
         members = vars(importlib.import_module(name)).items()

@@ -18,6 +18,7 @@ NEIGHBOURS, SHARE = 15, 12  # neighbours of each image, at most one SHAREth of t
 ITERATIONS, EARLY = 400, 150  # EARLY: iterations with exaggerated attraction and low momentum
 EXAGGERATION = 12.0
 MIN_GAIN = 0.01
+MAX_STEP = 5.0  # of a coordinate per iteration
 NODES = 3  # grid nodes per unit of the map, while it is small
 MAX_GRID = 240  # grid nodes per side
 BLOCK = 1024  # rows of a matrix of distances
@@ -147,6 +148,7 @@ def tsne(start: NDArray[np.float64], neighbours: NDArray[np.int64]) -> NDArray[n
         same = np.sign(gradient) == np.sign(velocity)
         gains = np.maximum(np.where(same, gains * 0.8, gains + 0.2), MIN_GAIN)
         velocity = (0.5 if is_early else 0.8) * velocity - 4 * rate * gains * gradient
+        velocity = velocity.clip(-MAX_STEP, MAX_STEP)  # a neighbour of very many images would oscillate
         positions = positions + velocity
         positions -= positions.mean(axis=0)
     return positions

@@ -36,7 +36,7 @@ ROWS_UNFOLDED = 24  # classes; of more, the others are hidden at first
 
 @dataclass(frozen=True)
 class Side:
-    """An image of a pair. labels: Value of each attribute, and whether the other image has another value."""
+    """An image of a pair. labels: Its labels, and whether the other image has another label of the same attribute."""
 
     row: int
     labels: list[tuple[str, bool]]
@@ -48,7 +48,7 @@ class PairOnPage:
 
     kind: str
     measure: str
-    sides: tuple[Side, Side]
+    sides: tuple[Side, ...]
 
 
 def render_page(
@@ -155,7 +155,10 @@ def _pair_on_page(analysis: Analysis, pair: DuplicatePair) -> PairOnPage:
         if pair.distance == 0 and getattr(pair, "is_equal", False)
         else (f"similarity {pair.similarity:.3f}" if np.isfinite(pair.similarity) else "")
     )
-    sides = (Side(pair.rows[0], list(zip(first, differs))), Side(pair.rows[1], list(zip(second, differs))))
+    sides = tuple(
+        Side(row, [(value, other) for value, other in zip(own, differs) if value])
+        for row, own in zip(pair.rows, (first, second))
+    )
     return PairOnPage((", ".join(kinds) or "same labels").capitalize(), measure, sides)
 
 

@@ -267,6 +267,20 @@ def test_names_that_are_scripts_are_shown_as_text(scripts, opened):
     assert SCRIPT in shown.locator(".map-card").inner_text()
 
 
+def test_pairs_are_shown_with_their_labels(faulty_report, opened):
+    shown = opened(render_page(faulty_report))
+    frame, pairs = faulty_report.data.table.frame(), shown.locator(".pairs li")
+    assert pairs.count() == 2 and shown.locator(".pairs img").count() == 4
+    assert pairs.locator(".kind").all_inner_texts() == [
+        "Different labels similarity 0.970",
+        "Different splits equal files",
+    ]
+    texts = [" / ".join(frame.loc[row, ["mask", "gender", "age"]]) for row in (0, 20, 1)]
+    assert pairs.locator(".values").all_inner_texts() == [*texts, "no label"]
+    bold = [value for value, other in zip(texts[0].split(" / "), texts[1].split(" / ")) if value != other]
+    assert pairs.nth(0).locator("div > .values").nth(0).locator("strong").all_inner_texts() == bold != []
+
+
 def test_the_map_shows_an_image_under_the_pointer_and_by_keyboard(faulty_report, opened):
     shown = opened(render_page(faulty_report), viewport={"width": 1280, "height": 900})
     canvas = drawn(shown)
