@@ -72,6 +72,7 @@ from model.artifacts.ensemble import Ensemble, load, load_combined, provenance_o
 from model.artifacts.fingerprint import model_fingerprint
 from model.artifacts.provenance import PROVENANCE_KEY
 from model.artifacts.saved_model import SavedModel
+from model.data.crops import warn_if_not_cropped
 from model.data.input_parts import InputPart, divide, share_of
 from model.data.prediction_input import PredictionInput, has_images, has_labels, read_info, single_files
 from model.data.readers.shards import INDEX
@@ -220,6 +221,7 @@ def read_channel_inputs(
     if locations.is_split(eval_dir) and not has_images(eval_dir):
         log.info("%s contains no image for this host", eval_dir)
         return None
+    warn_if_not_cropped(eval_dir, [model.metrics["data"] for model in models])
     return eval_dir, read_info(eval_dir, options, settings.follow_links)
 
 

@@ -51,14 +51,12 @@ class Planted:
     """A channel with planted copies.
 
     Attributes:
-        table: The images; the copies are the last rows, each in a group of its own.
-        splits: Split of each row.
+        table: The images; the copies are the last rows, each in a group of its own. `sides` has their splits.
         changes: What was changed in each copy, by the rows of the original and of the copy.
         relabelled: Rows of the copies with another label.
     """
 
     table: Table
-    splits: list[str]
     changes: dict[tuple[int, int], tuple[str, ...]]
     relabelled: frozenset[int]
 
@@ -76,7 +74,7 @@ def plant(table: Table, folder: Path, copies: int, seed: int) -> Planted:
         raise InputError(f"copies: expected at most the number of images, {len(table):,}, not {copies:,}")
     rng = np.random.default_rng(seed)
     originals = rng.choice(len(table), copies, replace=False)
-    changes = [CHANGES[number % len(CHANGES)] for number in range(copies)]
+    changes: list[tuple[str, ...]] = [CHANGES[number % len(CHANGES)] for number in range(copies)]
     for number, (row, own) in enumerate(zip(originals.tolist(), changes)):
         image = read_image(table.root, table.locations[row])
         (folder / f"{number}.jpg").write_bytes(altered_copy(image, own, rng))
@@ -89,13 +87,13 @@ def plant(table: Table, folder: Path, copies: int, seed: int) -> Planted:
     locations = ImageLocations(ImageLocation(f"{number}.jpg") for number in range(copies))
     groups = np.array([f"copy {number}" for number in range(copies)])
     copied = replace(copied, root=folder, locations=locations, groups=groups, labels=labels, grouped_by="copy")
-    copied = replace(copied, contents=None)
-    joined, _ = joined_tables({"train": table, "copies": copied})
-    first = len(table)
     elsewhere = rng.permutation(copies) < round(SHARE_OF_OTHER_SPLIT * copies)
-    splits = ["train"] * first + ["eval" if other else "train" for other in elsewhere]
+    first = len(table)
+    joined, _ = joined_tables({"train": table, "copies": replace(copied, contents=None)})
+    sides = np.concatenate([np.full(first, "train"), np.where(elsewhere, "eval", "train")])
+    joined = replace(joined, sides=sides)
     planted = {(int(row), first + number): own for number, (row, own) in enumerate(zip(originals, changes))}
-    return Planted(joined, splits, planted, frozenset(range(first, first + relabelled)))
+    return Planted(joined, planted, frozenset(range(first, first + relabelled)))
 
 
 def scores(planted: Planted, pairs: Sequence[DuplicatePair]) -> str:
@@ -104,9 +102,10 @@ def scores(planted: Planted, pairs: Sequence[DuplicatePair]) -> str:
     kinds: dict[str, list[bool]] = {}
     for rows, changes in planted.changes.items():
         kinds.setdefault(" and ".join(changes), []).append(rows in found)
-    truth = planted.changes
+    truth, splits = planted.changes, planted.table.sides
+    assert splits is not None
     kinds["all"] = [rows in found for rows in truth]
-    other_split = [rows for rows in truth if planted.splits[rows[1]] != planted.splits[rows[0]]]
+    other_split = [rows for rows in truth if splits[rows[1]] != splits[rows[0]]]
     kinds["in another split"] = [rows in found and found[rows].across_splits for rows in other_split]
     kinds["with another label"] = [
         rows in found and found[rows].labels_differ for rows in truth if rows[1] in planted.relabelled
@@ -133,7 +132,7 @@ def measure(settings: DuplicateSettings, folder: Path) -> tuple[Planted, list[Du
     (folder / "copies").mkdir()
     planted = plant(table, folder / "copies", settings.copies, settings.seed)
     started = time.perf_counter()
-    pairs = near_duplicates(planted.table, None, planted.splits, workers=settings.workers)
+    pairs = near_duplicates(planted.table, None, planted.table.sides, workers=settings.workers)
     return planted, pairs, time.perf_counter() - started
 
 

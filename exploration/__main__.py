@@ -11,8 +11,11 @@ SUBCOMMANDS = {
     "demo": ("exploration.demo", "Draw images of invented faces to try the jobs with."),
     "report": ("exploration.report", "Write a page about images and labels: counts, samples, duplicates, leaks, map."),
     "embed": ("exploration.embed", "Compute the features of a channel's images, once, for all commands that use them."),
+    "noise": ("exploration.noise", "Find labels that are probably wrong, and write them to suspects.csv."),
     "audit": ("exploration.audit", "Draw a random sample to review, and estimate how many labels are wrong or unseen."),
     "review": ("exploration.review.review", "Review labels on a page in the browser; decisions go to corrections.csv."),
+    "export": ("exploration.export.export", "Write corrected labels as a CSV, or for other tools to import."),
+    "crop": ("exploration.crop.command", "Crop the images of a channel to their subject, such as the face."),
     "runs": ("exploration.runs", "List the trained models, the settings that differ between them, and their scores."),
     "scores": ("exploration.scores", "Print the scores in an evaluation.json as a small table."),
 }

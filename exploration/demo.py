@@ -6,7 +6,7 @@
     table         OUT/{train,test}/labels.csv (file,person,mask,gender,age) and OUT/{train,test}/images/<id>_<kind>.jpg
 
 Seven images per person; each person is in one part only. The shares of masks, genders and ages are about those of the
-mask competition.
+mask competition. With --flaws, wrong labels, near-duplicates and bad images are planted (demo_flaws).
 """
 
 from __future__ import annotations
@@ -45,7 +45,10 @@ EXTENSION_SHARES = (0.87, 0.11, 0.02)  # of the competition's training images
 
 @dataclass(frozen=True)
 class DemoSettings:
-    output: str = setting("demo/data", "output folder; one from an earlier call is replaced", section="Data set")
+    output: str = setting(
+        "", "output folder; one from an earlier call is replaced", section="Data set",
+        unset="demo/data, with --flaws demo/flaws", placeholder="DIR",
+    )  # fmt: skip
     layout: str = setting(
         "competition", "competition: profile folders, info.csv and gt.csv; folders: train, val and test with class "
         "folders; table: a CSV with several attributes", choices=LAYOUTS,
@@ -54,6 +57,14 @@ class DemoSettings:
     eval_persons: int = setting(160, "other persons to test on, seven images each", low=12)
     size: list[int] = setting([96, 128], "width and height of an image", unit="pixels", low=16, high=2048)
     seed: int = setting(0, "seed of the random numbers", low=0)
+    flaws: bool = setting(
+        False, "plant wrong labels, near-duplicates and bad images, and list them in flaws.csv of the output folder"
+    )
+
+    @property
+    def folder(self) -> str:
+        """The output folder."""
+        return self.output or ("demo/flaws" if self.flaws else "demo/data")
 
     def contradictions(self) -> Iterator[str]:
         """Sentences about settings that contradict each other."""
@@ -96,15 +107,15 @@ def make_persons(count: int, first: int, rng: np.random.Generator) -> list[Perso
 
 
 def draw_demo(settings: DemoSettings) -> dict[str, Sequence[Person]]:
-    """Draws the data set into settings.output: first into a hidden folder next to it, which is then renamed.
+    """Draws the data set into settings.folder: first into a hidden folder next to it, which is then renamed.
 
     Returns:
         The persons of each part: train and eval, or those of the layout.
 
     Raises:
-        InputError: settings.output is neither empty nor from an earlier run, or it cannot be written.
+        InputError: settings.folder is neither empty nor from an earlier run, or it cannot be written.
     """
-    output = Path(settings.output).resolve()
+    output = Path(settings.folder).resolve()
     partial = output.parent / f".{output.name}.partial"
     for folder in (output, partial):
         if folder.is_symlink() or (folder.exists() and not replaceable(folder)):
@@ -117,11 +128,15 @@ def draw_demo(settings: DemoSettings) -> dict[str, Sequence[Person]]:
         partial.mkdir(parents=True)
         (partial / "README.txt").write_text(f"{MARKER}, which replaces this folder when called again.\n", "utf-8")
     except OSError as error:
-        raise InputError(f"output {settings.output}: cannot be written: {error.strerror}") from None
+        raise InputError(f"output {settings.folder}: cannot be written: {error.strerror}") from None
     rng = np.random.default_rng(settings.seed)
     learn, test = make_persons(settings.persons, 1, rng), make_persons(settings.eval_persons, settings.persons + 1, rng)
     try:
         people = WRITERS[settings.layout](partial, learn, test, settings)
+        if settings.flaws:
+            from exploration.demo_flaws import plant_flaws
+
+            plant_flaws(partial, settings, people)
         if output.exists():
             shutil.rmtree(output)
         partial.rename(output)
@@ -234,7 +249,9 @@ def main(argv: Sequence[str]) -> int:
     for side, persons in draw_demo(settings).items():
         bands = [sum(low <= person.age <= high for person in persons) for low, high, _ in BANDS]
         print(
-            f"{settings.output}/{side}: {len(persons):,} persons, {len(persons) * len(KINDS):,} images; "
+            f"{settings.folder}/{side}: {len(persons):,} persons, {len(persons) * len(KINDS):,} images; "
             f"under 30: {bands[0]:,}, 30 to 59: {bands[1]:,}, 60 and over: {bands[2]:,} persons"
         )
+    if settings.flaws:
+        print(f"{settings.folder}/flaws.csv: the planted flaws")
     return 0

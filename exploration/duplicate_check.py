@@ -18,6 +18,7 @@ from exploration.image_alignment import (
     Floats,
     align,
     align_coarse_to_fine,
+    as_floats,
     common_boxes,
     halved,
     identity,
@@ -125,7 +126,7 @@ def compared_pairs(
 
 def _similar_thumbnails(signatures: Signatures, candidates: NDArray[np.int64]) -> tuple[NDArray[np.int64], Floats]:
     """The candidates whose aligned thumbnails are similar, and their alignments in shares of the sides."""
-    first, second = (signatures.thumbnails[candidates[:, side]].astype(np.float32) / 255 for side in (0, 1))
+    first, second = (as_floats(signatures.thumbnails[candidates[:, side]]) for side in (0, 1))
     mirrored = candidates[:, 2] == 1
     second[mirrored] = second[mirrored, :, ::-1]
     # half the size excludes most pairs in a quarter of the time
@@ -180,7 +181,7 @@ def _cut(
     for side in (0, 1):
         scaled = [own[side].size * 2 * box for own, box in zip(images, boxes[side])]
         parts = [thumbnail(own[side], FINE_SIDE, tuple(box.tolist())) for own, box in zip(images, scaled)]
-        cut.append(np.stack(parts).astype(np.float32) / 255)
+        cut.append(as_floats(np.stack(parts)))
     return cut[0], cut[1]
 
 

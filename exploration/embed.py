@@ -70,10 +70,8 @@ def summary(table: Table, embeddings: Embeddings) -> list[str]:
         lines.append(f"{counted(len(table.skipped), 'unreadable image')} skipped")
     if embeddings.computed:
         rate = embeddings.computed / max(embeddings.seconds, 1e-9)
-        count = (
-            f"{embeddings.computed:,}{f' over {len(embeddings.folders)} sizes' if len(embeddings.folders) > 1 else ''}"
-        )
-        lines.append(f"computed {count} in {embeddings.seconds:.1f} s, {rate:,.0f}/s; the others were in the cache")
+        sizes = f" over {len(embeddings.folders)} sizes" if len(embeddings.folders) > 1 else ""
+        lines.append(f"computed {embeddings.computed:,}{sizes} in {embeddings.seconds:.1f} s, {rate:,.0f}/s")
     else:
         lines.append("all were in the cache")
     return [*lines, *(f"cache: {folder}" for folder in embeddings.folders)]

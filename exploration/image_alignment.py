@@ -22,6 +22,11 @@ def identity(pairs: int) -> Floats:
     return np.tile(np.array([1, 0, 1, 0], np.float32), (pairs, 1))
 
 
+def as_floats(pixels: NDArray[np.uint8]) -> Floats:
+    """Pixels from 0 to 1."""
+    return np.asarray(pixels, dtype=np.float32) / np.float32(255)
+
+
 def halved(images: Floats) -> Floats:
     """Images (n, H, W, C) at half their size; H and W are even."""
     n, height, width, channels = images.shape

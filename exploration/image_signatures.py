@@ -15,7 +15,6 @@ from PIL import Image, ImageOps
 from model.data.content_index import content_key
 from model.data.table import Table
 from model.embeddings.cache import FeatureCache
-from model.errors import Failure
 from model.images.decode import UnreadableImage, image_source, read_content, read_source
 from model.images.image_location import ImageLocation
 from model.runtime.terminal import progress_bar
@@ -120,11 +119,9 @@ def signature_of(image: Image.Image) -> NDArray[np.uint8]:
 
 
 def perceptual_hash(image: Image.Image) -> NDArray[np.bool_]:
-    """The pHash of an image, bool (64,). Raises Failure if ImageHash is not installed."""
-    try:
-        from imagehash import phash  # imports scipy and PyWavelets
-    except ImportError:
-        raise Failure("near-duplicates need ImageHash: pip install ImageHash, or rarebird[explore]") from None
+    """The pHash of an image, bool (64,)."""
+    from imagehash import phash  # imports scipy and PyWavelets, which takes long
+
     return np.asarray(phash(image).hash.ravel(), dtype=bool)
 
 

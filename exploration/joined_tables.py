@@ -42,9 +42,12 @@ def joined_tables(tables: Mapping[str, Table]) -> tuple[Table, list[str]]:
         for table, folder in zip(parts, below)
         for own in table.locations
     )
-    # without groups, the group of an image is its path
+    # the group of an image without one is its path
     groups = [
-        table.groups if table.grouped_by else [moved(group, folder) for group in table.groups]
+        [
+            moved(group, folder) if not table.grouped_by or group == path else group
+            for group, path in zip(table.groups, table.locations.paths)
+        ]
         for table, folder in zip(parts, below)
     ]
     names = list(first.scheme.names)
@@ -54,7 +57,7 @@ def joined_tables(tables: Mapping[str, Table]) -> tuple[Table, list[str]]:
         first,
         root=root,
         locations=locations,
-        groups=np.concatenate(groups),
+        groups=np.array([group for own in groups for group in own], dtype=object),
         grouped_by=next((table.grouped_by for table in parts if table.grouped_by), ""),
         labels=labels.fillna(MISSING).astype(np.int64),
         numbers=pd.concat([table.numbers for table in parts], ignore_index=True),

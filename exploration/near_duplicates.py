@@ -62,7 +62,7 @@ class DuplicatePair:
 def near_duplicates(
     table: Table,
     embeddings: EmbeddedImages | None,
-    splits: Sequence[str] | None = None,
+    splits: Sequence[str] | NDArray[np.str_] | None = None,
     cache: Path | None = None,
     workers: int = -1,
 ) -> list[DuplicatePair]:
@@ -97,7 +97,7 @@ def near_duplicates(
                 similarity=float("nan") if features is None else _cosine(features[a], features[b]),
                 distance=distance,
                 across_groups=bool(groups[a] != groups[b]),
-                across_splits=splits is not None and splits[a] != splits[b],
+                across_splits=splits is not None and bool(splits[a] != splits[b]),
                 labels_differ=bool(((codes[a] != codes[b]) & (codes[a] >= 0) & (codes[b] >= 0)).any()),
                 is_flipped=is_flipped,
                 is_equal=is_equal,

@@ -85,7 +85,8 @@ def main(argv: Sequence[str]) -> int:
     split_csv = Path(settings.split_csv) if settings.split_csv else None
     data = read_report_data(settings, channel, others[0] if others else None, split_csv)
     embeddings, notes = embed(settings, data)
-    pairs = near_duplicates(data.table, embeddings, data.table.sides, cache_folder(settings), settings.num_workers)
+    splits = [data.split_names[split] for split in data.splits]
+    pairs = near_duplicates(data.table, embeddings, splits, cache_folder(settings), settings.num_workers)
     analysis = analyse(
         data,
         embeddings,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import importlib
 import logging
 import re
 import runpy
@@ -13,10 +14,10 @@ from pathlib import Path
 import pytest
 
 from benchmarks.coverage import CoverageSettings
+from benchmarks.near_duplicates import DuplicateSettings
 from container import settings_layers
 from container.job_types import TRAIN
-from exploration.demo import DemoSettings
-from exploration.runs import RunsSettings
+from exploration.__main__ import SUBCOMMANDS
 from jobs.spec.flags import FLAGS
 from model.answers.average import JoinSettings
 from model.artifacts.combine import EnsembleSettings
@@ -66,9 +67,12 @@ def test_the_table_of_serves_settings_is_that_of_the_code():
 
 def test_every_flag_in_the_documents_exists():
     classes: tuple[type, ...] = (TrainSettings, InferenceSettings, EvaluationSettings, ServeSettings)
-    classes += (EnsembleSettings, JoinSettings, RunsSettings, DemoSettings)
+    classes += (EnsembleSettings, JoinSettings)
+    for name, _ in SUBCOMMANDS.values():
+        members = vars(importlib.import_module(name)).items()
+        classes += tuple(own for member, own in members if member.endswith("Settings") and own.__module__ == name)
     known = {name for cls in classes for name in as_dict(cls())} | {alias.name for alias in ALIASES}
-    known |= {name for cls in (*FLAGS.values(), CoverageSettings) for name in as_dict(cls())}
+    known |= {name for cls in (*FLAGS.values(), CoverageSettings, DuplicateSettings) for name in as_dict(cls())}
     known |= {"help", "help_all", "version", "nproc_per_node", "logdir", "cli_input_json"}
     known |= {canonical(word) for word in (*OF_DOCKER, "data-binary")}
     for path in [

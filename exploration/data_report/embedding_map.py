@@ -14,14 +14,15 @@ from numpy.typing import NDArray
 from scipy import fft, sparse
 
 COMPONENTS = 50  # of the PCA in which neighbours are searched
-NEIGHBOURS = 15
+NEIGHBOURS, SHARE = 15, 12  # neighbours of each image, at most one SHAREth of the images: a clique would collapse
 ITERATIONS, EARLY = 400, 150  # EARLY: iterations with exaggerated attraction and low momentum
 EXAGGERATION = 12.0
 MIN_GAIN = 0.01
+MAX_STEP = 5.0  # of a coordinate per iteration
 NODES = 3  # grid nodes per unit of the map, while it is small
 MAX_GRID = 240  # grid nodes per side
 BLOCK = 1024  # rows of a matrix of distances
-LEAST = 3  # images; fewer are put on a line
+LEAST = 3 * SHARE  # images; of fewer, the map has their first two principal components
 
 
 @dataclass(frozen=True)
@@ -31,8 +32,7 @@ class EmbeddingMap:
     Attributes:
         rows: int64 (m,), rows of the images, ascending.
         positions: float32 (m, 2), 0 to 1 in the longer direction.
-        neighbours: int64 (m, k), for each image positions in `rows` of its nearest images, the nearest first. Empty if
-            there are too few images.
+        neighbours: int64 (m, k), for each image positions in `rows` of its nearest images, the nearest first.
     """
 
     rows: NDArray[np.int64]
@@ -50,12 +50,14 @@ def make_map(features: NDArray[np.float32], classes: NDArray[np.int64], most: in
         seed: Seed of the sample.
     """
     rows = sample(classes, np.flatnonzero(np.any(features != 0, axis=1)), most, seed)
-    if len(rows) <= LEAST:
-        line = np.column_stack([np.linspace(0, 1, len(rows)), np.full(len(rows), 0.5)])
-        return EmbeddingMap(rows, line.astype(np.float32), np.empty((len(rows), 0), np.int64))
+    if not len(rows):
+        return EmbeddingMap(rows, np.empty((0, 2), np.float32), np.empty((0, 0), np.int64))
     reduced = principal_components(features[rows], COMPONENTS)
-    neighbours = nearest_neighbours(reduced, min(NEIGHBOURS, len(rows) - 1))
-    positions = tsne(reduced[:, :2], neighbours)
+    neighbours = nearest_neighbours(reduced, min(NEIGHBOURS, max(len(rows) // SHARE, 3), len(rows) - 1))
+    positions = np.zeros((len(rows), 2))
+    positions[:, : reduced.shape[1]] = reduced[:, :2]
+    if len(rows) >= LEAST:
+        positions = tsne(positions, neighbours)
     positions -= positions.min(axis=0)
     return EmbeddingMap(rows, (positions / max(positions.max(), 1e-9)).astype(np.float32), neighbours)
 
@@ -100,6 +102,8 @@ def nearest_neighbours(points: NDArray[np.float32], count: int) -> NDArray[np.in
     """The nearest other points of each point by Euclidean distance, int64 (n, count), the nearest first."""
     squares = (points**2).sum(axis=1)
     found = np.empty((len(points), count), np.int64)
+    if not count:
+        return found
     for start in range(0, len(points), BLOCK):
         block = points[start : start + BLOCK]
         distances = squares - 2 * block @ points.T  # without the square of the point itself
@@ -110,17 +114,16 @@ def nearest_neighbours(points: NDArray[np.float32], count: int) -> NDArray[np.in
     return found
 
 
-def tsne(start: NDArray[np.float32], neighbours: NDArray[np.int64]) -> NDArray[np.float64]:
+def tsne(start: NDArray[np.float64], neighbours: NDArray[np.int64]) -> NDArray[np.float64]:
     """Positions, float64 (n, 2), by gradient descent.
 
     Args:
-        start: float32 (n, 2 or fewer), initial positions up to a factor.
+        start: float64 (n, 2), initial positions up to a factor.
         neighbours: int64 (n, k), nearest neighbours of each point.
     """
     count = len(neighbours)
-    positions = np.zeros((count, 2))
-    positions[:, : start.shape[1]] = start
-    positions *= 1e-2 / max(float(positions[:, 0].std()), 1e-12)
+    spread = float(start[:, 0].std())
+    positions = start * (1e-2 / spread if spread > 1e-6 else 0.0)  # equal images have only rounding errors
     positions += np.random.default_rng(0).normal(0, 1e-4, positions.shape)  # separates equal points
     # symmetric affinities whose sum is 1
     edges = sparse.csr_array(
@@ -132,7 +135,7 @@ def tsne(start: NDArray[np.float32], neighbours: NDArray[np.int64]) -> NDArray[n
     graph = sparse.csr_array((weights, (affinities.row, affinities.col)), shape=(count, count))
     heads = np.repeat(np.arange(count), np.diff(graph.indptr))
     velocity, gains = np.zeros_like(positions), np.ones_like(positions)
-    rate = max(count / EXAGGERATION, 50.0)  # Belkina et al., Nature Communications 10, 2019
+    rate = count / EXAGGERATION  # Belkina et al., Nature Communications 10, 2019; more would diverge
     for iteration in range(ITERATIONS):
         is_early = iteration < EARLY
         gradient = -repulsion(positions)
@@ -145,6 +148,7 @@ def tsne(start: NDArray[np.float32], neighbours: NDArray[np.int64]) -> NDArray[n
         same = np.sign(gradient) == np.sign(velocity)
         gains = np.maximum(np.where(same, gains * 0.8, gains + 0.2), MIN_GAIN)
         velocity = (0.5 if is_early else 0.8) * velocity - 4 * rate * gains * gradient
+        velocity = velocity.clip(-MAX_STEP, MAX_STEP)  # a neighbour of very many images would oscillate
         positions = positions + velocity
         positions -= positions.mean(axis=0)
     return positions

@@ -53,7 +53,7 @@ def find(
     column = data.table.grouped_by
     return [
         *_leak_findings(leaks, column),
-        *_duplicate_findings(shown),
+        *_duplicate_findings(shown, column),
         *_label_findings(data, targets, mixed, column),
         *_class_findings(data, targets, column),
         *([Finding(f"{_images(len(data.skipped))} cannot be read", "broken")] if data.skipped else []),
@@ -72,7 +72,7 @@ def _leak_findings(leaks: Sequence[Leak], column: str) -> Iterator[Finding]:
             yield Finding(text, "leaks")
 
 
-def _duplicate_findings(shown: ShownPairs) -> Iterator[Finding]:
+def _duplicate_findings(shown: ShownPairs, column: str) -> Iterator[Finding]:
     if shown.with_other_label:
         verb = "has" if shown.with_other_label == 1 else "have"
         yield Finding(f"{_pairs(shown.with_other_label)} {verb} different labels", "duplicates")
@@ -81,7 +81,8 @@ def _duplicate_findings(shown: ShownPairs) -> Iterator[Finding]:
         yield Finding(f"{_pairs(shown.across_splits)} {be} in different splits", "duplicates")
     others = sum(not (pair.labels_differ or pair.across_splits) for pair in shown.pairs)
     if others:
-        yield Finding(f"{_pairs(others)} {'has' if others == 1 else 'have'} the same labels", "duplicates")
+        be, where = "is" if others == 1 else "are", counted_groups(column, 2).split()[1] if column else "images"
+        yield Finding(f"{_pairs(others)} {be} of different {where}, with the same labels", "duplicates")
 
 
 def _label_findings(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -96,15 +97,16 @@ def thumbnails_of(
 
     Args:
         table: The images.
-        rows: Rows, the most important first.
-        characters: Largest length of all URIs together.
+        rows: Rows, the most important first; a row for each time that the page shows the image.
+        characters: Largest length of all URIs together, each as often as the page has it.
         thumbnails: The setting `thumbnails`; for `none` the result is empty.
         side: Longest side in pixels.
     """
     if thumbnails == NONE:
         return {}
     made: dict[int, Thumbnail] = {}
-    distinct = list(dict.fromkeys(rows))
+    times = Counter(rows)
+    distinct = list(times)
 
     def make(row: int) -> Thumbnail | None:
         return image_thumbnail(table.root, table.locations[row], side, blur=thumbnails == BLURRED)
@@ -115,7 +117,7 @@ def thumbnails_of(
             for row, thumbnail in zip(batch, pool.map(make, batch)):
                 if thumbnail is None:
                     continue
-                characters -= len(thumbnail.uri)
+                characters -= len(thumbnail.uri) * times[row]
                 if characters < 0:
                     return made
                 made[row] = thumbnail

@@ -29,14 +29,14 @@ TEMPLATES = Path(__file__).parent / "templates"
 # Limits of the page's size, in characters of data: URIs: thumbnails of samples, odd images and pairs; sheets of the map
 THUMBNAIL_CHARACTERS, SHEET_CHARACTERS = 3_000_000, 4_000_000
 MOST_PAIRS, MOST_SAMPLED = 60, 120  # pairs of near-duplicates and classes with samples on the page
-MOST_UNUSUAL = 8  # images of each kind
+MOST_UNUSUAL, MOST_LEAKS = 8, 10  # unusual images of each kind; pairs of splits that share nothing
 MOST_FEW, MOST_MIXED, MOST_BROKEN = 20, 30, 100  # rows of their lists
 ROWS_UNFOLDED = 24  # classes; of more, the others are hidden at first
 
 
 @dataclass(frozen=True)
 class Side:
-    """An image of a pair. labels: Value of each attribute, and whether the other image has another value."""
+    """An image of a pair. labels: Its labels, and whether the other image has another label of the same attribute."""
 
     row: int
     labels: list[tuple[str, bool]]
@@ -48,7 +48,7 @@ class PairOnPage:
 
     kind: str
     measure: str
-    sides: tuple[Side, Side]
+    sides: tuple[Side, ...]
 
 
 def render_page(
@@ -115,6 +115,8 @@ def render_page(
         duplicates_sentence=own_sentences.duplicates_sentence(analysis, len(pairs)),
         pairs=[_pair_on_page(analysis, pair) for pair in pairs],
         content={"map": map_content(data, analysis.found_map, sheets)},
+        # of many folds, only pairs that share something are listed
+        listed_leaks=[leak for leak in analysis.leaks if leak or len(analysis.leaks) <= MOST_LEAKS],
         made_on=made_on,
         **embedded_files(
             [SHARED / "report.css", TEMPLATES / "data_report.css"],
@@ -153,7 +155,10 @@ def _pair_on_page(analysis: Analysis, pair: DuplicatePair) -> PairOnPage:
         if pair.distance == 0 and getattr(pair, "is_equal", False)
         else (f"similarity {pair.similarity:.3f}" if np.isfinite(pair.similarity) else "")
     )
-    sides = (Side(pair.rows[0], list(zip(first, differs))), Side(pair.rows[1], list(zip(second, differs))))
+    sides = tuple(
+        Side(row, [(value, other) for value, other in zip(own, differs) if value])
+        for row, own in zip(pair.rows, (first, second))
+    )
     return PairOnPage((", ".join(kinds) or "same labels").capitalize(), measure, sides)
 
 

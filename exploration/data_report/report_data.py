@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import os
-import posixpath
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from exploration.channels import ExploredChannel, cache_folder, read_labelled
+from exploration.joined_tables import joined_tables
 from model.attributes import MISSING, normal_text
 from model.data.channel import ChannelOptions
 from model.data.checked_tables import check_table
-from model.data.content_index import ContentIndex
 from model.data.groups import groups_of_paths
-from model.data.image_locations import ImageLocations
 from model.data.prediction_input import PredictionInput, has_labels, read_info
 from model.data.readers.columns import GROUP_COLUMNS, LABEL_COLUMNS, column_named
 from model.data.table import SIDE, Table
 from model.errors import InputError, Problems, did_you_mean, listing, raise_all
-from model.images.image_location import ImageLocation
 from model.labels import Scheme
 
 TRAIN, EVAL, NO_SPLIT = "train", "eval", "in no split"
@@ -53,26 +50,26 @@ class ReportData:
     def __len__(self) -> int:
         return len(self.paths)
 
-    @property
+    @cached_property
     def splits(self) -> np.ndarray:
         """int64 (n,), position of each image's split in split_names."""
         positions = {name: position for position, name in enumerate(self.split_names)}
         assert self.table.sides is not None
         return np.array([positions[name] for name in self.table.sides], dtype=np.int64)
 
-    @property
+    @cached_property
     def has_group(self) -> np.ndarray:
         """bool (n,), whether an image has a group; otherwise it is a group of its own, named by its path."""
         paths = self.table.locations.paths
         return np.array([group != path for group, path in zip(self.table.groups, paths)], dtype=bool)
 
-    @property
+    @cached_property
     def labelled_splits(self) -> list[int]:
         """Positions of the splits in which an image has a label."""
         has_label = (self.table.labels[list(self.table.scheme.names)].to_numpy() >= 0).any(axis=1)
         return np.unique(self.splits[has_label]).tolist()
 
-    @property
+    @cached_property
     def group_codes(self) -> np.ndarray:
         """int64 (n,), the same number for the images of a group."""
         return np.unique(self.table.groups.astype(str), return_inverse=True)[1].astype(np.int64)
@@ -104,7 +101,7 @@ def read_report_data(
     assert table.sides is not None
     found = sorted(set(table.sides), key=lambda name: (name == NO_SPLIT, name != TRAIN, name))
     return ReportData(
-        table=join_tables(tables),
+        table=_joined(tables),
         paths=[path for own in tables for path in own.locations.paths],
         split_names=[*found, *([EVAL] if evaluation is not None else [])],
         in_channel=np.repeat([True, False], [len(table), sum(map(len, tables[1:]))]),
@@ -206,38 +203,13 @@ def _unlabelled_table(settings: ExploredChannel, root: Path, inputs: PredictionI
     )
 
 
-def join_tables(tables: Sequence[Table]) -> Table:
-    """One table of the rows of all tables, with paths relative to the common folder of their channels."""
-    first = tables[0]
+def _joined(tables: Sequence[Table]) -> Table:
+    """One table of the rows of all tables, with their splits and, if its scheme is_large, the classes of all."""
     if len(tables) == 1:
-        return first
-    root = os.path.commonpath([table.root.resolve() for table in tables])
-    prefixes = [Path(os.path.relpath(table.root.resolve(), root)).as_posix() for table in tables]
-    locations, groups = [], []
-    for table, prefix in zip(tables, prefixes):
-        for location, group in zip(table.locations, table.groups):
-            path = posixpath.normpath(posixpath.join(prefix, location.path)) if location.path else ""
-            shard = None if location.shard is None else posixpath.join(prefix, location.shard)
-            locations.append(ImageLocation(path, shard, location.offset, location.size))
-            groups.append(path if group == location.path else group)
-    contents = [table.contents for table in tables]
-    scheme = replace(first.scheme, combinations=None) if first.scheme.is_large else first.scheme
-    return replace(
-        first,
-        root=Path(root),
-        scheme=scheme.occurring(*(table.codes() for table in tables)),
-        locations=ImageLocations(locations),
-        groups=np.array(groups, dtype=object),
-        grouped_by=next((table.grouped_by for table in tables if table.grouped_by), ""),
-        labels=pd.concat([table.labels for table in tables], ignore_index=True),
-        numbers=pd.concat([table.numbers for table in tables], ignore_index=True),
-        metadata=pd.concat([table.metadata for table in tables], ignore_index=True).fillna(""),
-        contents=ContentIndex(
-            np.concatenate([index.hashes for index in contents if index is not None]),
-            np.concatenate([index.is_deep for index in contents if index is not None]),
-        )
-        if all(index is not None for index in contents)
-        else None,
-        skipped=tuple(skipped for table in tables for skipped in table.skipped),
-        sides=np.concatenate([table.sides for table in tables if table.sides is not None]),
-    )
+        return tables[0]
+    joined, _ = joined_tables(dict(zip((TRAIN, EVAL), tables)))
+    scheme = joined.scheme
+    if scheme.is_large:
+        scheme = replace(scheme, combinations=None).occurring(joined.codes())
+    sides = [side for table in tables if table.sides is not None for side in table.sides]
+    return replace(joined, scheme=scheme, sides=np.array(sides, dtype=object))

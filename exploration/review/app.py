@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import gzip
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -30,7 +31,7 @@ from exploration.review.posted import posted_decision
 from exploration.review.progress import ReviewProgress
 from exploration.review.review_data import ReviewData
 from exploration.review.security import Guard, cookie_name
-from exploration.review.store import ConflictError, DecisionStore, NothingToUndo, StoreError
+from exploration.review.store import ConflictError, Content, DecisionStore, NothingToUndo, StoreError
 from exploration.review.thumbnails import SIDES, ReviewImages
 from model.cleaning.audit import Audit
 from model.images.decode import UnreadableImage
@@ -214,20 +215,14 @@ class ReviewApp:
         return json_response({"rows": rows[:MAX_FOUND], "total": len(rows)}, headers=NO_STORE)
 
 
-class _readable:
+@contextmanager
+def _readable(store: DecisionStore) -> Iterator[Content]:
     """DecisionStore.reading, whose errors become responses."""
-
-    def __init__(self, store: DecisionStore) -> None:
-        self._reading = store.reading()
-
-    def __enter__(self) -> Any:
-        try:
-            return self._reading.__enter__()
-        except StoreError as error:
-            raise RequestError(500, str(error)) from None
-
-    def __exit__(self, *raised: Any) -> None:
-        self._reading.__exit__(*raised)
+    try:
+        with store.reading() as content:
+            yield content
+    except StoreError as error:
+        raise RequestError(500, str(error)) from None
 
 
 def _file(name: str) -> bytes:

@@ -51,8 +51,8 @@ class ReviewSettings(ExploredChannel):
     )
     audit: str | None = setting(
         None,
-        "Review the sample in this file of `python -m exploration audit`; with --suspects, review the suspects and only "
-        "show the audit's estimates",
+        "Review the sample in this file of `python -m exploration audit`; with --suspects, review the suspects and "
+        "only show the audit's estimates",
         common=True,
         placeholder="FILE",
     )

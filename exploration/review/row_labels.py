@@ -43,6 +43,14 @@ class RowLabels:
             rows.setdefault(self.groups[row], []).append(row)
         return rows
 
+    @cached_property
+    def searched(self) -> list[str]:
+        """Path, group and labels of each image as one text without letter case."""
+        texts = (
+            [path, group, *self.labels(row).values()] for row, (path, group) in enumerate(zip(self.paths, self.groups))
+        )
+        return ["\n".join(own).casefold() for own in texts]
+
     def text(self, row: int, attribute: str) -> str:
         """The label of an image."""
         if attribute in self._numbers and not np.isnan(number := self._numbers[attribute][row]):

@@ -13,6 +13,7 @@ from model.artifacts.ensemble_file import EnsembleMember
 from model.artifacts.files import CARD
 from model.artifacts.provenance import chosen_settings
 from model.data.corrections import PENDING
+from model.data.crops import CROPS, crops_text
 from model.decisions import Decision
 from model.errors import listing
 from model.images.preprocessing import Preprocessing
@@ -55,6 +56,7 @@ def model_card(
         decision=_decision_text(decision),
         metrics=metrics,
         data=metrics["data"],
+        crops=crops_text(metrics["data"][CROPS]) if CROPS in metrics["data"] else "",
         validation=validation,
         best_criterion=settings.best_criterion,
         scores=_scores_table(validation) if validation else "",

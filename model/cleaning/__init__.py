@@ -1,1 +1,10 @@
-"""Label cleaning: finds labels that are probably wrong, and estimates how many are. Imports no torch."""
+"""Label cleaning: finds labels that are probably wrong, and estimates how many are. Imports no torch.
+
+detection finds the suspects of all attributes. Their evidence (evidence) comes from nearest neighbours (neighbours), a
+linear probe (probe), regressions of numbers (numeric) and out-of-fold predictions (predicted). noise_model computes the
+probability that a label is wrong, grouped judges the images of a group together, confident is confident learning,
+ranking caps and orders the suspects, and suspects reads and writes suspects.csv.
+
+Tested by files of other names:
+    evidence: tests/model/cleaning/test_detection.py
+"""

@@ -18,6 +18,8 @@ from model.cleaning.numeric import standardised, wrong_number_probability
 from model.cleaning.ranking import KEPT, SHARE, ranked, within_cap
 from model.cleaning.suspects import GROUP, IMAGE, MOST_NEIGHBOURS, Suspect, label_texts
 from model.data.table import Table
+from model.errors import listing
+from model.runtime.terminal import counted
 
 LEAST_SCORE = 0.005  # of a suspect
 LEAST_UNITS = 20  # labelled images or groups that are needed to judge an attribute
@@ -104,6 +106,11 @@ class Judged:
     confident: float = float("nan")
     note: str = ""
 
+    @property
+    def are_numbers(self) -> bool:
+        """Whether numbers were judged, not classes."""
+        return bool(np.isnan(self.confident))
+
 
 def detect(
     table: Table,
@@ -188,7 +195,7 @@ def _judge_classes(attribute: Attribute, codes: NDArray[np.int64], sources: Sour
     pairs = np.unique(np.stack([units.codes, units.groups]), axis=1)
     lonely = np.bincount(pairs[0], minlength=len(classes)) < LEAST_GROUPS
     scores = np.where(lonely[units.codes], 0.0, scores)
-    note = f"{int(lonely.sum())} classes with one group were not judged" if lonely.any() else ""
+    note = f"{counted(int(lonely.sum()), 'value')} of only one group not judged" if lonely.any() else ""
     others = posterior.copy()
     others[np.arange(len(units)), units.codes] = -1
     suggested = [attribute.values[classes[code]] for code in others.argmax(axis=1)]
@@ -241,7 +248,7 @@ def _suspects(
                 other = int(np.flatnonzero(units.of_row == partner[unit])[0])
                 suggested, reason = texts[other], _exchange_reason(table, row, other)
             else:
-                reason = _reason(table, given, suggested, part, units, unit, whole, near, texts)
+                reason = _reason(table, judged, unit, part, near, texts)
             level = GROUP if whole and table.grouped_by else IMAGE
             yield Suspect(tuple(part.tolist()), level, name, given, suggested, score, reason, near)
 
@@ -268,23 +275,28 @@ def _exchange_reason(table: Table, row: int, other: int) -> str:
 
 
 def _reason(
-    table: Table,
-    given: str,
-    suggested: str,
-    rows: NDArray[np.int64],
-    units: Units,
-    unit: int,
-    whole: bool,
-    near: tuple[int, ...],
-    texts: list[str],
+    table: Table, judged: Judged, unit: int, rows: NDArray[np.int64], near: tuple[int, ...], texts: list[str]
 ) -> str:
+    """Why the label of these rows of a unit is suspect.
+
+    Args:
+        table: The channel.
+        judged: The judgement of the attribute.
+        unit: The unit.
+        rows: Its rows that the suspect is about.
+        near: Rows of the most similar images of other groups.
+        texts: Label of each row as text.
+    """
+    units, suggested = judged.units, judged.suggested[unit]
     subject = f"The {len(rows)} images of the {table.grouped_by} look" if len(rows) > 1 else "The image looks"
-    sentence = f"{subject} {suggested}, not {given}"
+    sentence = f"{subject} {suggested}, not {texts[rows[0]]}"
     if units.divided[unit]:
         same = units.groups == units.groups[unit]
-        others = int(units.sizes[same].sum() - units.sizes[unit])
-        return f"{sentence}; {others} other images of the {table.grouped_by} have another label."
+        others = counted(int(units.sizes[same].sum() - units.sizes[unit]), "other image")
+        return f"{sentence}; {others} of the {table.grouped_by} have another label."
+    if near and judged.are_numbers:
+        return f"{sentence}; the most similar images are labelled {listing(texts[one] for one in near)}."
     agreeing = sum(texts[one] == suggested for one in near)
-    if near and agreeing:
-        return f"{sentence}; {agreeing} of the {len(near)} nearest images are labelled {suggested}."
+    if agreeing:
+        return f"{sentence}; {agreeing} of the {len(near)} most similar images are labelled {suggested}."
     return f"{sentence}."

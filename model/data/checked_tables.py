@@ -12,7 +12,7 @@ from joblib import cpu_count
 
 from model.data.channel import ChannelOptions, read_channel
 from model.data.content_index import hash_equal_files
-from model.data.correction_files import check_corrections, drop_repeated, own_logs
+from model.data.correction_files import check_corrections, drop_repeated, log_path, own_logs
 from model.data.integrity import check_images
 from model.data.pixel_range import sample_pixels
 from model.data.prediction_input import has_images
@@ -52,10 +52,14 @@ def read_tables(
         raise InputError("split_column and a validation channel both define the validation images; set only one")
     options = ChannelOptions.from_settings(settings)
     has_own_split = bool(settings.folds or settings.validation_groups or settings.split_column)
+    above = train_dir
     train_dir, validation_dir = split_channels(train_dir, validation_dir, options, has_own_split)
+    corrections = settings.corrections
+    if corrections and train_dir != above:  # the log may lie next to the folders of the splits
+        corrections = str(log_path(corrections, above))
     problems = [Problems(f"channel train ({train_dir})")]
     roots = [train_dir] if validation_dir is None else [train_dir, validation_dir]
-    logs = own_logs(settings.corrections, roots)
+    logs = own_logs(corrections, roots)
     tables = [read_channel(train_dir, problems[0], replace(options, corrections=logs[0]))]
     if validation_dir is not None:
         # The validation channel may have a table of another name than the training channel

@@ -24,7 +24,6 @@ RELABEL, DELETE, KEEP, MARKED, UNSURE, UNDO = "relabel", "delete", "keep", "mark
 ACTIONS = (RELABEL, DELETE, KEEP, MARKED, UNSURE, UNDO)
 PROBLEM = "corrections: "  # at the beginning of the kind of each problem of a log
 PENDING = (MARKED, UNSURE)  # reviewed, but without a decision
-USUAL_NAME = "corrections.csv"
 HASH_BYTES = 16  # of BLAKE2b
 
 Key = tuple[str, str, str]

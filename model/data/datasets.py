@@ -15,6 +15,7 @@ from model.atomic_write import write_frame, write_json
 from model.data.checked_tables import UNREADABLE_CSV
 from model.data.correction_files import records_by_log
 from model.data.correction_record import merged
+from model.data.crops import CROPS, read_crops
 from model.data.leaks import check_channels, warn_of_duplicates
 from model.data.pixel_range import find_range
 from model.data.readers.split_names import TRAIN, VALIDATION
@@ -73,6 +74,7 @@ class Datasets:
 
     def summary(self) -> dict[str, Any]:
         """The description of the data for metrics.json and the model card."""
+        crops = read_crops(self.train.root)
         return {
             "name": "/".join(self.train.root.absolute().parts[-2:]),  # the folder's own name is often just `train`
             "ids": self.content_ids(),
@@ -83,6 +85,7 @@ class Datasets:
             "split": self.report.to_dict() if self.report else None,
             "corrections": [merged(records).to_dict() for records in records_by_log(self._tables)],
             "cleaning": None if self.cleaning is None else dict(self.cleaning),
+            **({CROPS: crops} if crops else {}),
         }
 
     def content_ids(self) -> dict[str, str]:

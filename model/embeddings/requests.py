@@ -68,7 +68,7 @@ def request_digest(settings: EmbedderSettings) -> str:
 def read_request(cache: Path, digest: str) -> list[CachedFeatures]:
     """Where the features of a request are; empty if they were not computed before. cache: folder of all embeddings."""
     try:
-        content = json.loads((cache / REQUESTS / f"{digest}.json").read_text(encoding="utf-8"))
+        content = json.loads((cache / REQUESTS / f"{digest}.request.json").read_text(encoding="utf-8"))
         return [CachedFeatures(str(entry["folder"]), str(entry["name"]), int(entry["features"])) for entry in content]
     except (OSError, ValueError, KeyError, TypeError):
         return []
@@ -76,7 +76,7 @@ def read_request(cache: Path, digest: str) -> list[CachedFeatures]:
 
 def write_request(cache: Path, digest: str, found: list[CachedFeatures]) -> None:
     """Remembers where the features of a request are. Raises OSError."""
-    write_json(cache / REQUESTS / f"{digest}.json", [asdict(entry) for entry in found])
+    write_json(cache / REQUESTS / f"{digest}.request.json", [asdict(entry) for entry in found])
 
 
 def _files(path: Path) -> dict[str, str]:

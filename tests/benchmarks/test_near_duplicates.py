@@ -18,7 +18,7 @@ def test_planted_copies_are_found_and_nothing_else(tmp_path: Path) -> None:
         pair = found[rows]
         assert pair.is_flipped == ("flipped" in changes)
         assert pair.labels_differ == (rows[1] in planted.relabelled)
-        assert pair.across_splits == (planted.splits[rows[1]] == "eval")
+        assert pair.across_splits == (planted.table.sides[rows[1]] == "eval")
     assert sum(pair.labels_differ for pair in pairs) == 4 and sum(pair.across_splits for pair in pairs) == 7
     # the most important first: another label, then another split
     first, last = pairs[0], pairs[-1]

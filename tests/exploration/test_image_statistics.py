@@ -106,7 +106,7 @@ def test_unusual_images_are_found_with_their_reasons(tmp_path: Path, table: Tabl
     found = unusual_images(statistics)
     paths = channel.locations.paths
     for name in odd:
-        assert [paths[own.row] for own in found if own.kind == name][0] == f"{name}.png"
+        assert next(paths[own.row] for own in found if own.kind == name) == f"{name}.png"
     assert not {paths[own.row] for own in found} & set(usual)
     dark = next(own for own in found if own.kind == "dark")
     assert dark.reason == f"mean brightness {dark.value:.0f} of 255; the median is 129" and dark.deviations > 5

@@ -48,6 +48,14 @@ def test_the_root_contains_all_channels_and_ungrouped_paths_do_not_collide(faces
     assert not joined.has_all_labels()[2:].any() and joined.has_all_labels()[:2].all()
 
 
+def test_an_image_without_a_group_among_groups_is_named_by_its_path_in_the_joined_table(faces: Path) -> None:
+    train = read(faces / "train").take([0, 1])
+    first = replace(train, groups=np.array([train.locations[0].path, "p"], dtype=object))
+    joined, _ = joined_tables({"train": first, "eval": replace(first, root=faces / "eval")})
+    path = train.locations[0].path
+    assert joined.groups.tolist() == [f"train/{path}", "p", f"eval/{path}", "p"]
+
+
 def test_one_table_stays_as_it_is(faces: Path) -> None:
     train = read(faces / "train")
     assert joined_tables({"train": train}) == (train, ["train"] * len(train))

@@ -13,7 +13,7 @@ from PIL import Image
 from exploration import image_signatures as signatures_module
 from exploration import near_duplicates as module
 from exploration.altered_copies import CHANGES, altered_copy
-from exploration.image_signatures import image_signatures, perceptual_hash
+from exploration.image_signatures import Signatures, image_signatures, perceptual_hash
 from exploration.near_duplicates import near_duplicates
 from model.data.channel import ChannelOptions, read_channel
 from model.data.table import Table
@@ -149,3 +149,12 @@ def test_copies_are_altered_as_they_say(changes: tuple[str, ...]) -> None:
         np.asarray(image)[0, 0, 0] > np.asarray(image)[0, -1, 0]
     )
     assert is_mirrored == ("flipped" in changes)
+
+
+def test_mirror_images_are_candidates_by_their_thumbnails() -> None:
+    pixels = np.random.default_rng(0).integers(256, size=(30, 24, 24, 3)).astype(np.uint8)
+    pixels[21] = pixels[4, :, ::-1]
+    pixels[25] = pixels[9]
+    signatures = Signatures(pixels, np.zeros((30, 2), np.uint64), np.ones(30, bool))
+    found = np.concatenate(list(module._similar(signatures, np.arange(30))))
+    assert sorted(map(tuple, found.tolist())) == [(4, 21, 1), (9, 25, 0), (21, 4, 1), (25, 9, 0)]

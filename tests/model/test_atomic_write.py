@@ -8,7 +8,16 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from model.atomic_write import UMASK, remove_parts, write_beside, write_csv, write_frame, write_json, write_text
+from model.atomic_write import (
+    UMASK,
+    json_text,
+    remove_parts,
+    write_beside,
+    write_csv,
+    write_frame,
+    write_json,
+    write_text,
+)
 
 
 def test_a_file_gets_its_name_once_it_is_complete(tmp_path: Path):
@@ -70,3 +79,11 @@ def test_values_are_only_quoted_if_needed(tmp_path: Path):
     write_frame(tmp_path / "b.csv", frame)
     assert (tmp_path / "a.csv").read_bytes() == '사진,a b,0.5,,"q""q"\n'.encode()
     assert (tmp_path / "b.csv").read_text() == frame.to_csv(index=False)
+
+
+def test_equal_contents_have_the_same_json_text():
+    assert json_text({"b": [1.5, None], "a": "ä"}) == json_text({"a": "ä", "b": [1.5, None]})
+    assert json.loads(json_text({"b": 1, "a": {"d": 2, "c": "ä"}})) == {"b": 1, "a": {"d": 2, "c": "ä"}}
+    assert json_text({"a": 1}) != json_text({"a": 2}) and "\n" not in json_text({"a": 1, "b": [1, 2]})
+    with pytest.raises(ValueError):
+        json_text([float("nan")])

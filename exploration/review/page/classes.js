@@ -26,10 +26,16 @@ export class Chooser {
    * @param {object|null} decision The decision that holds.
    */
   show(item, labels, decision) {
+    // Details that arrive later, or another window's decision, must not take away what is being typed.
+    const isSame = this.item === item;
+    const isTyping = isSame && this.input && (this.input === document.activeElement || this.input.value !== "");
     Object.assign(this, { item, labels, decision });
+    if (isTyping) return;
+    const focused = isSame ? [...this.root.querySelectorAll("button")].indexOf(document.activeElement) : -1;
     const names = item.attribute ? [item.attribute] : [...this.attributes.keys()];
     if (!names.includes(this.active)) this.active = names[0];
     this.#render(names);
+    if (focused >= 0) this.root.querySelectorAll("button")[focused]?.focus();
   }
 
   #render(names) {
@@ -137,6 +143,7 @@ export class Chooser {
     const value = this.attribute.number ? number === null ? null : String(number) : this.shown[0] ?? null;
     this.input.setAttribute("aria-invalid", String(value === null));
     if (value === null) return;
+    this.input.value = "";
     this.onLeave();
     this.onChoose(this.active, value);
   }

@@ -102,8 +102,10 @@ export class Detail {
     const item = this.list[index];
     const decision = this.app.review.decisionOf(item);
     const row = element("div", { id: `queue-${item.uid}`, class: index === this.at ? "queue-row at" : "queue-row", role: "option", "aria-selected": String(index === this.at), "aria-posinset": index + 1, "aria-setsize": this.list.length, data: { at: index } });
-    const image = element("img", { src: imageUrl(item.lead, "thumb"), alt: "", decoding: "async" });
+    const image = element("img", { alt: "", decoding: "async" });
+    this.virtual.load(image, imageUrl(item.lead, "thumb"));
     const change = decision?.action === "relabel" ? decisionText(decision) : item.suggested ? `→ ${item.suggested}` : item.path;
+    row.title = `${labelText(item)} ${change}`;
     row.append(image, element("span", { class: "given", text: labelText(item) }), element("span", { class: "suggestion", text: change }), stateBadge(decision));
     return row;
   }

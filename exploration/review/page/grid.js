@@ -11,7 +11,6 @@ const NARROW = 600;
 const GAP = 8;
 const CAPTION = 64;
 const HEADING = 48;
-const PAUSE = 80; // milliseconds without scrolling until images load that flew past
 
 export const SYMBOLS = { keep: "✓", relabel: "✎", delete: "✕", marked: "●", unsure: "?" };
 
@@ -34,7 +33,6 @@ export class Grid {
     this.columns = 1;
     this.virtual = new VirtualRows(this.root, (index) => this.#row(index), "rowgroup");
     this.root.addEventListener("click", (event) => this.#clicked(event));
-    this.root.addEventListener("scroll", () => this.#scrolled(), { passive: true });
     new ResizeObserver(() => this.#layout()).observe(this.root);
   }
 
@@ -113,14 +111,14 @@ export class Grid {
     const item = this.list[at];
     const decision = this.app.review.decisionOf(item);
     const image = element("img", { alt: `${item.path}, ${labelText(item)}`, draggable: "false", decoding: "async" });
-    if (this.isFast) image.dataset.src = imageUrl(item.lead, "thumb");
-    else image.src = imageUrl(item.lead, "thumb");
+    this.virtual.load(image, imageUrl(item.lead, "thumb"));
     const frame = element("span", { class: "frame" }, image, stateBadge(decision));
     if (item.row === null && item.images.length > 1) frame.append(element("span", { class: "stack", text: `${item.images.length}`, title: plural(item.images.length, "image") }));
     const cell = element("div", { id: `cell-${item.uid}`, class: `cell ${decision?.action ?? ""} ${at === this.at ? "at" : ""}`, role: "gridcell", "aria-colindex": column + 1, "aria-selected": String(decision?.action === "marked"), data: { at } });
     const subject = item.attribute || (item.row === null ? item.group : item.path);
     const changed = decision?.action === "relabel" ? decisionText(decision) : item.suggested ? `→ ${item.suggested}` : "";
-    const lines = [["soft", subject], ["given", item.given || "no label"], ["soft", changed]];
+    const given = item.given || "no label";
+    const lines = changed ? [["soft", subject], ["given", given], ["soft", changed]] : [["given three-lines", given]];
     cell.append(frame, ...lines.map(([name, text]) => element("span", { class: name, text, title: text })));
     return cell;
   }
@@ -129,20 +127,6 @@ export class Grid {
   update(items) {
     if (!this.root.clientWidth) return;
     this.virtual.refresh(new Set([...items].filter((item) => this.positions?.has(item.uid)).map((item) => this.#rowOf(this.positions.get(item.uid)))));
-  }
-
-  #scrolled() {
-    const position = this.root.scrollTop;
-    this.isFast = Math.abs(position - (this.position ?? 0)) > this.root.clientHeight / 2;
-    this.position = position;
-    clearTimeout(this.timer);
-    this.timer = setTimeout(() => {
-      this.isFast = false;
-      for (const image of this.root.querySelectorAll("img[data-src]")) {
-        image.src = image.dataset.src;
-        delete image.dataset.src;
-      }
-    }, PAUSE);
   }
 
   #reveal() {

@@ -19,8 +19,9 @@ export function auditText({ sentences, attributes, reviewed }) {
   if (!reviewed) return sentences.map(sentence).join(" ");
   const rates = Object.entries(attributes)
     .filter(([, { group_rate: rate }]) => rate.value !== null)
-    .map(([name, { group_rate: rate }]) => `${name} ${percent(rate.value)} % (${percent(rate.low)} to ${percent(rate.high)} %)`);
-  const parts = [sentences.at(-1), ...(rates.length ? [`share of wrong labels: ${rates.join(", ")}`] : []), sentences[0]];
+    .map(([name, { group_rate: rate }]) => `${name} ${percent(rate.value)}\u00a0% (${percent(rate.low)} to ${percent(rate.high)}\u00a0%)`);
+  const unseen = sentences.at(-1).split(";")[0]; // without the numbers of each attribute
+  const parts = [unseen, ...(rates.length ? [`share of wrong labels: ${rates.join(", ")}`] : []), sentences[0]];
   return parts.map(sentence).join(" ");
 }
 

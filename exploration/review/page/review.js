@@ -51,7 +51,10 @@ class App {
       this.#later(() => this.header.showCounts());
     });
     this.saves.addEventListener("status", () => this.header.showSaves());
-    this.saves.addEventListener("refused", ({ detail }) => this.header.refused(detail.message));
+    this.saves.addEventListener("refused", ({ detail }) => {
+      if (detail.post.action === "undo") this.announce(`Not undone: ${detail.message}.`); // another window has decided since
+      else this.header.refused(detail.message);
+    });
     byId("refused-close").addEventListener("click", () => {
       byId("refused").hidden = true;
     });

@@ -53,7 +53,7 @@ export class Saves extends EventTarget {
   /** Answers a conflict: sends the own decision again, or leaves the other one. */
   resolve(conflict, isOwn) {
     this.conflicts = this.conflicts.filter((other) => other !== conflict);
-    if (isOwn) this.add([conflict.post]);
+    if (isOwn) this.add([{ ...conflict.post, known: conflict.current.sequence }]);
     this.#tell();
   }
 
@@ -98,8 +98,8 @@ export class Saves extends EventTarget {
       post.retried = false;
       if (added.some((decision) => same(post, decision))) return this.#finish(post);
     }
-    const { target, order, retried, ...sent } = post;
-    Object.assign(sent, { window: this.window, after: this.review.seen });
+    const { target, order, retried, known = 0, ...sent } = post;
+    Object.assign(sent, { window: this.window, after: Math.max(this.review.seen, known) });
     try {
       const answer = await postDecision(sent);
       const sequence = answer.decision.sequence;
@@ -134,7 +134,7 @@ export class Saves extends EventTarget {
   }
 
   #keep() {
-    const posts = this.queue.map(({ target, order, retried, ...post }) => post);
+    const posts = this.queue.map(({ target, order, retried, known, ...post }) => post);
     sessionStorage.setItem(this.storageName, JSON.stringify(posts));
     this.#tell();
   }

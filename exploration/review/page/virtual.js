@@ -1,6 +1,8 @@
 // A scrolled list of which only the visible rows are in the page.
 
 const OVERSCAN = 400; // pixels above and below
+const FAST = 120; // pixels per frame above which nobody sees the images
+const PAUSE = 80; // milliseconds without scrolling until images load that flew past
 
 export class VirtualRows {
   /**
@@ -23,9 +25,30 @@ export class VirtualRows {
       isAsked = true;
       requestAnimationFrame(() => {
         isAsked = false;
+        this.#measure();
         this.render();
       });
     }, { passive: true });
+  }
+
+  #measure() {
+    const { scrollTop } = this.scroller;
+    this.isFast = Math.abs(scrollTop - (this.position ?? 0)) > FAST;
+    this.position = scrollTop;
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => {
+      this.isFast = false;
+      for (const image of this.body.querySelectorAll("img[data-src]")) {
+        image.src = image.dataset.src;
+        delete image.dataset.src;
+      }
+    }, PAUSE);
+  }
+
+  /** Sets the address of a row's image; during fast scrolling it loads after a pause. */
+  load(image, url) {
+    if (this.isFast) image.dataset.src = url;
+    else image.src = url;
   }
 
   /** Replaces all rows. */

@@ -10,7 +10,8 @@ from model.errors import listing
 log = logging.getLogger("rarebird")
 
 OF_ANSWERS = ("probabilities.csv", "errors.csv", "predictions.csv", "learnt_from.csv")
-OWN_OUTPUTS = ("output.csv", *OF_ANSWERS, "split.csv", "unreadable.csv", "suspects.csv", "compared.csv")
+OF_REVIEWS = ("suspects.csv", "audit.csv", "corrections.csv", "boxes.csv")
+OWN_OUTPUTS = ("output.csv", *OF_ANSWERS, "split.csv", "unreadable.csv", "compared.csv", *OF_REVIEWS)
 BESIDE_ANSWERS = tuple(f".{name}" for name in OF_ANSWERS)  # files next to predictions that are called STEM.csv
 TRUTH = "gt.csv"  # not read if there is another table
 USUAL = ("train.csv", "info.csv")

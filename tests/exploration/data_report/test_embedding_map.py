@@ -9,6 +9,7 @@ from exploration.data_report.embedding_map import (
     principal_components,
     repulsion,
     sample,
+    tsne,
 )
 
 
@@ -80,9 +81,20 @@ def test_a_sample_keeps_all_images_of_small_classes():
     assert np.array_equal(sample(classes, rows, 1423, 0), rows)
 
 
-@pytest.mark.parametrize("count", [0, 1, 2, 3, 4, 12])
-def test_few_and_equal_images_have_finite_positions(count):
-    features = np.ones((count, 8), np.float32)
+@pytest.mark.parametrize("count", [0, 1, 2, 3, 4, 12, 60])
+@pytest.mark.parametrize("equal", [True, False])
+def test_few_and_equal_images_have_finite_positions(count, equal):
+    features = np.ones((count, 8), np.float32) if equal else blobs(count, dimensions=8)[0]
     found = make_map(features, np.zeros(count, int), 100)
     assert found.positions.shape == (count, 2) and np.isfinite(found.positions).all()
     assert found.neighbours.shape[0] == count
+    # different images are at different positions
+    assert equal or len(np.unique(found.positions, axis=0)) == count
+
+
+@pytest.mark.parametrize("count", [36, 60, 150])
+def test_the_extent_of_a_small_map_is_moderate(count):
+    features, _ = blobs(count)
+    reduced = principal_components(features, 50)
+    positions = tsne(reduced[:, :2].astype(np.float64), nearest_neighbours(reduced, count // 12))
+    assert 1 < np.ptp(positions, axis=0).max() < 100

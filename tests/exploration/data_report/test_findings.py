@@ -44,7 +44,7 @@ def test_each_fault_has_a_sentence_with_its_numbers(make_table, make_data):
         "1 person is in both train and eval": "leaks",
         "2 pairs of near-duplicates have different labels": "duplicates",
         "1 pair of near-duplicates is in different splits": "duplicates",
-        "1 pair of near-duplicates has the same labels": "duplicates",
+        "1 pair of near-duplicates is of different persons, with the same labels": "duplicates",
         "1 person has more than one value of gender": "labels",
         "1 image has no label of gender": "labels",
         "3 classes have fewer than 10 persons": "few",

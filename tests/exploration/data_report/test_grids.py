@@ -56,6 +56,7 @@ def test_thumbnails_end_at_the_limit_and_skip_unreadable_images(drawn):
     made = thumbnails_of(drawn, [5, 3, 5, 1], 10**6, "full")
     assert list(made) == [5, 1] and made[5].width == 60
     assert list(thumbnails_of(drawn, [5, 1], len(made[5].uri), "full")) == [5]
+    assert list(thumbnails_of(drawn, [1, 5, 1], len(made[5].uri), "full")) == []  # number 1 is shown twice
     assert thumbnails_of(drawn, [5], 10**6, "none") == {}
     assert max(decoded(thumbnails_of(drawn, [5], 10**6, "blurred")[5].uri).size) == 8
 

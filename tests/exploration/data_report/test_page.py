@@ -81,7 +81,7 @@ def scripts(draw, analysed, tmp_path_factory):
 
 def test_every_finding_and_section_links_to_a_heading(faulty_report):
     html = Texts(render_page(faulty_report))
-    assert len(html.links) == len(faulty_report.findings) + 9
+    assert len(html.links) == len(faulty_report.findings) + 8
     assert all(link[1:] in html.ids for link in html.links) and len(html.ids) == len(set(html.ids))
     for finding in faulty_report.findings:
         assert finding.sentence in html.text
@@ -140,7 +140,7 @@ def test_the_numbers_are_json_with_those_of_the_page(faulty_report):
     assert numbers["near_duplicates"]["within_groups"] == 1
 
 
-@pytest.mark.parametrize("count", [1, 3])
+@pytest.mark.parametrize("count", [2, 3])
 def test_a_channel_of_few_images_has_a_report(draw, analysed, tmp_path, count):
     columns = {"ImageID": [f"{row}.png" for row in range(count)], "label": ["a", "b", "a"][:count]}
     analysis = analysed(draw(tmp_path / "train", columns))
@@ -265,6 +265,20 @@ def test_names_that_are_scripts_are_shown_as_text(scripts, opened):
     assert SCRIPT in shown.locator("#map-colour").inner_text() and SCRIPT in shown.locator(".map-values").inner_text()
     canvas.press("ArrowRight")
     assert SCRIPT in shown.locator(".map-card").inner_text()
+
+
+def test_pairs_are_shown_with_their_labels(faulty_report, opened):
+    shown = opened(render_page(faulty_report))
+    frame, pairs = faulty_report.data.table.frame(), shown.locator(".pairs li")
+    assert pairs.count() == 2 and shown.locator(".pairs img").count() == 4
+    assert pairs.locator(".kind").all_inner_texts() == [
+        "Different labels similarity 0.970",
+        "Different splits equal files",
+    ]
+    texts = [" / ".join(frame.loc[row, ["mask", "gender", "age"]]) for row in (0, 20, 1)]
+    assert pairs.locator(".values").all_inner_texts() == [*texts, "no label"]
+    bold = [value for value, other in zip(texts[0].split(" / "), texts[1].split(" / ")) if value != other]
+    assert pairs.nth(0).locator("div > .values").nth(0).locator("strong").all_inner_texts() == bold != []
 
 
 def test_the_map_shows_an_image_under_the_pointer_and_by_keyboard(faulty_report, opened):

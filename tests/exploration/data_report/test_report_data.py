@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from exploration.data_report.report_data import NO_SPLIT, join_tables, read_report_data, read_splits
+from exploration.data_report.report_data import NO_SPLIT, read_report_data, read_splits
 from model.data.readers.image_names import is_image
 from model.data.readers.shards import write_shards
 from model.errors import InputError
@@ -102,11 +102,6 @@ def test_the_splits_are_in_the_order_train_then_others_then_none_then_eval(draw,
     data = read_report_data(reading, train, train, tmp_path / "split.csv")
     assert data.split_names == ["train", "validation", NO_SPLIT, "eval"]
     assert Counter(data.splits.tolist()) == {0: 1, 1: 2, 2: 1, 3: 4}
-
-
-def test_a_single_table_is_unchanged(make_table):
-    table = make_table({"label": ["a", "b"]})
-    assert join_tables([table]) is table
 
 
 def test_a_missing_channel_names_the_nearest(faces, reading):

@@ -260,10 +260,9 @@ def test_bodies_that_are_no_decision_are_refused(open_review, body, headers, sta
 
 def test_other_methods_are_refused(open_review):
     review = open_review()
-    for path in ("/", "/api/session", "/image/3", "/api/image/3", "/api/progress", "/api/search", "/static/review.js"):
-        for method in ("POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH", "TRACE"):
-            assert review.client.request(method, path).status_code == 405
-    for method in ("PUT", "DELETE", "HEAD", "OPTIONS", "PATCH"):
+    for path in ("/", "/api/session", "/image/3", "/api/image/3", "/api/progress", "/static/review.js"):
+        assert review.client.post(path).status_code == 405
+    for method in ("PUT", "DELETE", "HEAD", "OPTIONS", "PATCH", "TRACE"):
         assert review.client.request(method, "/api/decisions").status_code == 405
     assert review.client.get("/nowhere").status_code == 404
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import json
 import logging
 import os
@@ -163,6 +164,8 @@ def test_the_start_of_a_row_is_removed_and_a_row_without_line_feed_is_kept(path,
         content = content_of(DecisionStore(path))
         assert len(content.decisions) == len(saved(path)) == 1 + is_row
     assert "removed an incomplete last row" in caplog.text
+    path.write_bytes(whole + b'"a name with\n')  # the quotation mark is not closed
+    assert content_of(DecisionStore(path)).rows == 2 and path.read_bytes() == whole
     path.write_bytes(header_row()[:7])
     assert content_of(DecisionStore(path)).rows == 1 and path.read_bytes() == header_row()
 
@@ -180,6 +183,12 @@ def test_a_deleted_replaced_or_cut_file_is_read_again(path):
     path.with_name("other").write_bytes(whole)
     os.replace(path.with_name("other"), path)
     assert [row.path for row in content_of(store).decisions] == ["a", "b", "c"]
+    rows = [correction_row(decided(f"{number}.jpg")) for number in range(100)]
+    path.write_bytes(header_row() + b"".join(rows))
+    assert len(content_of(store).decisions) == 100
+    path.with_name("other").write_bytes(header_row() + correction_row(decided("x.jpg")) + b"".join(rows[1:]))
+    os.replace(path.with_name("other"), path)  # it differs only in its first row
+    assert content_of(store).decisions[0].path == "x.jpg"
     before = content_of(store).generation
     path.write_bytes(header_row() + correction_row(decided("e")))  # the same inode, shorter
     assert [row.path for row in content_of(store).decisions] == ["e"]
@@ -263,6 +272,19 @@ def test_a_name_that_is_no_text_is_refused(path):
     with pytest.raises(StoreError, match="not valid UTF-8"):
         DecisionStore(path).append(decided("\udcff.jpg"))
     assert not saved(path)
+
+
+def test_an_append_waits_for_the_lock_of_other_processes(path):
+    store = DecisionStore(path)
+    with ThreadPoolExecutor(1) as pool:
+        with open(path, "ab") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            appended = pool.submit(store.append, decided())
+            with pytest.raises(TimeoutError):
+                appended.result(timeout=0.2)
+            file.write(correction_row(decided("b.jpg")))
+        assert appended.result()[0].line == 3
+    assert [row.path for row in saved(path)] == ["b.jpg", "a.jpg"]
 
 
 def test_appends_of_threads_and_stores_do_not_mix(path):

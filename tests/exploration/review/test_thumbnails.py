@@ -143,6 +143,18 @@ def test_the_last_used_are_kept_up_to_a_number_of_bytes(channel, monkeypatch):
     both.close(), one.close()
 
 
+def test_the_longest_unused_is_dropped_first(channel, monkeypatch):
+    decoded = []
+    monkeypatch.setattr(thumbnails, "encode", lambda image, size: decoded.append(size) or bytes(10))
+    images = ReviewImages(channel, cache_bytes=20)
+    for row, size in ((0, "thumb"), (1, "thumb"), (0, "thumb"), (0, "large"), (0, "thumb")):
+        images.jpeg(row, size).result()
+    assert decoded == ["thumb", "thumb", "large"]
+    images.jpeg(1, "thumb").result()
+    assert len(decoded) == 4
+    images.close()
+
+
 def test_requests_at_the_same_time_decode_once(channel, monkeypatch):
     decoded = []
     monkeypatch.setattr(thumbnails, "encode", lambda image, size: decoded.append(size) or b"jpeg")

@@ -127,6 +127,21 @@ def test_answers_elsewhere_are_sent_with_their_folder(tmp_path):
     assert table.texts == {"ground_truth_dir": "/opt/ml/processing/input/ground_truth/truth.csv"}
 
 
+@pytest.mark.parametrize(
+    ("job_type", "folder"), [(TRAIN, "/opt/ml/input/data"), (EVALUATION, "/opt/ml/processing/input")]
+)
+def test_corrections_are_sent_unless_they_are_in_the_data(tmp_path, monkeypatch, job_type, folder):
+    monkeypatch.chdir(tmp_path)
+    done = split(job_type, "--corrections", "corrections.csv")
+    assert (done.texts, done.inputs) == ({"corrections": "corrections.csv"}, [])
+    (tmp_path / "corrections.csv").touch()
+    done = split(job_type, "--corrections", "corrections.csv")
+    assert done.texts == {"corrections": f"{folder}/corrections/corrections.csv"}
+    assert [(each.name, each.source) for each in done.inputs] == [("corrections", "corrections.csv")]
+    done = split(job_type, "--corrections", "s3://b/corrections.csv")
+    assert [each.source for each in done.inputs] == ["s3://b/corrections.csv"]
+
+
 def test_each_model_of_an_ensemble_is_an_input(tmp_path):
     (tmp_path / "a").mkdir()
     done = split(INFERENCE, "--models", f"{tmp_path}/a:2", "s3://b/m/model.tar.gz", "s3://b/n:0.5")

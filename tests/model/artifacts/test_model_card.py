@@ -71,6 +71,15 @@ def test_the_data_are_named_and_the_shares_of_the_split_are_shown(card):
     assert "\n| train   |       18 | 100.0 |\n\n## Settings" in text
 
 
+def test_corrections_of_the_labels_are_named(card):
+    data = read_json_object(VERSIONS / "v0_1_0" / "one" / "metrics.json")["data"]
+    record = {"file": "fixes.csv", "hash": "0123", "relabelled": {"gender": 1200, "age": 0}, "deleted": 3}
+    text = card(data=data | {"corrections": [record | {"rows": {"relabel": 9, "marked": 2, "unsure": 1}}]})
+    changes = "labels changed: gender 1,200; images left out: 3; reviewed without a decision: 3."
+    assert f"Labels were corrected by fixes.csv (BLAKE2b 0123): {changes}\n\n| split" in text
+    assert "Labels were corrected" not in card(data=data | {"corrections": []})
+
+
 @pytest.fixture
 def card():
     """Makes the card of a run with changed metrics."""

@@ -37,6 +37,16 @@ def test_features_are_read_by_key_in_any_order_from_all_chunks(tmp_path: Path) -
             assert np.isnan(row).all()
 
 
+def test_a_key_in_several_chunks_is_read_from_one_of_them(tmp_path: Path) -> None:
+    """Two processes have computed the same image."""
+    keys, features = drawn(5)
+    for order in (np.arange(5), np.arange(5)[::-1][:3]):
+        FeatureCache(tmp_path, 3).write(keys[order], features[order])
+    cache = FeatureCache(tmp_path, 3)
+    assert len(cache) == 5 and (cache.read(keys) == features).all()
+    assert (cache.read(np.repeat(keys, 2)) == np.repeat(features, 2, axis=0)).all()
+
+
 def test_an_empty_cache_contains_nothing_and_an_empty_chunk_is_not_written(tmp_path: Path) -> None:
     cache = FeatureCache(tmp_path / "none", 3)
     cache.write(np.empty(0, np.uint64), np.empty((0, 3)))

@@ -10,12 +10,12 @@ from safetensors.torch import save_file
 from model.attributes import Attribute
 from model.errors import InputError
 from model.labels import Scheme, mask_scheme
-from model.network.backbone import make_preprocessing
+from model.network.backbone import make_backbone, make_preprocessing
 from model.network.heads import Heads, make_heads
 from model.network.network import Network
 from model.settings.fields import Layer, build
 from model.settings.train import TrainSettings
-from model.weights.initial_weights import load_weights, make_network
+from model.weights.initial_weights import load_backbone, load_weights, make_network
 from tests.model.training.conftest import save_network
 
 HEADS = make_heads(mask_scheme(), "heads", lambda head, classes: classes)
@@ -124,3 +124,45 @@ def test_a_network_for_grey_images_loads_weights_for_colour_images(tmp_path):
     save_file(coloured.state_dict(), tmp_path / "w.safetensors")
     grey = network(channels=1, weights=str(tmp_path / "w.safetensors")).state_dict()["backbone.conv1.0.weight"]
     torch.testing.assert_close(grey, coloured.state_dict()["backbone.conv1.0.weight"].sum(1, keepdim=True))
+
+
+@pytest.mark.parametrize("kind", ["timm", "saved"])
+def test_a_backbone_is_loaded_without_its_classifier_and_nothing_is_logged(tmp_path, caplog, kind):
+    settings = settings_of()
+    preprocessing = make_preprocessing(settings)
+    if kind == "timm":
+        reference = timm.create_model("resnet10t", pretrained=False, num_classes=7)
+        save_file(reference.state_dict(), tmp_path / "model.safetensors")
+    else:
+        saved = network()
+        reference = saved.backbone
+        save_file(saved.state_dict(), tmp_path / "model.safetensors")
+    backbone = network().backbone
+    with caplog.at_level(logging.INFO, "rarebird"):
+        load_backbone(backbone, tmp_path / "model.safetensors", settings, preprocessing)
+    assert all(torch.equal(value, reference.state_dict()[name]) for name, value in backbone.state_dict().items())
+    assert not caplog.messages
+
+
+def test_a_backbone_that_does_not_fit_is_not_loaded(tmp_path):
+    save_file({"conv1.0.weight": torch.zeros(3), "other": torch.zeros(1)}, tmp_path / "w.safetensors")
+    backbone = network().backbone
+    before = {name: value.clone() for name, value in backbone.state_dict().items()}
+    with pytest.raises(InputError, match="do not fit the network") as error:
+        load_backbone(backbone, tmp_path / "w.safetensors", settings_of(), make_preprocessing(settings_of()))
+    assert "backbone.other" in str(error.value) and "conv1.0.weight [3]" in str(error.value)
+    assert all(torch.equal(value, before[name]) for name, value in backbone.state_dict().items())
+
+
+def test_a_backbone_of_another_input_size_is_converted_by_timm(tmp_path, caplog):
+    """The position embeddings of a vision transformer."""
+    reference = timm.create_model("test_vit", pretrained=False, num_classes=5)  # 160 x 160
+    save_file(reference.state_dict(), tmp_path / "w.safetensors")
+    settings = settings_of(model="test_vit", input_size=[64, 64])
+    preprocessing = make_preprocessing(settings)
+    backbone = make_backbone("test_vit", preprocessing)
+    with caplog.at_level(logging.INFO, "rarebird"):
+        load_backbone(backbone, tmp_path / "w.safetensors", settings, preprocessing)
+    assert "converted by timm" in caplog.text
+    assert torch.equal(backbone.norm.weight, reference.norm.weight)
+    assert backbone.pos_embed.shape != reference.pos_embed.shape

@@ -159,12 +159,18 @@ def test_the_header_shows_progress_the_rate_and_the_audit(serve, opened, keys):
     shown = opened(review)
     assert text(shown, "#audit").startswith("No audit yet")
     rates = {"gender": {"group_rate": {"value": 0.06, "low": 0.028, "high": 0.125}}}
-    sentences = ["100 of 100 sampled groups are reviewed", "gender: ...", "wrong labels still unseen: 14 (8 to 21)"]
+    sentences = [
+        "100 of 100 sampled groups are reviewed",
+        "gender: ...",
+        "wrong labels still unseen: 14 (8 to 21); ...",
+    ]
     audit = {"reviewed": 100, "attributes": rates, "sentences": sentences}
     answer = {"reviewed": 3, "total": SUSPECTS, "per_minute": 12.0, "audit": audit}
     shown.route("**/api/progress", lambda route: route.fulfill(json=answer))
     keys(shown, "k", "k", "k")
-    expected = "Wrong labels still unseen: 14 (8 to 21). Share of wrong labels: gender 6.0 % (2.8 to 12.5 %). "
+    expected = (
+        "Wrong labels still unseen: 14 (8 to 21). Share of wrong labels: gender 6.0\u00a0% (2.8 to 12.5\u00a0%). "
+    )
     until(shown, lambda: text(shown, "#audit") == f"{expected}100 of 100 sampled groups are reviewed.")
     assert text(shown, "#rate") == "12 per minute" and text(shown, "#left") == "about 2 min left"
     assert shown.locator("#progress").get_attribute("aria-valuetext") == f"3 of {SUSPECTS} items"

@@ -1,0 +1,100 @@
+"""`python -m exploration export`: writes the labels of a channel, with corrections, for training or another tool."""
+
+from __future__ import annotations
+
+import logging
+import shlex
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from exploration.channels import ExploredChannel, read_labelled
+from exploration.export.exported_images import ExportedImages, read_suspicions
+from exploration.export.formats import FORMATS
+from model.data.readers.columns import GROUP_COLUMNS
+from model.data.table import Table
+from model.errors import Problems
+from model.labels import mask_scheme
+from model.settings.cli import from_flags
+from model.settings.fields import setting
+
+USAGE = """python -m exploration export CHANNEL --output FILE [--corrections FILE] [--format NAME] [--suspects FILE]
+    [--FLAG VALUE ...]
+
+Writes the labels of a channel, with the corrections of a review, as a CSV that train.py reads, or as a file that
+another tool imports. Images that were deleted in the review are left out. No image is copied or changed.
+
+    python -m exploration export data/train --corrections corrections.csv --output data/train/clean.csv
+    python train.py --train_dir data/train --table clean.csv
+    python -m exploration export data/train --format fiftyone --suspects suspects.csv --output labels.json"""
+
+SUFFIXES = {"csv": ".csv", "fiftyone": ".json", "labelstudio": ".json", "lightly": ".json"}
+
+
+@dataclass(frozen=True)
+class ExportSettings(ExploredChannel):
+    channel: str = setting("", "folder of images and labels", section="Export", positional=True)
+    output: str = setting("", "file to write", placeholder="FILE")
+    format: str = setting(
+        "csv",
+        "csv: path, class, group, and a column per attribute, for train.py --table; fiftyone: labels of a "
+        "FiftyOneImageClassificationDataset; labelstudio: tasks, and next to them the labelling interface (.xml); "
+        "lightly: labels and metadata by path, for LightlyStudio",
+        choices=tuple(SUFFIXES),
+    )
+    suspects: str | None = setting(
+        None,
+        "add the score and the suggested label of each suspect of this file, from `python -m exploration noise`",
+        placeholder="FILE",
+    )
+    image_url: str | None = setting(
+        None,
+        "for labelstudio: what precedes the path of an image in its URL",
+        unset="/data/local-files/?d= and the name of the channel's folder, whose parent is LOCAL_FILES_DOCUMENT_ROOT",
+        placeholder="URL",
+    )
+
+    def contradictions(self) -> Iterator[str]:
+        """Sentences about settings that contradict each other."""
+        yield from self.reading_contradictions()
+        if not self.channel:
+            yield "no channel; the first word is its folder, as in `python -m exploration export data/train`"
+        if not self.output:
+            yield f"no output; set the file to write, as in --output clean{SUFFIXES[self.format]}"
+        elif Path(self.output).suffix.lower() != SUFFIXES[self.format]:
+            yield f"output {self.output}: format {self.format} is a file with the extension {SUFFIXES[self.format]}"
+
+
+def main(argv: Sequence[str]) -> int:
+    """Writes the file and prints how to use it."""
+    settings = from_flags(ExportSettings, argv, USAGE)
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    table = read_labelled(settings, Path(settings.channel))
+    output = Path(settings.output)
+    suspicions = read_suspicions(Path(settings.suspects), table) if settings.suspects else {}
+    url = settings.image_url or f"/data/local-files/?d={table.root.absolute().name}/"
+    problems = Problems(f"format {settings.format}")
+    FORMATS[settings.format](ExportedImages(table, suspicions, url), output, problems)
+    problems.raise_if_any()
+    print(f"wrote {output}: {len(table):,} images")
+    if settings.format == "csv":
+        print(f"to train with it: {shlex.join(training_command(table, settings, output))}")
+    return 0
+
+
+def training_command(table: Table, settings: ExportSettings, output: Path) -> list[str]:
+    """The command that trains on the exported CSV.
+
+    Args:
+        table: The exported images.
+        settings: Settings of the export.
+        output: The CSV, which has to lie in the channel.
+    """
+    command = ["python", "train.py", "--train_dir", settings.channel, "--table", output.name]
+    several = table.scheme.attributes if len(table.scheme.attributes) > 1 else ()
+    if several and table.scheme.names != mask_scheme().names:
+        forms = [f"{one.name}: {{cuts: {list(one.cuts)}}}" if one.cuts else f"{one.name}: {{}}" for one in several]
+        command += ["--attributes", f"{{{', '.join(forms)}}}"]
+    if table.grouped_by and table.grouped_by not in GROUP_COLUMNS:
+        command += ["--group_column", table.grouped_by]
+    return command

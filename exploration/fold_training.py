@@ -1,0 +1,168 @@
+"""Trains the folds of an experiment file on a channel, for out-of-fold predictions of all its images."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from model.errors import Failure, InputError, did_you_mean
+from model.settings.channel import ReadingSettings
+from model.settings.fields import Layer, as_dict, build
+from model.settings.train import TrainSettings
+
+if TYPE_CHECKING:
+    from model.runtime.hardware import Hardware
+    from model.runtime.signals import StopSignal
+    from model.training.plan import Plan, Run
+    from model.training.resume import Claim
+
+log = logging.getLogger("rarebird")
+
+
+def read_experiment(path: Path) -> dict[str, Any]:
+    """The settings in an experiment file (YAML) of train.py, unchecked.
+
+    Raises:
+        InputError: The file is missing or does not contain settings by name.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        siblings = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
+        raise InputError(f"config {path}: {error.strerror}{did_you_mean(path.name, siblings)}") from None
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
+        raise InputError(f"config {path}: invalid YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(content, dict):
+        raise InputError(f"config {path}: expected settings by name, not {type(content).__name__}")
+    return content
+
+
+def reading_settings(experiment: Mapping[str, Any]) -> dict[str, Any]:
+    """Those settings of an experiment that say how a channel is read."""
+    names = {field.name for field in fields(ReadingSettings)}
+    return {name: value for name, value in experiment.items() if name in names}
+
+
+def fold_settings(config: Path, experiment: Mapping[str, Any], overriding: Mapping[str, Any]) -> TrainSettings:
+    """The settings of the training: those of the experiment, overridden.
+
+    Args:
+        config: Path of the experiment file, for messages.
+        experiment: Its content.
+        overriding: Settings by name, from flags of this command.
+
+    Raises:
+        InputError: Lists all invalid settings.
+    """
+    own: dict[str, Any] = {"report": False, "tracking": "none", "name": "folds", "resume": "auto"}
+    layers = [Layer(f"config {config}: {{}}", experiment), Layer("{}", own), Layer("--{}", overriding)]
+    return build(TrainSettings, layers)
+
+
+def predict_out_of_fold(settings: TrainSettings, channel: Path, work: Path) -> Path:
+    """Trains the folds, or resumes them, and predicts each image by the model that was not trained on it.
+
+    The same settings and images have the same name: a finished training is used again, an interrupted one is resumed.
+
+    Args:
+        settings: Settings of the training, with `folds`.
+        channel: Folder of the labelled images.
+        work: Folder of the models, checkpoints and predictions.
+
+    Returns:
+        The folder out_of_fold.
+
+    Raises:
+        InputError: Invalid settings or images.
+        Failure: Stopped by SIGTERM.
+        KeyboardInterrupt: Ctrl-C. In both cases there is a checkpoint.
+    """
+    from model.answers.files import PROBABILITIES
+    from model.data.checked_tables import read_tables
+    from model.images.decode import allow_pixels
+    from model.runtime.hardware import find_hardware
+    from model.runtime.signals import StopSignal
+    from model.training.early_checks import check_early
+    from model.training.out_of_fold import FOLDER
+    from model.training.plan import make_plan
+    from model.training.resume import RunLocation, claim
+
+    check_early(settings)
+    hardware = find_hardware(settings.device, settings.precision, settings.channels_last, 0)
+    allow_pixels(settings.max_pixels)
+    plan = make_plan(settings, *read_tables(settings, channel, None, work / ".checked"))
+    identity = {**as_dict(settings, only_result=True), **plan.identity()}
+    digest = hashlib.blake2b(json.dumps(identity, sort_keys=True, default=str).encode(), digest_size=4).hexdigest()
+    settings = replace(settings, name=f"folds-{digest}")
+    predictions = work / settings.name / FOLDER
+    if (predictions / PROBABILITIES).is_file():
+        log.info("out-of-fold predictions of an earlier training: %s", predictions)
+        return predictions
+    claimed = claim(settings.name, RunLocation(work, work / ".checkpoints"), identity, settings.resume)
+    with claimed.lock, StopSignal() as stop:
+        _train(settings, plan, claimed, hardware, stop)
+    return claimed.run_dir / FOLDER
+
+
+def _train(settings: TrainSettings, plan: Plan, claimed: Claim, hardware: Hardware, stop: StopSignal) -> None:
+    import signal
+
+    from model.training.ensembles import save_ensembles
+
+    claimed.checkpoints.begin()
+    stopped_by = None
+    for run in plan.runs:
+        stopped_by = _train_one(run, settings, plan, claimed, hardware, stop)
+        if stopped_by is not None:
+            break
+    if stopped_by is None:
+        stopped_by = save_ensembles(plan, claimed.run_dir, settings, claimed.run_dir, stop, None)
+    if stopped_by == signal.SIGINT:
+        raise KeyboardInterrupt
+    if stopped_by is not None:
+        raise Failure("stopped by a signal; the same command resumes the folds from the checkpoint")
+    claimed.checkpoints.finish({})
+
+
+def _train_one(
+    run: Run, settings: TrainSettings, plan: Plan, claimed: Claim, hardware: Hardware, stop: StopSignal
+) -> int | None:
+    """Trains and saves the model of one fold, unless it is finished. Returns the signal that stopped it, or None."""
+    from model.artifacts.discovery import is_finished
+    from model.artifacts.learnt_from import LearntFrom
+    from model.artifacts.saved_model import save_model
+    from model.training.fit import fit
+    from model.training.run_metrics import run_metrics
+    from model.training.tracking.console import make_console
+
+    log.info("\n%s of %s", run.folder, claimed.name)
+    folder, checkpoints = claimed.run_dir / run.folder, claimed.checkpoints.member(run.folder)
+    state = checkpoints.newest()
+    if state is not None and state["finished"] and is_finished(folder):
+        log.info("already finished")
+        return None
+    outcome = fit(
+        replace(run.settings, name=settings.name),
+        run.datasets,
+        channel=plan.channel,
+        hardware=hardware,
+        checkpoints=checkpoints,
+        stop=stop,
+        tracker=make_console(settings.epochs),
+        state=state,
+    )
+    if outcome.stopped_by is not None:
+        return outcome.stopped_by
+    metrics = run_metrics(outcome, run.datasets.summary(), hardware)
+    weights = {name: value.numpy() for name, value in outcome.weights.items()}
+    parts = (outcome.settings, outcome.heads, outcome.pipeline, metrics, outcome.decision)
+    save_model(folder, weights, *parts, learnt_from=LearntFrom.of(run.datasets))
+    checkpoints.finish(outcome.to_state())
+    return None

@@ -1,0 +1,94 @@
+"""`python -m exploration noise` on drawn faces, with features of thumbnails."""
+
+import csv
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from exploration.__main__ import main
+from model.cleaning.suspects import SUSPECT_COLUMNS
+
+ROOT = Path(__file__).resolve().parents[2]
+TINY = "{model: test_resnet, pretrained: false, input_size: [32, 24], epochs: 1, num_workers: 0, target: heads}"
+
+
+@pytest.fixture(scope="module")
+def channel(faces, tmp_path_factory):
+    """The drawn faces with two exchanged images of one person."""
+    folder = tmp_path_factory.mktemp("noise") / "train"
+    shutil.copytree(faces / "train", folder)
+    other = sorted((folder / "images").iterdir())[-1]
+    first, second = (next(other.glob(f"{name}.*")) for name in ("normal", "incorrect_mask"))
+    first.rename(other / f"swap{first.suffix}")
+    second.rename(other / f"normal{second.suffix}")
+    (other / f"swap{first.suffix}").rename(other / f"incorrect_mask{first.suffix}")
+    return folder, other.name.split("_")[0]
+
+
+@pytest.fixture
+def noise(channel, tmp_path, capsys):
+    def run(*flags: str, expect: int = 0) -> tuple[list[dict[str, str]], str]:
+        output = tmp_path / "suspects.csv"
+        flags = ("--cache", str(tmp_path / "cache"), "--output", str(output), *flags)
+        assert main(["noise", str(channel[0]), "--model", "thumbnail", *flags]) == expect
+        text = capsys.readouterr()
+        if expect:
+            return [], text.err
+        with open(output, encoding="utf-8", newline="") as file:
+            return list(csv.DictReader(file)), text.out
+
+    return run
+
+
+def test_exchanged_images_are_found_from_thumbnails(noise, channel):
+    rows, text = noise()
+    assert tuple(rows[0]) == SUSPECT_COLUMNS
+    exchanged = [row for row in rows if "look exchanged" in row["reason"]]
+    assert {row["group"] for row in exchanged} == {channel[1]} and len(exchanged) == 2
+    assert all(len(json.loads(row["neighbours"])) == 5 for row in rows)
+    assert "gender" in text and "24 groups" in text and "next: python -m exploration review" in text
+
+
+def test_folds_are_trained_once_and_their_predictions_can_be_named(noise, tmp_path, capsys):
+    (tmp_path / "tiny.yaml").write_text(TINY, encoding="utf-8")
+    work = tmp_path / "work"
+    config = ("--config", str(tmp_path / "tiny.yaml"), "--folds", "2", "--work_dir", str(work), "--precision", "fp32")
+    first, _ = noise(*config, "--embeddings", "false")
+    (predictions,) = work.glob("folds-*/out_of_fold")
+    trained = sorted((path, path.stat().st_mtime_ns) for path in work.glob("folds-*/fold*/model.safetensors"))
+    again, _ = noise(*config, "--embeddings", "false")
+    assert again == first and len(trained) == 2
+    assert trained == sorted((path, path.stat().st_mtime_ns) for path in work.glob("folds-*/fold*/model.safetensors"))
+    named, _ = noise("--answers", str(predictions), "--embeddings", "false")
+    assert named == first
+    both, _ = noise("--answers", str(predictions))
+    assert both and both[0]["neighbours"] != "[]"
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (("--embeddings", "false"), "without embeddings, set answers or config"),
+        (("--answers", "a", "--config", "b"), "set only one of them"),
+        (("--config", "missing.yaml"), "config missing.yaml: No such file"),
+        (("--answers", "missing"), "missing/probabilities.csv: no such file"),
+    ],
+)
+def test_wrong_flags_are_input_errors(noise, flags, message):
+    assert message in noise(*flags, expect=2)[1]
+
+
+def test_a_channel_is_needed(capsys):
+    assert main(["noise"]) == 2
+    assert "python -m exploration noise data/train" in capsys.readouterr().err
+
+
+def test_help_imports_no_numpy_pandas_or_torch():
+    code = "import sys; from exploration.noise import main\ntry: main(['--help'])\nexcept SystemExit: pass\n"
+    code += "print([name for name in ('torch', 'pandas', 'numpy', 'sklearn', 'scipy') if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
