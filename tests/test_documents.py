@@ -15,7 +15,13 @@ import pytest
 from benchmarks.coverage import CoverageSettings
 from container import settings_layers
 from container.job_types import TRAIN
+from exploration.audit import AuditSettings
+from exploration.crop.command import CropSettings
 from exploration.demo import DemoSettings
+from exploration.embed import EmbedSettings
+from exploration.export.export import ExportSettings
+from exploration.noise import NoiseSettings
+from exploration.report import ReportSettings
 from exploration.review.review import ReviewSettings
 from exploration.runs import RunsSettings
 from jobs.spec.flags import FLAGS
@@ -67,7 +73,8 @@ def test_the_table_of_serves_settings_is_that_of_the_code():
 
 def test_every_flag_in_the_documents_exists():
     classes: tuple[type, ...] = (TrainSettings, InferenceSettings, EvaluationSettings, ServeSettings)
-    classes += (EnsembleSettings, JoinSettings, RunsSettings, DemoSettings, ReviewSettings)
+    classes += (EnsembleSettings, JoinSettings, RunsSettings, DemoSettings, ReviewSettings, ReportSettings)
+    classes += (AuditSettings, CropSettings, EmbedSettings, ExportSettings, NoiseSettings)
     known = {name for cls in classes for name in as_dict(cls())} | {alias.name for alias in ALIASES}
     known |= {name for cls in (*FLAGS.values(), CoverageSettings) for name in as_dict(cls())}
     known |= {"help", "help_all", "version", "nproc_per_node", "logdir", "cli_input_json"}
