@@ -25,8 +25,8 @@ from model.evaluation.report.thumbnails import (
 )
 
 SHEET_SIDE = 32  # images per side of a sheet
-TILE_SIDES = (96, 72, 56, 40, 28)  # pixels of an image in a sheet, of which the largest that fits is used
-TILE_CHARACTERS = 0.55  # of a data: URI per pixel of a sheet, measured: photographs 0.25 to 0.45
+TILE_SIDES = (96, 72, 56, 48, 40, 32, 28)  # pixels of an image in a sheet, of which the largest that fits is used
+TILE_CHARACTERS = 0.45  # of a data: URI per pixel of a sheet, measured: photographs 0.35 to 0.45
 NONE, BLURRED = "none", "blurred"  # values of the setting `thumbnails`
 
 

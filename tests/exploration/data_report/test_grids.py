@@ -77,7 +77,7 @@ def test_a_sheet_has_each_image_in_its_place(drawn, thumbnails, monkeypatch):
 
 
 def test_many_images_have_small_tiles_and_none_has_no_sheet(drawn):
-    assert make_sheets(drawn, [0, 1] * 200, 400 * 0.55 * 60**2, "full").side == 56
+    assert make_sheets(drawn, [0, 1] * 200, 400 * 0.45 * 60**2, "full").side == 56
     assert make_sheets(drawn, [0, 1] * 20, 10, "full").side == 28
     assert make_sheets(drawn, [0, 1], 10**6, "none").uris == [] == make_sheets(drawn, [], 10**6, "full").uris
 

@@ -20,6 +20,7 @@ def data(make_table, make_data):
         "kind": generator.choice(["b", "a", ""], 300).tolist(),
         "colour": generator.choice(list("xy"), 300).tolist(),
     }
+    labels["kind"][:2] = ["b", "a"]  # the order of the values is not that of the alphabet
     columns = {
         "site": generator.choice(["north", "south"], 300),
         "kind": generator.choice(["1", "2"], 300),
