@@ -18,15 +18,6 @@ from benchmarks.near_duplicates import DuplicateSettings
 from container import settings_layers
 from container.job_types import TRAIN
 from exploration.__main__ import SUBCOMMANDS
-from exploration.audit import AuditSettings
-from exploration.crop.command import CropSettings
-from exploration.demo import DemoSettings
-from exploration.embed import EmbedSettings
-from exploration.export.export import ExportSettings
-from exploration.noise import NoiseSettings
-from exploration.report import ReportSettings
-from exploration.review.review import ReviewSettings
-from exploration.runs import RunsSettings
 from jobs.spec.flags import FLAGS
 from model.answers.average import JoinSettings
 from model.artifacts.combine import EnsembleSettings
@@ -80,8 +71,6 @@ def test_every_flag_in_the_documents_exists():
     for name, _ in SUBCOMMANDS.values():
         members = vars(importlib.import_module(name)).items()
         classes += tuple(own for member, own in members if member.endswith("Settings") and own.__module__ == name)
-    classes += (EnsembleSettings, JoinSettings, RunsSettings, DemoSettings, ReviewSettings, ReportSettings)
-    classes += (AuditSettings, CropSettings, EmbedSettings, ExportSettings, NoiseSettings)
     known = {name for cls in classes for name in as_dict(cls())} | {alias.name for alias in ALIASES}
     known |= {name for cls in (*FLAGS.values(), CoverageSettings, DuplicateSettings) for name in as_dict(cls())}
     known |= {"help", "help_all", "version", "nproc_per_node", "logdir", "cli_input_json"}
