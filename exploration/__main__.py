@@ -14,6 +14,7 @@ SUBCOMMANDS = {
     "noise": ("exploration.noise", "Find labels that are probably wrong, and write them to suspects.csv."),
     "audit": ("exploration.audit", "Draw a random sample to review, and estimate how many labels are wrong or unseen."),
     "review": ("exploration.review.review", "Review labels on a page in the browser; decisions go to corrections.csv."),
+    "errors": ("exploration.review.errors", "Browse wrong predictions on the review page, with heat maps."),
     "export": ("exploration.export.export", "Write corrected labels as a CSV, or for other tools to import."),
     "crop": ("exploration.crop.command", "Crop the images of a channel to their subject, such as the face."),
     "runs": ("exploration.runs", "List the trained models, the settings that differ between them, and their scores."),

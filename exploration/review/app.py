@@ -27,6 +27,7 @@ from container.http.limits import Capacity
 from container.http.request_body import BodyLimits, media_type, read_body
 from container.http.telemetry import Telemetry
 from exploration.review.filters import search_rows
+from exploration.review.heat_images import HeatImages
 from exploration.review.posted import posted_decision
 from exploration.review.progress import ReviewProgress
 from exploration.review.review_data import ReviewData
@@ -34,6 +35,7 @@ from exploration.review.security import Guard, cookie_name
 from exploration.review.store import ConflictError, Content, DecisionStore, NothingToUndo, StoreError
 from exploration.review.thumbnails import SIDES, ReviewImages
 from model.cleaning.audit import Audit
+from model.errors import InputError
 from model.images.decode import UnreadableImage
 
 PAGE = Path(__file__).parent / "page"
@@ -62,6 +64,7 @@ class ReviewApp:
         token: The secret that requests need.
         port: Port of the server.
         audit: The audit whose estimates the page shows, if there is one.
+        heat: The heat maps of a model; None without one.
         clock: Returns the time in seconds since 1970.
         saved: Number of decisions that this server has saved.
     """
@@ -72,6 +75,7 @@ class ReviewApp:
     token: str
     port: int
     audit: Audit | None = None
+    heat: HeatImages | None = None
     clock: Callable[[], float] = time.time
     saved: int = field(default=0, init=False)
 
@@ -79,6 +83,12 @@ class ReviewApp:
         self.progress = ReviewProgress(self.data, self.audit)
         self._bodies = Capacity(16 * MAX_BODY)
         self._limits = BodyLimits(MAX_BODY, BODY_SECONDS)
+
+    def close(self) -> None:
+        """Ends the threads that make images."""
+        self.images.close()
+        if self.heat is not None:
+            self.heat.close()
 
     def app(self) -> Starlette:
         """The ASGI app."""
@@ -89,6 +99,7 @@ class ReviewApp:
             Route("/api/image/{row}", self._image),
             Route("/api/images", self._rows),
             Route("/image/{row}", self._jpeg),
+            Route("/heat/{row}", self._heat),
             Route("/api/decisions", self._decisions),
             Route("/api/decisions", self._decide, methods=["POST"]),
             Route("/api/progress", self._progress),
@@ -128,7 +139,7 @@ class ReviewApp:
     @cached_property
     def _session_start(self) -> bytes:
         """The JSON of the session without its end."""
-        return json_bytes(self.data.session)[:-1]
+        return json_bytes({**self.data.session, "heat": self.heat is not None})[:-1]
 
     def _image(self, request: Request) -> Response:
         row = self._row(request.path_params["row"])
@@ -136,23 +147,13 @@ class ReviewApp:
             width, height = self.images.dimensions(row)
         except UnreadableImage as error:
             raise RequestError(404, f"row {row}: {error}") from None
-        return json_response({**self._row_json(row), "width": width, "height": height}, headers=NO_STORE)
+        return json_response({**self.data.image_json(row), "width": width, "height": height}, headers=NO_STORE)
 
     def _rows(self, request: Request) -> Response:
         texts = request.query_params.get("rows", "").split(",")
         if len(texts) > MAX_ROWS:
             raise RequestError(400, f"{len(texts)} rows; at most {MAX_ROWS} are allowed")
-        return json_response({"images": [self._row_json(self._row(text)) for text in texts]}, headers=NO_STORE)
-
-    def _row_json(self, row: int) -> dict[str, Any]:
-        labels = self.data.labels
-        return {
-            "row": row,
-            "path": labels.paths[row],
-            "group": labels.groups[row],
-            "labels": labels.labels(row),
-            "metadata": labels.metadata(row),
-        }
+        return json_response({"images": [self.data.image_json(self._row(text)) for text in texts]}, headers=NO_STORE)
 
     async def _jpeg(self, request: Request) -> Response:
         row, size = self._row(request.path_params["row"]), request.query_params.get("size", "thumb")
@@ -161,6 +162,17 @@ class ReviewApp:
         try:
             content = await asyncio.wrap_future(self.images.jpeg(row, size))
         except UnreadableImage as error:
+            raise RequestError(404, f"row {row}: {error}") from None
+        return Response(content, media_type="image/jpeg", headers=IMAGE_CACHE)
+
+    async def _heat(self, request: Request) -> Response:
+        row = self._row(request.path_params["row"])
+        if self.heat is None:
+            raise RequestError(404, "there are no heat maps without --model, the folder of a saved model")
+        attribute, value = (request.query_params.get(name, "") for name in ("attribute", "value"))
+        try:
+            content = await asyncio.wrap_future(self.heat.jpeg(row, attribute, value))
+        except (InputError, UnreadableImage) as error:
             raise RequestError(404, f"row {row}: {error}") from None
         return Response(content, media_type="image/jpeg", headers=IMAGE_CACHE)
 
@@ -232,4 +244,4 @@ def _file(name: str) -> bytes:
 def _template(path: str) -> str:
     """The label of a path in the counters."""
     parts = path.split("/")
-    return f"/{parts[1]}" if len(parts) > 1 and parts[1] in ("", "static", "api", "image") else "other"
+    return f"/{parts[1]}" if len(parts) > 1 and parts[1] in ("", "static", "api", "image", "heat") else "other"

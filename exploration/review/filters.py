@@ -16,13 +16,14 @@ PATH, GROUP = "path", "group"
 Test = Callable[[str], bool]
 
 
-def filter_rows(labels: RowLabels, conditions: Sequence[str]) -> list[int]:
+def filter_rows(labels: RowLabels, conditions: Sequence[str], flag: str = "filter") -> list[int]:
     """The rows that fulfil conditions.
 
     Args:
         labels: The channel.
         conditions: NAME=VALUE each. NAME: an attribute, a metadata column, `group`, or `path`, which contains VALUE.
             Several values of a name are alternatives. A number: 25, 60+ (at least), 30-59 or -29 (at most).
+        flag: The setting that they come from, for messages.
 
     Raises:
         InputError: Lists all invalid conditions.
@@ -46,7 +47,7 @@ def filter_rows(labels: RowLabels, conditions: Sequence[str]) -> list[int]:
             continue
         tests.setdefault(name, []).append(test)
     if problems:
-        raise InputError("filter:\n" + "\n".join(f"  {problem}" for problem in problems))
+        raise InputError(f"{flag}:\n" + "\n".join(f"  {problem}" for problem in problems))
 
     def text(row: int, name: str) -> str:
         if name in labels.table.scheme.names:

@@ -2,34 +2,26 @@
 
 from __future__ import annotations
 
-import contextlib
-import getpass
-import os
 import secrets
 import shlex
-import signal
 import sys
-import webbrowser
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from container.http.server import ConnectionLimits, HttpServer, open_listener
 from exploration.channels import ExploredChannel, read_labelled
 from exploration.review.app import ReviewApp
 from exploration.review.filters import filter_rows, search_rows
 from exploration.review.queues import AUDIT, GROUP, IMAGE, SUSPECTS, Item, items_of_rows, read_audit, read_suspects
 from exploration.review.review_data import ReviewData
 from exploration.review.row_labels import RowLabels
+from exploration.review.serve import PageSettings, login_name, serve
 from exploration.review.store import DecisionStore
 from exploration.review.thumbnails import ReviewImages
 from model.cleaning.audit import Audit
 from model.errors import InputError, Problems
 from model.settings.cli import from_flags
 from model.settings.fields import setting
-
-HOST = "127.0.0.1"
-LIMITS = ConnectionLimits(max_connections=200, drain_seconds=5)
 
 USAGE = """python -m exploration review CHANNEL [--suspects FILE] [--audit FILE] [--filter NAME=VALUE ...]
     [--search TEXT] [--corrections FILE] [--reviewer NAME] [--FLAG VALUE ...]
@@ -44,7 +36,7 @@ Ctrl-C ends the server. `python train.py --corrections FILE` trains with the cor
 
 
 @dataclass(frozen=True)
-class ReviewSettings(ExploredChannel):
+class ReviewSettings(PageSettings, ExploredChannel):
     channel: str = setting("", "Folder of images and labels", section="Review", positional=True, common=True)
     suspects: str | None = setting(
         None, "Review the suspects in this file of `python -m exploration noise`", common=True, placeholder="FILE"
@@ -72,12 +64,6 @@ class ReviewSettings(ExploredChannel):
         choices=("auto", IMAGE, GROUP),
         common=True,
     )
-    corrections: str = setting(
-        "corrections.csv", "File of the decisions, to which new ones are appended", common=True, placeholder="FILE"
-    )
-    reviewer: str | None = setting(None, "Who reviews", unset="login name", common=True, placeholder="NAME")
-    port: int = setting(0, "Port of the page on 127.0.0.1; 0: any that is free", low=0, high=65535, common=True)
-    open: bool = setting(True, "Open the page in a browser, if there is a display", common=True)
 
     def contradictions(self) -> Iterator[str]:
         """Sentences about settings that contradict each other."""
@@ -93,22 +79,9 @@ class ReviewSettings(ExploredChannel):
 def main(argv: Sequence[str]) -> int:
     """Serves until Ctrl-C or SIGTERM, then prints what was saved."""
     settings = from_flags(ReviewSettings, argv, USAGE)
-    _refuse_inside(Path(settings.corrections), Path(settings.channel))
-    with open_listener(HOST, settings.port) as listener:
-        review = open_review(settings, port=listener.getsockname()[1])
-        server = HttpServer(review.app(), LIMITS)
-        url = f"http://{HOST}:{review.port}/?token={review.token}"
-        count = f"{len(review.data.items):,} {review.data.items[0].level}s"
-        print(f"{count} to review by {review.data.reviewer}; decisions are saved in {settings.corrections}")
-        print(f"{url}\nCtrl-C ends the review", flush=True)
-        if settings.open and (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
-            webbrowser.open(url)
-        signal.signal(signal.SIGTERM, _interrupt)  # uvicorn raises signals again after the last response
-        with contextlib.suppress(KeyboardInterrupt):
-            server.run(listener)
-        review.images.close()
+    serve(settings, Path(settings.channel), lambda port: open_review(settings, port))
     train = ["python", "train.py", "--train_dir", settings.channel, "--corrections", settings.corrections]
-    print(f"\n{review.saved:,} decisions were saved in {settings.corrections}; to train with them: {shlex.join(train)}")
+    print(f"to train with them: {shlex.join(train)}")
     return 0
 
 
@@ -132,10 +105,6 @@ def open_review(settings: ReviewSettings, port: int) -> ReviewApp:
     store = DecisionStore(Path(settings.corrections))
     images = ReviewImages(table, settings.follow_links)
     return ReviewApp(data, store, images, secrets.token_urlsafe(24), port, audit)
-
-
-def _interrupt(*_: object) -> None:
-    raise KeyboardInterrupt
 
 
 def make_queue(settings: ReviewSettings, labels: RowLabels) -> tuple[str, list[Item]]:
@@ -175,17 +144,3 @@ def read_audit_sample(path: str, labels: RowLabels) -> Audit:
     items = read_audit(Path(path), labels, problems)
     problems.raise_if_any()
     return Audit(labels.table, [item.group or item.path for item in items])
-
-
-def login_name() -> str:
-    """The name of the user, `reviewer` if the system has none for it."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return "reviewer"
-
-
-def _refuse_inside(corrections: Path, channel: Path) -> None:
-    """InputError if the corrections would be written into the channel, where they could be read as its labels."""
-    if corrections.resolve().is_relative_to(channel.resolve()):
-        raise InputError(f"corrections {corrections}: must not be in the channel {channel}; choose another folder")

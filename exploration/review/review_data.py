@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from exploration.review.predictions import Predictions
 from exploration.review.queues import GROUP, Item, item_json
 from exploration.review.row_labels import RowLabels
 from model.data.corrections import Correction, Key
@@ -22,6 +23,8 @@ class ReviewData:
         source: Name of the queue, which each decision repeats.
         corrections: The file of the decisions, as the page shows it.
         reviewer: Who reviews, unless the page names somebody else.
+        title: Title of the page; empty for that of a review.
+        predictions: The predictions of a model for the images; None if the review is not about them.
     """
 
     labels: RowLabels
@@ -29,6 +32,8 @@ class ReviewData:
     source: str
     corrections: str
     reviewer: str
+    title: str = ""
+    predictions: Predictions | None = None
 
     @cached_property
     def item_ids(self) -> Mapping[Key, int]:
@@ -44,7 +49,7 @@ class ReviewData:
         """The parts of the session that do not change."""
         table = self.labels.table
         return {
-            "title": f"Review of {table.root.resolve().name}",
+            "title": self.title or f"Review of {table.root.resolve().name}",
             "source": self.source,
             "channel": str(table.root),
             "corrections": self.corrections,
@@ -63,6 +68,18 @@ class ReviewData:
             "items": [{**item_json(item), "row": self.labels.row_of[item.path]} for item in self.items],
             "images": {"count": len(table)},
         }
+
+    def image_json(self, row: int) -> dict[str, Any]:
+        """What is known about an image, as the page reads it."""
+        labels = self.labels
+        known = {
+            "row": row,
+            "path": labels.paths[row],
+            "group": labels.groups[row],
+            "labels": labels.labels(row),
+            "metadata": labels.metadata(row),
+        }
+        return known | ({"probabilities": self.predictions.shown(row)} if self.predictions else {})
 
     def decision_json(self, decision: Correction) -> dict[str, Any]:
         """A decision as the page reads it."""

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import io
 import os
-import threading
-from collections import OrderedDict
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from concurrent.futures import Future
 from pathlib import Path
 
 from PIL import Image
 
+from exploration.review.jpeg_cache import CACHE_BYTES, JpegCache
 from model.data.table import Table
 from model.images.decode import UnreadableImage, image_source, read_header, read_source
 from model.images.image_location import ImageLocation
@@ -19,9 +17,6 @@ from model.images.image_location import ImageLocation
 SIDES = {"thumb": 160, "large": 1200}  # longest side in pixels
 QUALITIES = {"thumb": 80, "large": 90}
 MAX_THREADS = 4
-CACHE_BYTES = 128 << 20
-
-Cached = tuple[int, str]  # row and size
 
 
 class ReviewImages:
@@ -39,14 +34,12 @@ class ReviewImages:
     ) -> None:
         self.root, self.locations = table.root, table.locations
         self._real_root = None if follow_links else os.path.realpath(table.root)
-        self._cache = _BytesCache(cache_bytes)
-        self._running: dict[Cached, Future[bytes]] = {}
-        self._lock = threading.Lock()
-        self._pool = ThreadPoolExecutor(threads or min(os.cpu_count() or 1, MAX_THREADS), "thumbnails")
+        threads = threads or min(os.cpu_count() or 1, MAX_THREADS)
+        self._cache: JpegCache[tuple[int, str]] = JpegCache(self._make, threads, cache_bytes)
 
     def close(self) -> None:
         """Ends the threads."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._cache.close()
 
     def jpeg(self, row: int, size: str) -> Future[bytes]:
         """The JPEG of an image.
@@ -58,36 +51,20 @@ class ReviewImages:
         Returns:
             A future with the bytes, or with an UnreadableImage.
         """
-        key = (row, size)
-        with self._lock:
-            content = self._cache.get(key)
-            if content is not None:
-                ready: Future[bytes] = Future()
-                ready.set_result(content)
-                return ready
-            if key not in self._running:  # otherwise another request waits for it already
-                self._running[key] = self._pool.submit(self._make, key)
-            return self._running[key]
+        return self._cache.get((row, size))
 
     def dimensions(self, row: int) -> tuple[int, int]:
         """Width and height of the upright image in pixels. Raises UnreadableImage."""
-        width, height = read_header(self._source(row)).size
+        width, height = read_header(self.source(row)).size
         with Image.open(io.BytesIO(self.jpeg(row, "thumb").result())) as thumbnail:
             is_turned = (thumbnail.width - thumbnail.height) * (width - height) < 0
         return (height, width) if is_turned else (width, height)
 
-    def _make(self, key: Cached) -> bytes:
+    def _make(self, key: tuple[int, str]) -> bytes:
         row, size = key
-        try:
-            content = encode(read_source(self._source(row), draft=(SIDES[size], SIDES[size])), size)
-            with self._lock:
-                self._cache.add(key, content)
-            return content
-        finally:
-            with self._lock:
-                self._running.pop(key, None)
+        return encode(read_source(self.source(row), draft=(SIDES[size], SIDES[size])), size)
 
-    def _source(self, row: int) -> str | Path | tuple[str | Path, int, int]:
+    def source(self, row: int) -> str | Path | tuple[str | Path, int, int]:
         """The source of an image. UnreadableImage if a link leads out of the channel, even if it is new."""
         location: ImageLocation = self.locations[row]
         source = image_source(self.root, location)
@@ -106,26 +83,3 @@ def encode(image: Image.Image, size: str) -> bytes:
     content = io.BytesIO()
     image.save(content, "JPEG", quality=QUALITIES[size])
     return content.getvalue()
-
-
-@dataclass
-class _BytesCache:
-    """The last used contents, up to a number of bytes."""
-
-    most: int
-
-    def __post_init__(self) -> None:
-        self.used = 0
-        self._contents: OrderedDict[Cached, bytes] = OrderedDict()
-
-    def get(self, key: Cached) -> bytes | None:
-        content = self._contents.get(key)
-        if content is not None:
-            self._contents.move_to_end(key)
-        return content
-
-    def add(self, key: Cached, content: bytes) -> None:
-        self.used += len(content) - len(self._contents.pop(key, b""))
-        self._contents[key] = content
-        while self.used > self.most and self._contents:
-            self.used -= len(self._contents.popitem(last=False)[1])

@@ -37,6 +37,9 @@ export const postDecision = (decision) =>
 
 export const imageUrl = (row, size) => `/image/${row}?size=${size}`;
 
+/** The heat map of a class of an attribute. */
+export const heatUrl = (row, attribute, value) => `/heat/${row}?${new URLSearchParams({ attribute, value })}`;
+
 const ROWS_AT_ONCE = 200;
 
 /** Path, group, labels and metadata of several images. */

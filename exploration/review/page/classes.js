@@ -10,11 +10,12 @@ const bandOf = (attribute, number) => attribute.values[attribute.cuts.filter((cu
 export class Chooser {
   /**
    * @param {HTMLElement} root
+   * @param {{given: string, suggested: string}} words What the two labels of an item are called.
    * @param {(attribute: string, value: string) => void} onChoose
    * @param {() => void} onLeave Called by Escape, to move the focus.
    */
-  constructor(root, attributes, onChoose, onLeave) {
-    Object.assign(this, { root, attributes, onChoose, onLeave });
+  constructor(root, attributes, words, onChoose, onLeave) {
+    Object.assign(this, { root, attributes, words, onChoose, onLeave });
     this.active = null;
     this.shown = [];
   }
@@ -99,8 +100,8 @@ export class Chooser {
     const button = element("button", { type: "button", "aria-pressed": String(isChosen), on: { click: () => this.onChoose(this.active, value) } });
     if (number) button.append(element("kbd", { text: number, "aria-hidden": "true" }));
     button.append(element("span", { class: "value", text: value }));
-    if (value === this.given) button.append(element("span", { class: "tag", text: "given" }));
-    if (value === this.item.suggested) button.append(element("span", { class: "tag suggested", text: "suggested" }));
+    if (value === this.given) button.append(element("span", { class: "tag", text: this.words.given }));
+    if (value === this.item.suggested) button.append(element("span", { class: "tag suggested", text: this.words.suggested }));
     return element("li", {}, button);
   }
 

@@ -6,7 +6,7 @@ import { byId, count, element } from "./dom.js";
 import { Evidence } from "./evidence.js";
 import { stateBadge } from "./grid.js";
 import { Stage } from "./stage.js";
-import { decisionText, labelText, subjectText } from "./state.js";
+import { decisionText, labelText, subjectText, wordsOf } from "./state.js";
 import { VirtualRows } from "./virtual.js";
 
 const ROW = 60; // height of a row of the queue in pixels
@@ -20,9 +20,10 @@ export class Detail {
     this.checked = new Set(); // marked items that were looked at again
     this.stage = new Stage(app, () => this.#showActions());
     this.evidence = new Evidence(app);
+    byId("detail").querySelector("[data-action=heat]").hidden = !app.review.session.heat;
     this.queue = byId("queue");
     this.virtual = new VirtualRows(this.queue, (index) => this.#queueRow(index), "presentation");
-    this.chooser = new Chooser(byId("chooser"), app.review.attributes, (attribute, value) => this.choose(attribute, value), () => this.focus());
+    this.chooser = new Chooser(byId("chooser"), app.review.attributes, wordsOf(app.review.session), (attribute, value) => this.choose(attribute, value), () => this.focus());
     this.queue.addEventListener("click", (event) => {
       const row = event.target.closest("[data-at]");
       if (row) this.goTo(Number(row.dataset.at));
@@ -199,6 +200,10 @@ export class Detail {
 
   zoom() {
     this.stage.zoom();
+  }
+
+  heat() {
+    this.stage.nextHeat();
   }
 
   findClass() {

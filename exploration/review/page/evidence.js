@@ -2,7 +2,8 @@
 
 import { imageUrl } from "./api.js";
 import { byId, count, element } from "./dom.js";
-import { decisionText } from "./state.js";
+import { showPrediction } from "./prediction.js";
+import { decisionText, wordsOf } from "./state.js";
 
 const chip = (name, value, className) =>
   element("div", { class: `chip ${className}` }, element("span", { class: "soft", text: name }), element("strong", { text: value }));
@@ -15,16 +16,18 @@ export class Evidence {
   /** Shows an item and the decision that holds. `details` of its image are null until they are loaded. */
   show(item, decision, details) {
     const unit = this.app.review.attributes.get(item.attribute)?.unit;
-    const value = (text) => (unit && text ? `${text} ${unit}` : text);
+    const value = (text) => (unit && text && Number.isFinite(Number(text)) ? `${text} ${unit}` : text);
+    const words = wordsOf(this.app.review.session);
     byId("claim-attribute").textContent = item.attribute || "All labels";
     const chips = [];
-    if (item.given) chips.push(chip("given", value(item.given), "given"));
-    if (item.suggested) chips.push(element("span", { class: "arrow", text: "→", "aria-hidden": "true" }), chip("suggested", value(item.suggested), "suggested"));
+    if (item.given) chips.push(chip(words.given, value(item.given), "given"));
+    if (item.suggested) chips.push(element("span", { class: "arrow", text: "→", "aria-hidden": "true" }), chip(words.suggested, value(item.suggested), "suggested"));
     byId("claim").replaceChildren(...chips);
     byId("reason").textContent = item.reason;
-    byId("score").textContent = item.score === null || item.score === undefined ? "" : `Suspicion ${item.score.toFixed(2)}`;
+    byId("score").textContent = item.score === null || item.score === undefined ? "" : `${words.score} ${item.score.toFixed(2)}`;
     byId("decided").textContent = decision ? `${decision.reviewer}: ${decisionText(decision)}` : "";
     byId("decided").className = decision ? `decided ${decision.action}` : "decided";
+    showPrediction(item, details);
     this.#neighbours(item);
     byId("about").replaceChildren(...this.#facts(item, details));
   }

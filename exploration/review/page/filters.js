@@ -2,8 +2,9 @@
 
 import { rowsDetails, search } from "./api.js";
 import { byId, count, element, plural } from "./dom.js";
+import { wordsOf } from "./state.js";
 
-const FIELDS = ["attribute", "given", "suggested", "state"];
+const FIELDS = ["attribute", "given", "suggested", "state", "score"];
 
 export class Filters {
   /** @param {() => void} onChange Called if other items are to be shown. */
@@ -25,6 +26,12 @@ export class Filters {
       const isOpen = byId("filters").classList.toggle("open");
       event.currentTarget.setAttribute("aria-expanded", String(isOpen));
     });
+    const { source } = app.review.session;
+    const { filters, score } = wordsOf(app.review.session);
+    byId("filter-given-name").textContent = filters[0];
+    byId("filter-suggested-name").textContent = filters[1];
+    byId("filter-score-name").textContent = `${score} at least`;
+    byId("filter-score").parentElement.hidden = source !== "errors";
     this.#fill();
   }
 

@@ -47,7 +47,7 @@ export class Header {
     this.progress = progress;
     byId("audit").textContent = progress.audit
       ? auditText(progress.audit)
-      : "No audit yet: python -m exploration audit estimates how many wrong labels are still unseen.";
+      : this.app.review.session.source === "errors" ? "" : "No audit yet: python -m exploration audit estimates how many wrong labels are still unseen.";
     this.showCounts();
   }
 

@@ -23,6 +23,7 @@ export const BINDINGS = [
   { action: "findClass", keys: ["f"], views: DETAIL, text: "Find a class by its letters, or type a number" },
   { action: "nextAttribute", keys: ["t"], views: DETAIL, text: "Next attribute, if several are reviewed at once" },
   { action: "zoom", keys: ["+", "="], views: ALL, text: "Zoom" },
+  { action: "heat", keys: ["h"], views: DETAIL, text: "Heat map of the predicted class, then of the label, then the image" },
   { action: "move", keys: ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End", "PageUp", "PageDown"], views: ["mark"], text: "Move" },
   { action: "view-one", keys: ["o"], views: ALL, text: "One by one" },
   { action: "view-mark", keys: ["m"], views: ALL, text: "Step 1: mark" },
@@ -40,6 +41,9 @@ const byKey = new Map();
 for (const { action, keys, views } of BINDINGS) {
   for (const key of keys) for (const view of views) byKey.set(`${view} ${key}`, action);
 }
+
+/** Whether an action is possible in a review: heat maps need a model. */
+export const isPossible = (action, session) => action !== "heat" || session.heat;
 
 /** The action of a key in a view; null if there is none. */
 export function actionOf(event, view) {

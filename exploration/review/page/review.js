@@ -6,7 +6,7 @@ import { byId, element } from "./dom.js";
 import { Filters } from "./filters.js";
 import { Grid } from "./grid.js";
 import { Header } from "./header.js";
-import { BINDINGS, keyName, listen } from "./keys.js";
+import { BINDINGS, isPossible, keyName, listen } from "./keys.js";
 import { Saves } from "./saves.js";
 import { Review, decisionText, labelText, subjectText } from "./state.js";
 import { Zoom } from "./zoom.js";
@@ -86,6 +86,7 @@ class App {
     const view = this.view === "mark" ? this.grid : this.detail;
     if (action.startsWith("view-")) this.setView(action.slice(5));
     else if (own[action]) own[action]();
+    else if (!isPossible(action, this.review.session)) return;
     else if (action in view && (view.current || action === "acceptPage")) view[action](event);
   }
 
@@ -234,7 +235,7 @@ class App {
   }
 
   #help() {
-    const rows = BINDINGS.filter(({ views }) => views.includes(this.view)).map(({ keys, text }) => {
+    const rows = BINDINGS.filter(({ action, views }) => views.includes(this.view) && isPossible(action, this.review.session)).map(({ keys, text }) => {
       const names = keys.length > 8 ? ["1 … 9"] : keys.filter((key) => key !== "Meta+z" && key !== "=").map(keyName);
       return element("tr", {}, element("td", {}, ...names.map((name) => element("kbd", { text: name }))), element("td", { text }));
     });

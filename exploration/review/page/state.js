@@ -167,12 +167,13 @@ export class Review extends EventTarget {
   }
 
   /** Items that match a filter, in the order of the queue. An empty value matches all. */
-  list({ attribute = "", given = "", suggested = "", state = "" } = {}) {
+  list({ attribute = "", given = "", suggested = "", state = "", score = "" } = {}) {
     return this.items.filter(
       (item) =>
         (!attribute || item.attribute === attribute) &&
         (!given || item.given === given) &&
         (!suggested || item.suggested === suggested) &&
+        (!score || item.score >= Number(score)) &&
         (!state || this.stateOf(item) === state),
     );
   }
@@ -212,6 +213,12 @@ export class Review extends EventTarget {
     return items.find((item) => item.target === target && item.attribute === attribute) ?? items[0] ?? null;
   }
 }
+
+/** What the page calls the two labels of an item and its score: those of a suspect, or of a prediction. */
+export const wordsOf = ({ source }) =>
+  source === "errors"
+    ? { given: "labelled", suggested: "predicted", score: "Confidence", filters: ["True class", "Predicted"] }
+    : { given: "given", suggested: "suggested", score: "Suspicion", filters: ["Given", "Suggested"] };
 
 /** "gender: male"; all labels if no attribute is in doubt. */
 export const labelText = (item) => (item.attribute ? `${item.attribute}: ${item.given}` : item.given || item.path || `image ${item.lead}`);

@@ -42,6 +42,30 @@ def labels(faces: Path, review_cache: Path) -> RowLabels:
     return RowLabels(read_labelled(ExploredChannel(cache=str(review_cache)), faces / "train"))
 
 
+@pytest.fixture(scope="session")
+def held_out(faces: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A hardly trained model of joint classes; predictions for the images that it held out are in exp.validation."""
+    import train
+
+    folder = tmp_path_factory.mktemp("held-out")
+    flags = ["--model", "test_resnet", "--pretrained", "false", "--input_size", "32", "24", "--epochs", "1"]
+    flags += ["--num_workers", "0", "--device", "cpu", "--precision", "fp32", "--train_dir", str(faces / "train")]
+    flags += ["--tracking", "none", "--name", "exp", "--model_dir", str(folder)]
+    assert train.main(flags) == 0
+    return folder / "exp"
+
+
+@pytest.fixture(scope="session")
+def eval_answers(faces: Path, models: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Predictions of the model `heads` for the images to predict."""
+    import inference
+
+    folder = tmp_path_factory.mktemp("eval-answers") / "output"
+    flags = ["--eval_dir", str(faces / "eval"), "--model_dir", str(models / "heads"), "--output_data_dir", str(folder)]
+    assert inference.main([*flags, "--device", "cpu", "--num_workers", "0"]) == 0
+    return folder
+
+
 @dataclass
 class OpenReview:
     """A review, and clients that have its token."""
@@ -78,7 +102,7 @@ def open_review(labels: RowLabels, tmp_path: Path) -> Iterator[Callable[..., Ope
     with ExitStack() as clients:
         yield start
     for review in reviews:
-        review.images.close()
+        review.close()
 
 
 class ReviewProcess:

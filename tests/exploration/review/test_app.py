@@ -78,6 +78,7 @@ def test_the_session_describes_the_channel_and_the_queue(open_review, labels):
         "audit": None,
         "sequence": 1,
         "generation": 0,
+        "heat": False,
     }
 
 

@@ -13,7 +13,8 @@ import httpx2 as httpx
 import pytest
 
 from exploration.__main__ import main
-from exploration.review.review import ReviewSettings, login_name, make_queue, open_review
+from exploration.review.review import ReviewSettings, make_queue, open_review
+from exploration.review.serve import login_name
 from model.data.corrections import read_corrections
 from model.errors import InputError, Problems
 

@@ -22,7 +22,8 @@ from PIL import Image
 
 from container.http.server import HttpServer, open_listener
 from exploration.review.app import ReviewApp
-from exploration.review.review import LIMITS, ReviewSettings, open_review
+from exploration.review.review import ReviewSettings, open_review
+from exploration.review.serve import LIMITS
 
 ROOT = Path(__file__).resolve().parents[4]
 PERSONS, KINDS = 8, 3  # and images per person
@@ -59,6 +60,31 @@ def until(shown: Any, holds: Callable[[], bool]) -> None:
             return
         shown.wait_for_timeout(20)
     raise AssertionError(f"it does not hold: {inspect.getsource(holds).strip()}")
+
+
+def serious(shown: Any) -> list[Any]:
+    from axe_playwright_python.sync_playwright import Axe
+
+    violations = Axe().run(shown).response["violations"]
+    severe = [each for each in violations if each["impact"] in ("serious", "critical")]
+    return [(each["id"], each["nodes"][0]["html"], each["nodes"][0]["failureSummary"]) for each in severe]
+
+
+def cut(shown: Any, width: int) -> list[Any]:
+    """Elements that are wider than the page, or whose text does not fit into them. Names of classes that are longer
+    than an image is wide end in an ellipsis, and have a title."""
+    found = shown.evaluate(
+        """() => [...document.querySelectorAll("body *")]
+            .filter((e) => e.offsetParent !== null && !e.closest(".unseen, .virtual, select"))
+            .filter((e) => e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).display !== "inline")
+            .map((e) => `${e.tagName} ${e.id} ${e.className} ${e.textContent.slice(0, 40)}`)"""
+    )
+    untitled = shown.evaluate(
+        """() => [...document.querySelectorAll(".cell > span")].filter((e) => e.scrollWidth > e.clientWidth + 1)
+            .filter((e) => e.title !== e.textContent || e.textContent.length < 12).map((e) => e.textContent)"""
+    )
+    page = shown.evaluate("document.documentElement.scrollWidth")
+    return [*[(each,) for each in found + untitled], *([("page", page)] if page > width else [])]
 
 
 @pytest.fixture(scope="session")
@@ -121,25 +147,36 @@ def settings(channel: Path) -> Callable[..., ReviewSettings]:
 
 
 @pytest.fixture
-def serve(settings: Callable[..., ReviewSettings], tmp_path: Path) -> Iterator[Callable[..., Review]]:
-    """Serves a review by a thread of this process."""
+def serve_app() -> Iterator[Callable[[Callable[[int], ReviewApp], Path], Review]]:
+    """Serves an app, made for a port, by a thread of this process."""
     started: list[tuple[HttpServer, threading.Thread, ReviewApp]] = []
 
-    def start(suspects: int = SUSPECTS) -> Review:
+    def start(make: Callable[[int], ReviewApp], corrections: Path) -> Review:
         listener = open_listener("127.0.0.1", 0)
         port = listener.getsockname()[1]
-        review = open_review(settings(tmp_path / "corrections.csv", suspects), port)
+        review = make(port)
         server = HttpServer(review.app(), LIMITS)
         thread = threading.Thread(target=server.run, args=[listener])
         thread.start()
         started.append((server, thread, review))
-        return Review(f"http://127.0.0.1:{port}/?token={review.token}", tmp_path / "corrections.csv", review)
+        return Review(f"http://127.0.0.1:{port}/?token={review.token}", corrections, review)
 
     yield start
     for server, thread, review in started:
         server.stop()
         thread.join()
-        review.images.close()
+        review.close()
+
+
+@pytest.fixture
+def serve(settings: Callable[..., ReviewSettings], serve_app: Any, tmp_path: Path) -> Callable[..., Review]:
+    """Serves a review of suspects."""
+
+    def start(suspects: int = SUSPECTS) -> Review:
+        corrections = tmp_path / "corrections.csv"
+        return serve_app(lambda port: open_review(settings(corrections, suspects), port), corrections)
+
+    return start
 
 
 @pytest.fixture

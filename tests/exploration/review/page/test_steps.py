@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.exploration.review.page.conftest import EVIL, SUSPECTS, name_of, until
+from tests.exploration.review.page.conftest import EVIL, SUSPECTS, cut, name_of, serious, until
 
 FIRST = name_of(0, 0)
 
@@ -210,8 +210,8 @@ def test_five_thousand_suspects_are_scrolled_to_the_end_with_few_elements(serve,
 
 def test_every_key_is_a_visible_button(serve, opened, keys):
     shown = opened(serve())
-    # these are the classes, the images, the box of classes, the attributes and the box of searches
-    without = ["digit", "move", "findClass", "nextAttribute", "search"]
+    # these are the classes, the images, the box of classes, the attributes, the box of searches and a model's heat maps
+    without = ["digit", "move", "findClass", "nextAttribute", "search", "heat"]
     for view, key in (("one", "o"), ("mark", "m"), ("check", "v"), ("class", "c")):
         keys(shown, "m", "x", key) if view in ("check", "class") else keys(shown, key, saved=False)
         missing = shown.evaluate(
@@ -260,28 +260,3 @@ def test_axe_finds_nothing_serious_and_no_text_is_cut_in_any_view(serve, opened,
         if (width, theme) in ((1280, "light"), (390, "dark")):
             problems += [(name, *each) for each in serious(shown)]
     assert problems == []
-
-
-def serious(shown: Any) -> list[Any]:
-    from axe_playwright_python.sync_playwright import Axe
-
-    violations = Axe().run(shown).response["violations"]
-    severe = [each for each in violations if each["impact"] in ("serious", "critical")]
-    return [(each["id"], each["nodes"][0]["html"], each["nodes"][0]["failureSummary"]) for each in severe]
-
-
-def cut(shown: Any, width: int) -> list[Any]:
-    """Elements that are wider than the page, or whose text does not fit into them. Names of classes that are longer
-    than an image is wide end in an ellipsis, and have a title."""
-    found = shown.evaluate(
-        """() => [...document.querySelectorAll("body *")]
-            .filter((e) => e.offsetParent !== null && !e.closest(".unseen, .virtual, select"))
-            .filter((e) => e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).display !== "inline")
-            .map((e) => `${e.tagName} ${e.id} ${e.className} ${e.textContent.slice(0, 40)}`)"""
-    )
-    untitled = shown.evaluate(
-        """() => [...document.querySelectorAll(".cell > span")].filter((e) => e.scrollWidth > e.clientWidth + 1)
-            .filter((e) => e.title !== e.textContent || e.textContent.length < 12).map((e) => e.textContent)"""
-    )
-    page = shown.evaluate("document.documentElement.scrollWidth")
-    return [*[(each,) for each in found + untitled], *([("page", page)] if page > width else [])]

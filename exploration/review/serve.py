@@ -1,0 +1,78 @@
+"""Serves a review page on this machine until it is interrupted; the settings that all such commands have."""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import os
+import signal
+import webbrowser
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from container.http.server import ConnectionLimits, HttpServer, open_listener
+from exploration.review.app import ReviewApp
+from model.errors import InputError
+from model.settings.fields import setting
+
+HOST = "127.0.0.1"
+LIMITS = ConnectionLimits(max_connections=200, drain_seconds=5)
+
+
+@dataclass(frozen=True)
+class PageSettings:
+    """Base of the settings of commands that serve the page."""
+
+    corrections: str = setting(
+        "corrections.csv", "File of the decisions, to which new ones are appended", common=True, placeholder="FILE"
+    )
+    reviewer: str | None = setting(None, "Who reviews", unset="login name", common=True, placeholder="NAME")
+    port: int = setting(0, "Port of the page on 127.0.0.1; 0: any that is free", low=0, high=65535, common=True)
+    open: bool = setting(True, "Open the page in a browser, if there is a display", common=True)
+
+
+def serve(settings: PageSettings, channel: Path, start: Callable[[int], ReviewApp]) -> None:
+    """Serves until Ctrl-C or SIGTERM, then prints how much was saved.
+
+    Args:
+        settings: The settings of the page.
+        channel: Folder of the images.
+        start: Makes the app of a port.
+
+    Raises:
+        InputError: The corrections would be written into the channel, or what `start` raises.
+    """
+    refuse_inside(Path(settings.corrections), channel)
+    with open_listener(HOST, settings.port) as listener:
+        review = start(listener.getsockname()[1])
+        server = HttpServer(review.app(), LIMITS)
+        url = f"http://{HOST}:{review.port}/?token={review.token}"
+        count = f"{len(review.data.items):,} {review.data.items[0].level}s"
+        print(f"{count} to review by {review.data.reviewer}; decisions are saved in {settings.corrections}")
+        print(f"{url}\nCtrl-C ends the review", flush=True)
+        if settings.open and (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+            webbrowser.open(url)
+        signal.signal(signal.SIGTERM, _interrupt)  # uvicorn raises signals again after the last response
+        with contextlib.suppress(KeyboardInterrupt):
+            server.run(listener)
+        review.close()
+    print(f"\n{review.saved:,} decisions were saved in {settings.corrections}")
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def login_name() -> str:
+    """The name of the user, `reviewer` if the system has none for it."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "reviewer"
+
+
+def refuse_inside(corrections: Path, channel: Path) -> None:
+    """InputError if the corrections would be written into the channel, where they could be read as its labels."""
+    if corrections.resolve().is_relative_to(channel.resolve()):
+        raise InputError(f"corrections {corrections}: must not be in the channel {channel}; choose another folder")
