@@ -9,7 +9,8 @@ decision that the page sends, review_data and progress make what it reads. page/
 Tested by files of other names:
     __init__: tests/exploration/review/page/test_steps.py
     correction_rows: tests/exploration/review/test_store.py
-    review_data, posted: tests/exploration/review/test_app.py
+    posted: tests/exploration/review/test_app.py
+    review_data: tests/exploration/review/page/test_prediction.py
     serve: tests/exploration/review/test_review.py
     jpeg_cache: tests/exploration/review/test_thumbnails.py
 """

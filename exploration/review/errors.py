@@ -108,9 +108,9 @@ class ErrorsSettings(PageSettings):
 def main(argv: Sequence[str]) -> int:
     """Serves until Ctrl-C or SIGTERM, then prints what was saved."""
     settings = from_flags(ErrorsSettings, argv, USAGE)
-    serve(settings, Path(settings.channel), lambda port: open_errors(settings, port))
-    score = ["python", "evaluation.py", "--corrections", settings.corrections]
-    print(f"to score with them: {shlex.join(score)}; to train with them: python train.py, with the same flag")
+    flag = shlex.join(["--corrections", settings.corrections])
+    advice = f"train.py and evaluation.py take them by {flag}"
+    serve(settings, Path(settings.channel), lambda port: open_errors(settings, port), advice)
     return 0
 
 

@@ -79,9 +79,9 @@ class ReviewSettings(PageSettings, ExploredChannel):
 def main(argv: Sequence[str]) -> int:
     """Serves until Ctrl-C or SIGTERM, then prints what was saved."""
     settings = from_flags(ReviewSettings, argv, USAGE)
-    serve(settings, Path(settings.channel), lambda port: open_review(settings, port))
     train = ["python", "train.py", "--train_dir", settings.channel, "--corrections", settings.corrections]
-    print(f"to train with them: {shlex.join(train)}")
+    advice = f"to train with them: {shlex.join(train)}"
+    serve(settings, Path(settings.channel), lambda port: open_review(settings, port), advice)
     return 0
 
 

@@ -32,13 +32,14 @@ class PageSettings:
     open: bool = setting(True, "Open the page in a browser, if there is a display", common=True)
 
 
-def serve(settings: PageSettings, channel: Path, start: Callable[[int], ReviewApp]) -> None:
+def serve(settings: PageSettings, channel: Path, start: Callable[[int], ReviewApp], advice: str) -> None:
     """Serves until Ctrl-C or SIGTERM, then prints how much was saved.
 
     Args:
         settings: The settings of the page.
         channel: Folder of the images.
         start: Makes the app of a port.
+        advice: What to do with the decisions.
 
     Raises:
         InputError: The corrections would be written into the channel, or what `start` raises.
@@ -57,7 +58,7 @@ def serve(settings: PageSettings, channel: Path, start: Callable[[int], ReviewAp
         with contextlib.suppress(KeyboardInterrupt):
             server.run(listener)
         review.close()
-    print(f"\n{review.saved:,} decisions were saved in {settings.corrections}")
+    print(f"\n{review.saved:,} decisions were saved in {settings.corrections}; {advice}")
 
 
 def _interrupt(*_: object) -> None:
