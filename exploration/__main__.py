@@ -22,9 +22,21 @@ SUBCOMMANDS = {
 }
 
 
+# The loop: look, find wrong labels, review them, train again
+EXAMPLES = (
+    "report data/train                            # 1. look at the images and labels",
+    "noise data/train                             # 2. find labels that are probably wrong",
+    "audit data/train 100                         # 3. draw a random sample",
+    "review data/train --audit audit.csv          # 4. review the sample",
+    "review data/train --suspects suspects.csv    # 5. review the suspects",
+    "audit data/train --sample audit.csv --corrections corrections.csv     # 6. how many wrong labels are left?",
+    "export data/train --corrections corrections.csv --output clean.csv    # 7. or train.py --corrections ...",
+)
+
+
 def main(argv: Sequence[str]) -> int:
     """The exit code of a subcommand."""
-    return run_subcommand("exploration", SUBCOMMANDS, argv)
+    return run_subcommand("exploration", SUBCOMMANDS, argv, EXAMPLES)
 
 
 if __name__ == "__main__":

@@ -6,15 +6,17 @@ import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from exploration.channels import ExploredChannel, read_labelled
 from model.atomic_write import write_csv, write_json
-from model.cleaning.audit import Audit, AuditResult, draw_sample
-from model.data.corrections import read_corrections
-from model.data.table import Table
 from model.errors import InputError, Problems, did_you_mean, listing
 from model.settings.cli import from_flags
 from model.settings.fields import setting
+
+if TYPE_CHECKING:
+    from model.cleaning.audit import AuditResult
+    from model.data.table import Table
 
 USAGE = """python -m exploration audit CHANNEL [N] [--output audit.csv] [--seed 0]
 python -m exploration audit CHANNEL --sample audit.csv --corrections corrections.csv
@@ -82,6 +84,8 @@ def main(argv: Sequence[str]) -> int:
             write_json(Path(settings.json), result.to_dict())
             print(f"wrote {settings.json}")
         return 0
+    from model.cleaning.audit import draw_sample
+
     size = int(settings.channel[1]) if len(settings.channel) > 1 else GROUPS
     sample = draw_sample(table.groups, size, settings.seed)
     write_sample(table, sample, Path(settings.output))
@@ -104,6 +108,9 @@ def estimate(table: Table, sample: Path, corrections: Path, encoding: str = "utf
     Raises:
         InputError: Lists all problems of both files.
     """
+    from model.cleaning.audit import Audit
+    from model.data.corrections import read_corrections
+
     problems = Problems(str(corrections))
     log_rows = read_corrections(corrections, problems, encoding)
     groups = read_sample(sample, table, problems)

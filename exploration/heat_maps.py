@@ -52,17 +52,14 @@ class HeatMaps:
         """
         decoded = read_source(image, self.views.channels, self.views.draft, self.views.pixel_range)
         inputs = self.views(decoded, 0)
-        classes = self._predicted(inputs) if codes is None else self._classes(codes)
+        classes = self._classes(self._predicted(inputs) if codes is None else codes)
         (evidence,) = self.backend.evidence(inputs, classes)
         return overlay(inputs.arrays[PIXELS][0], evidence)
 
-    def _predicted(self, inputs: Inputs) -> dict[str, NDArray[np.int64]]:
-        """The most probable class of each head, by its name."""
-        logits = self.backend.logits(inputs)
-        heads = self.backend.heads
-        return {
-            head.name: head.log_probabilities(own).argmax(axis=1) for head, own in zip(heads.heads, heads.split(logits))
-        }
+    def _predicted(self, inputs: Inputs) -> dict[str, int]:
+        """The class of each attribute in the predicted joint class."""
+        (joint,) = self.model.decision.classes(self.backend.probabilities(inputs))
+        return {name: int(code) for name, code in self.model.scheme.split(joint).items()}
 
     def _classes(self, codes: Mapping[str, int]) -> dict[str, NDArray[np.int64]]:
         """The class of each head all of whose attributes are in codes."""

@@ -80,37 +80,24 @@ def render_page(
     ]
     small = thumbnails_of(data.table, rows, THUMBNAIL_CHARACTERS, thumbnails)
     sheets = make_sheets(data.table, analysis.found_map.rows.tolist(), SHEET_CHARACTERS, thumbnails)
-    column, noun, noun_of_one = data.table.grouped_by, *own_sentences.nouns(data.table.grouped_by)
     template = _environment().get_template("data_report.html.j2")
     return template.render(
         analysis=analysis,
         title=f"Data report: {Path(data.channels[0]).absolute().name}",
-        subject=own_sentences.subject(data),
         sections=_sections(analysis, bool(sampled)),
-        grouped=bool(column),
-        noun=noun,
-        noun_of_one=noun_of_one,
         joint_title=JOINT,
         split_names=data.split_names,
         paths=data.paths,
         split_of=lambda row: data.table.sides[row] if data.table.sides is not None else "",
         small=small,
         is_blurred=thumbnails == BLURRED,
-        balance=own_sentences.balance,
-        few=few_sentences(joint.few, column),
         labelled_splits=data.labelled_splits,
-        unlabelled=own_sentences.unlabelled(data),
-        missing=own_sentences.missing_labels(analysis),
         numbers=number_bars(data),
         unusual=unusual,
-        group_bars=own_sentences.group_bars(analysis.groups) if analysis.groups else [],
-        groups_sentence=own_sentences.groups_sentence(analysis.groups, noun) if analysis.groups else "",
-        sizes_sentence=own_sentences.sizes_sentence(analysis.sizes),
         samples=[
             (joint.classes[code].name, [row for row in rows_of_class[code] if row in small]) for code in sorted(sampled)
         ],
         samples_left_out=own_sentences.left_out(len(rows_of_class), len(sampled)),
-        map_sentence=own_sentences.map_sentence(analysis),
         neighbour_count=analysis.found_map.neighbours.shape[1],
         duplicates_sentence=own_sentences.duplicates_sentence(analysis, len(pairs)),
         pairs=[_pair_on_page(analysis, pair) for pair in pairs],
@@ -118,11 +105,32 @@ def render_page(
         # of many folds, only pairs that share something are listed
         listed_leaks=[leak for leak in analysis.leaks if leak or len(analysis.leaks) <= MOST_LEAKS],
         made_on=made_on,
+        **_texts(analysis),
         **embedded_files(
             [SHARED / "report.css", TEMPLATES / "data_report.css"],
             [SHARED / "tables.js", TEMPLATES / "data_report.js"],
         ),
     )
+
+
+def _texts(analysis: Analysis) -> dict[str, Any]:
+    """Sentences of the page, and the nouns for its groups."""
+    data, groups = analysis.data, analysis.groups
+    noun, noun_of_one = own_sentences.nouns(data.table.grouped_by)
+    return {
+        "grouped": bool(data.table.grouped_by),
+        "noun": noun,
+        "noun_of_one": noun_of_one,
+        "subject": own_sentences.subject(data),
+        "balance": own_sentences.balance,
+        "few": few_sentences(analysis.targets[0].few, data.table.grouped_by),
+        "unlabelled": own_sentences.unlabelled(data),
+        "missing": own_sentences.missing_labels(analysis),
+        "group_bars": own_sentences.group_bars(groups) if groups else [],
+        "groups_sentence": own_sentences.groups_sentence(groups, noun) if groups else "",
+        "sizes_sentence": own_sentences.sizes_sentence(analysis.sizes),
+        "map_sentence": own_sentences.map_sentence(analysis),
+    }
 
 
 def _sections(analysis: Analysis, has_samples: bool) -> list[tuple[str, str]]:

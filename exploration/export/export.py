@@ -7,16 +7,17 @@ import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from exploration.channels import ExploredChannel, read_labelled
-from exploration.export.exported_images import ExportedImages, read_suspicions
-from exploration.export.formats import FORMATS
 from model.data.readers.columns import GROUP_COLUMNS
-from model.data.table import Table
 from model.errors import Problems
 from model.labels import mask_scheme
 from model.settings.cli import from_flags
 from model.settings.fields import setting
+
+if TYPE_CHECKING:
+    from model.data.table import Table
 
 USAGE = """python -m exploration export CHANNEL --output FILE [--corrections FILE] [--format NAME] [--suspects FILE]
     [--FLAG VALUE ...]
@@ -68,6 +69,9 @@ class ExportSettings(ExploredChannel):
 def main(argv: Sequence[str]) -> int:
     """Writes the file and prints how to use it."""
     settings = from_flags(ExportSettings, argv, USAGE)
+    from exploration.export.exported_images import ExportedImages, read_suspicions
+    from exploration.export.formats import FORMATS
+
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     table = read_labelled(settings, Path(settings.channel))
     output = Path(settings.output)

@@ -212,7 +212,7 @@ def agree(
         given = calibrated[np.arange(len(rows)), codes[rows]]
         suggested[rows, column] = calibrated.argmax(axis=1)
         given_probability[rows, column], suggested_probability[rows, column] = given, calibrated.max(axis=1)
-        is_sure = (calibrated.argmax(axis=1) != codes[rows]) & (calibrated.max(axis=1) >= rule.relabel_at)
+        is_sure = (suggested[rows, column] != codes[rows]) & (suggested_probability[rows, column] >= rule.relabel_at)
         wanted[rows[is_sure], column] = RELABELLED
         wanted[rows[(given < rule.drop_below) & ~is_sure], column] = DROPPED
     classes = [table.labels[name].to_numpy(np.int64) for name in table.scheme.names]

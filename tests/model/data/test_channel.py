@@ -177,6 +177,7 @@ def test_options_are_the_settings_with_the_same_names() -> None:
         "folder_levels": ["label"],
         "follow_links": True,
         "duplicates": "skip",
+        "corrections": "corrections.csv",
     }
     assert values.keys() == {field.name for field in fields(ChannelOptions)}
     assert ChannelOptions.from_settings(replace(TrainSettings(), **values)) == ChannelOptions(**values)

@@ -96,6 +96,7 @@ READING = {
     "missing": "skip",
     "duplicates": "skip",
     "metadata_columns": ["site"],
+    "corrections": "corrections.csv",
 }
 
 
