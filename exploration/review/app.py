@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -27,7 +27,6 @@ from container.http.limits import Capacity
 from container.http.request_body import BodyLimits, media_type, read_body
 from container.http.telemetry import Telemetry
 from exploration.review.filters import search_rows
-from exploration.review.heat_images import HeatImages
 from exploration.review.posted import posted_decision
 from exploration.review.progress import ReviewProgress
 from exploration.review.review_data import ReviewData
@@ -37,6 +36,9 @@ from exploration.review.thumbnails import SIDES, ReviewImages
 from model.cleaning.audit import Audit
 from model.errors import InputError
 from model.images.decode import UnreadableImage
+
+if TYPE_CHECKING:
+    from exploration.review.heat_images import HeatImages
 
 PAGE = Path(__file__).parent / "page"
 HTML = "review.html"

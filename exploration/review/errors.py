@@ -7,24 +7,18 @@ import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from exploration.review.app import ReviewApp
-from exploration.review.heat_images import HeatImages
-from exploration.review.predictions import ERRORS, ErrorFilter, Predictions, error_items, matched_predictions
-from exploration.review.review_data import ReviewData
-from exploration.review.serve import PageSettings, login_name, serve
-from exploration.review.store import DecisionStore
-from exploration.review.thumbnails import ReviewImages
+from exploration.review.page_settings import PageSettings
 from model.answers.files import TRUTH, answers_file
-from model.data.readers.channel_files import ChannelFiles
 from model.errors import InputError, did_you_mean, listing
-from model.evaluation.answer_tables import TruthReading
-from model.evaluation.matching import match_answers
-from model.evaluation.truth import truth_location
-from model.images.decode import allow_pixels
 from model.settings.checks import unknown_encoding
 from model.settings.cli import from_flags
 from model.settings.fields import setting
+
+if TYPE_CHECKING:
+    from exploration.review.app import ReviewApp
+    from exploration.review.predictions import Predictions
 
 USAGE = """python -m exploration errors CHANNEL --answers DIR [--ground_truth DIR] [--model DIR] [--FLAG VALUE ...]
 
@@ -108,6 +102,8 @@ class ErrorsSettings(PageSettings):
 def main(argv: Sequence[str]) -> int:
     """Serves until Ctrl-C or SIGTERM, then prints what was saved."""
     settings = from_flags(ErrorsSettings, argv, USAGE)
+    from exploration.review.serve import serve  # imported here and below, so that --help is fast
+
     flag = shlex.join(["--corrections", settings.corrections])
     advice = f"train.py and evaluation.py take them by {flag}"
     serve(settings, Path(settings.channel), lambda port: open_errors(settings, port), advice)
@@ -124,6 +120,14 @@ def open_errors(settings: ErrorsSettings, port: int) -> ReviewApp:
     Raises:
         InputError: One of them is missing or invalid, or no prediction fulfils the conditions.
     """
+    from exploration.review.app import ReviewApp
+    from exploration.review.predictions import ERRORS, ErrorFilter, error_items
+    from exploration.review.review_data import ReviewData
+    from exploration.review.serve import login_name
+    from exploration.review.store import DecisionStore
+    from exploration.review.thumbnails import ReviewImages
+    from model.images.decode import allow_pixels
+
     allow_pixels(settings.max_pixels)
     predictions = read_predictions(settings)
     chosen = ErrorFilter(
@@ -143,6 +147,7 @@ def open_errors(settings: ErrorsSettings, port: int) -> ReviewApp:
     heat = None
     if settings.model:
         from exploration.heat_maps import HeatMaps
+        from exploration.review.heat_images import HeatImages
 
         heat = HeatImages(HeatMaps(settings.model, settings.device), predictions, images)
     title = (
@@ -163,6 +168,12 @@ def read_predictions(settings: ErrorsSettings) -> Predictions:
     Raises:
         InputError: A table is missing or invalid, or the channel has none of the images.
     """
+    from exploration.review.predictions import matched_predictions
+    from model.data.readers.channel_files import ChannelFiles
+    from model.evaluation.answer_tables import TruthReading
+    from model.evaluation.matching import match_answers
+    from model.evaluation.truth import truth_location
+
     channel = Path(settings.channel)
     if not channel.is_dir():
         siblings = [entry.name for entry in channel.parent.iterdir()] if channel.parent.is_dir() else []

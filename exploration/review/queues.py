@@ -8,10 +8,12 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from exploration.review.row_labels import RowLabels
 from model.errors import InputError, Problems, did_you_mean, listing
+
+if TYPE_CHECKING:
+    from exploration.review.row_labels import RowLabels
 
 IMAGE, GROUP = LEVELS = ("image", "group")
 SUSPECTS, AUDIT = "suspects", "audit"

@@ -8,20 +8,19 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from exploration.channels import ExploredChannel, read_labelled
-from exploration.review.app import ReviewApp
-from exploration.review.filters import filter_rows, search_rows
+from exploration.review.page_settings import PageSettings
 from exploration.review.queues import AUDIT, GROUP, IMAGE, SUSPECTS, Item, items_of_rows, read_audit, read_suspects
-from exploration.review.review_data import ReviewData
-from exploration.review.row_labels import RowLabels
-from exploration.review.serve import PageSettings, login_name, serve
-from exploration.review.store import DecisionStore
-from exploration.review.thumbnails import ReviewImages
-from model.cleaning.audit import Audit
 from model.errors import InputError, Problems
 from model.settings.cli import from_flags
 from model.settings.fields import setting
+
+if TYPE_CHECKING:
+    from exploration.review.app import ReviewApp
+    from exploration.review.row_labels import RowLabels
+    from model.cleaning.audit import Audit
 
 USAGE = """python -m exploration review CHANNEL [--suspects FILE] [--audit FILE] [--filter NAME=VALUE ...]
     [--search TEXT] [--corrections FILE] [--reviewer NAME] [--FLAG VALUE ...]
@@ -79,6 +78,8 @@ class ReviewSettings(PageSettings, ExploredChannel):
 def main(argv: Sequence[str]) -> int:
     """Serves until Ctrl-C or SIGTERM, then prints what was saved."""
     settings = from_flags(ReviewSettings, argv, USAGE)
+    from exploration.review.serve import serve  # imported here and below, so that --help is fast
+
     train = ["python", "train.py", "--train_dir", settings.channel, "--corrections", settings.corrections]
     advice = f"to train with them: {shlex.join(train)}"
     serve(settings, Path(settings.channel), lambda port: open_review(settings, port), advice)
@@ -95,6 +96,13 @@ def open_review(settings: ReviewSettings, port: int) -> ReviewApp:
     Raises:
         InputError: The channel, the file of the queue or the corrections are invalid, or nothing is to be reviewed.
     """
+    from exploration.review.app import ReviewApp
+    from exploration.review.review_data import ReviewData
+    from exploration.review.row_labels import RowLabels
+    from exploration.review.serve import login_name
+    from exploration.review.store import DecisionStore
+    from exploration.review.thumbnails import ReviewImages
+
     table = read_labelled(replace(settings, corrections=""), Path(settings.channel))
     for path, reason in table.skipped:
         print(f"skipped: {path}: {reason}", file=sys.stderr)
@@ -117,6 +125,8 @@ def make_queue(settings: ReviewSettings, labels: RowLabels) -> tuple[str, list[I
     Raises:
         InputError: The file of the queue is invalid, or nothing is to be reviewed.
     """
+    from exploration.review.filters import filter_rows, search_rows
+
     problems = Problems(settings.suspects or settings.audit or settings.channel)
     if settings.suspects:
         source, items = SUSPECTS, read_suspects(Path(settings.suspects), labels, problems)
@@ -140,6 +150,8 @@ def make_queue(settings: ReviewSettings, labels: RowLabels) -> tuple[str, list[I
 
 def read_audit_sample(path: str, labels: RowLabels) -> Audit:
     """The audit of the groups in an audit.csv. InputError if the channel lacks some."""
+    from model.cleaning.audit import Audit
+
     problems = Problems(path)
     items = read_audit(Path(path), labels, problems)
     problems.raise_if_any()

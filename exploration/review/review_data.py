@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from exploration.review.predictions import Predictions
 from exploration.review.queues import GROUP, Item, item_json
 from exploration.review.row_labels import RowLabels
 from model.data.corrections import Correction, Key
+
+if TYPE_CHECKING:
+    from exploration.review.predictions import Predictions
 
 
 @dataclass(frozen=True)

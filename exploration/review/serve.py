@@ -1,4 +1,4 @@
-"""Serves a review page on this machine until it is interrupted; the settings that all such commands have."""
+"""Serves a review page on this machine until it is interrupted."""
 
 from __future__ import annotations
 
@@ -8,28 +8,15 @@ import os
 import signal
 import webbrowser
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from container.http.server import ConnectionLimits, HttpServer, open_listener
 from exploration.review.app import ReviewApp
+from exploration.review.page_settings import PageSettings
 from model.errors import InputError
-from model.settings.fields import setting
 
 HOST = "127.0.0.1"
 LIMITS = ConnectionLimits(max_connections=200, drain_seconds=5)
-
-
-@dataclass(frozen=True)
-class PageSettings:
-    """Base of the settings of commands that serve the page."""
-
-    corrections: str = setting(
-        "corrections.csv", "File of the decisions, to which new ones are appended", common=True, placeholder="FILE"
-    )
-    reviewer: str | None = setting(None, "Who reviews", unset="login name", common=True, placeholder="NAME")
-    port: int = setting(0, "Port of the page on 127.0.0.1; 0: any that is free", low=0, high=65535, common=True)
-    open: bool = setting(True, "Open the page in a browser, if there is a display", common=True)
 
 
 def serve(settings: PageSettings, channel: Path, start: Callable[[int], ReviewApp], advice: str) -> None:

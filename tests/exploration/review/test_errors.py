@@ -35,12 +35,13 @@ def test_labels_of_a_table_and_images_of_a_folder(settings, faces, folder):
     assert set(predictions.codes) == set(predictions.probabilities) == {"mask", "gender", "age"}
 
 
-def test_labels_of_the_channel_itself(settings, faces, held_out):
+def test_labels_of_the_channel_itself(settings, faces, held_out, labels):
     train = {"channel": str(faces / "train"), "answers": str(held_out.with_name("exp.validation"))}
     beside = read_predictions(settings(**train, ground_truth=None))
     whole = read_predictions(settings(**train, ground_truth=str(faces / "train")))
     rows = [whole.labels.row_of[path] for path in beside.labels.paths]
     assert 0 < len(rows) < len(whole.labels.paths) == 168
+    assert set(whole.labels.paths) == set(labels.paths)  # as training and review call them, for corrections
     others = np.setdiff1d(np.arange(168), rows)
     for name, codes in beside.codes.items():
         assert np.array_equal(whole.codes[name][rows], codes) and (whole.codes[name][others] == -1).all()
