@@ -25,7 +25,7 @@ USAGE = """python -m exploration errors CHANNEL --answers DIR [--ground_truth DI
 Serves the review page for the wrong predictions of a model, the most confident first. CHANNEL has the images. Wrong
 labels are corrected as in a review: each decision is appended to the corrections file at once.
 
-    python -m exploration errors demo/data/train --answers output/exp/validation --model output/exp
+    python -m exploration errors demo/data/train --answers runs/exp.validation --model runs/exp
     python -m exploration errors demo/data/eval --answers output --ground_truth demo/data/gt --true mask=worn
 
 The true labels are those of --ground_truth, otherwise gt.csv next to the predictions, as training writes it for images
@@ -90,7 +90,7 @@ class ErrorsSettings(PageSettings):
     def contradictions(self) -> Iterator[str]:
         """Sentences about settings that contradict each other."""
         yield from unknown_encoding(self.encoding)
-        example = "as in `python -m exploration errors demo/data/train --answers output/exp/validation`"
+        example = "as in `python -m exploration errors demo/data/train --answers runs/exp.validation`"
         if not self.channel:
             yield f"no channel; the first word is the folder of the images, {example}"
         if not self.answers:
