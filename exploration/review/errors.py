@@ -68,6 +68,7 @@ class ErrorsSettings(PageSettings):
         [], "List only images that fulfil conditions on labels, metadata, group or path", unset="all images",
         common=True, placeholder="NAME=VALUE ...",
     )  # fmt: skip
+    most: int = setting(5000, "Maximum number of listed predictions, the first ones; 0: no limit", low=0, common=True)
     device: str = setting("auto", "Device of --model: cpu, cuda, or auto")
     labels: str | None = setting(
         None, "File with the label scheme", unset="labels.json next to the predictions", section="Tables",
@@ -142,6 +143,9 @@ def open_errors(settings: ErrorsSettings, port: int) -> ReviewApp:
     if not items:
         kind = "wrong" if settings.wrong else "right"
         raise InputError(f"{settings.answers}: there is no {kind} prediction that fulfils the conditions")
+    if 0 < settings.most < len(items):
+        print(f"the first {settings.most:,} of {len(items):,} are listed; --most lists more")
+        items = items[: settings.most]
     labels = predictions.labels
     images = ReviewImages(labels.table, settings.follow_links)
     heat = None

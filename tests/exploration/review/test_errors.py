@@ -81,6 +81,15 @@ def test_a_correction_is_saved_with_its_source_and_evaluation_applies_it(setting
     assert scores["attributes"]["mask"]["accuracy"]["value"] == 1.0
 
 
+def test_at_most_some_are_listed(settings, capsys):
+    whole = open_errors(settings(most=0), PORT)
+    some = open_errors(settings(most=3), PORT)
+    for review in (whole, some):
+        review.close()
+    assert list(some.data.items) == list(whole.data.items)[:3] and len(whole.data.items) > 3
+    assert f"the first 3 of {len(whole.data.items):,} are listed" in capsys.readouterr().out
+
+
 LABELLED = ["{eval}", "--answers", "{answers}", "--ground_truth", "{gt}"]
 
 
