@@ -23,11 +23,12 @@ from model.cleaning.verdicts import is_of_group
 from model.data.corrections import DELETE, RELABEL, Correction
 from model.data.table import Table
 from model.errors import InputError, did_you_mean, listing
-from model.labels import Scheme
 
 # What happens to a label. CAPPED: it is kept, because too many labels of its class would change. UNKNOWN: it is kept,
 # because with the suggested class the combination of labels is not a joint class
 KEPT, RELABELLED, DROPPED, CAPPED, UNKNOWN = range(5)
+FEW_CLASSES = 10  # with K more than these, drop_below is divided by K / 10: right labels are improbable too
+ROUNDING = 1e-9  # 0.29 * 100 is 28.999999999999996
 REVIEWER = "out-of-fold"  # in corrections
 
 
@@ -37,7 +38,8 @@ class AgreementRule:
 
     Attributes:
         relabel_at: Least probability of another class to relabel.
-        drop_below: The label is dropped if its probability is lower, and that of no other class is relabel_at.
+        drop_below: The label is dropped if its probability is lower, and that of no other class is relabel_at. With K
+            classes, more than ten, the bound is drop_below * 10 / K.
         cap: Largest share of the groups of a class whose labels may be changed.
     """
 
@@ -212,30 +214,16 @@ def agree(
         given = calibrated[np.arange(len(rows)), codes[rows]]
         suggested[rows, column] = calibrated.argmax(axis=1)
         given_probability[rows, column], suggested_probability[rows, column] = given, calibrated.max(axis=1)
-        is_sure = (suggested[rows, column] != codes[rows]) & (suggested_probability[rows, column] >= rule.relabel_at)
+        is_other = suggested[rows, column] != codes[rows]
+        is_sure = is_other & (suggested_probability[rows, column] >= rule.relabel_at)
+        is_improbable = is_other & (given < rule.drop_below * min(1, FEW_CLASSES / own.shape[1]))
+        wanted[rows[is_improbable], column] = DROPPED
         wanted[rows[is_sure], column] = RELABELLED
-        wanted[rows[(given < rule.drop_below) & ~is_sure], column] = DROPPED
     classes = [table.labels[name].to_numpy(np.int64) for name in table.scheme.names]
     classes += [table.classes()] if joint and len(classes) > 1 else []
     actions = _capped(classes, groups, wanted, given_probability, of_group, rule.cap)
     _keep_unknown_combinations(table, actions, suggested)
     return Agreement(table, actions, suggested, given_probability, suggested_probability, of_group, temperatures)
-
-
-def attribute_probabilities(scheme: Scheme, probabilities: NDArray[Any]) -> dict[str, Floats]:
-    """The probabilities of each attribute's classes, float64 (n, K): sums over the joint classes.
-
-    Args:
-        scheme: Label scheme.
-        probabilities: (n, C), of the joint classes.
-    """
-    joint = np.asarray(probabilities, dtype=np.float64)
-    summed = {}
-    for attribute, codes in zip(scheme.attributes, scheme.split(np.arange(scheme.num_classes)).values()):
-        members = np.zeros((scheme.num_classes, len(attribute.values)))
-        members[np.arange(scheme.num_classes), codes] = 1
-        summed[attribute.name] = joint @ members
-    return summed
 
 
 def _pooled(probabilities: Floats, group_of_row: Codes) -> Floats:
@@ -325,4 +313,4 @@ def _limits(codes: Codes, group_of_row: Codes, cap: float) -> dict[int, int]:
     """By class, the number of its groups that may be changed."""
     pairs = np.unique(np.stack([codes, group_of_row], axis=1)[codes >= 0], axis=0)
     found, counts = np.unique(pairs[:, 0], return_counts=True)
-    return {int(code): min(int(cap * count), int(count) - 1) for code, count in zip(found, counts)}
+    return {int(code): min(int(cap * count + ROUNDING), int(count) - 1) for code, count in zip(found, counts)}

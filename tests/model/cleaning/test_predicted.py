@@ -30,8 +30,11 @@ def write(folder, table, scheme=None, held_out="out_of_fold", rows=slice(None), 
 
 
 def test_probabilities_are_summed_by_attribute_and_aligned_with_the_rows(tmp_path, table):
+    tmp_path /= "out_of_fold"
+    tmp_path.mkdir()
     joint = write(tmp_path, table).reshape(3, 2, 3)
     found = read_predicted(tmp_path, table)
+    assert read_predicted(tmp_path.parent, table).keys() == found.keys()  # the output folder of the run
     np.testing.assert_allclose(found["a"], joint.sum(axis=2))
     np.testing.assert_allclose(found["b"], joint.sum(axis=1))
 
