@@ -23,7 +23,6 @@ from model.cleaning.verdicts import is_of_group
 from model.data.corrections import DELETE, RELABEL, Correction
 from model.data.table import Table
 from model.errors import InputError, did_you_mean, listing
-from model.labels import Scheme
 
 # What happens to a label. CAPPED: it is kept, because too many labels of its class would change. UNKNOWN: it is kept,
 # because with the suggested class the combination of labels is not a joint class
@@ -220,22 +219,6 @@ def agree(
     actions = _capped(classes, groups, wanted, given_probability, of_group, rule.cap)
     _keep_unknown_combinations(table, actions, suggested)
     return Agreement(table, actions, suggested, given_probability, suggested_probability, of_group, temperatures)
-
-
-def attribute_probabilities(scheme: Scheme, probabilities: NDArray[Any]) -> dict[str, Floats]:
-    """The probabilities of each attribute's classes, float64 (n, K): sums over the joint classes.
-
-    Args:
-        scheme: Label scheme.
-        probabilities: (n, C), of the joint classes.
-    """
-    joint = np.asarray(probabilities, dtype=np.float64)
-    summed = {}
-    for attribute, codes in zip(scheme.attributes, scheme.split(np.arange(scheme.num_classes)).values()):
-        members = np.zeros((scheme.num_classes, len(attribute.values)))
-        members[np.arange(scheme.num_classes), codes] = 1
-        summed[attribute.name] = joint @ members
-    return summed
 
 
 def _pooled(probabilities: Floats, group_of_row: Codes) -> Floats:

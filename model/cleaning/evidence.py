@@ -13,7 +13,6 @@ from model.cleaning.grouped import Units, group_means
 from model.cleaning.neighbours import Neighbours, nearest, vote
 from model.cleaning.numeric import combined_prediction, out_of_fold_ridge
 from model.cleaning.probe import FOLDS, centred, grouped_folds, out_of_fold_probe
-from model.labels import Scheme
 
 NEIGHBOURS = 40  # at most, that vote
 VOTERS = (5, 10, 20, 40)  # numbers of neighbours that are tried
@@ -58,22 +57,6 @@ class Sources:
             return cls(groups, None, None, predicted, seed)
         prepared = centred(np.nan_to_num(np.asarray(features, np.float32), nan=0.0))
         return cls(groups, prepared, nearest(prepared, groups, NEIGHBOURS, seed), predicted, seed)
-
-
-def attribute_probabilities(scheme: Scheme, joint: NDArray[np.floating]) -> dict[str, NDArray[np.float64]]:
-    """The probabilities of each attribute's classes, float64 (n, K), summed from those of the joint classes.
-
-    Args:
-        scheme: Label scheme of the joint classes.
-        joint: (n, joint classes).
-    """
-    codes = scheme.split(np.arange(scheme.num_classes))
-    result = {}
-    for attribute in scheme.attributes:
-        sums = np.zeros((scheme.num_classes, len(attribute.values)))
-        sums[np.arange(scheme.num_classes), codes[attribute.name]] = 1
-        result[attribute.name] = np.asarray(joint @ sums, np.float64)
-    return result
 
 
 def class_evidence(

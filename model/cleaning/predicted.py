@@ -12,7 +12,6 @@ from model.answers.labels_json import LabelsJson
 from model.answers.read import read_probabilities
 from model.artifacts.files import LABELS
 from model.attributes import normal_text
-from model.cleaning.evidence import attribute_probabilities
 from model.data.table import Table
 from model.errors import InputError, Problems, listing
 from model.labels import Scheme
@@ -58,6 +57,22 @@ def read_predicted(folder: Path, table: Table) -> dict[str, NDArray[np.float64]]
         raise InputError(f"{folder / PROBABILITIES}: names no image of {table.root}: {example}")
     joint = np.where((positions >= 0)[:, None], frame.to_numpy(np.float64)[positions], np.nan)
     return attribute_probabilities(scheme, joint)
+
+
+def attribute_probabilities(scheme: Scheme, joint: NDArray[np.floating]) -> dict[str, NDArray[np.float64]]:
+    """The probabilities of each attribute's classes, float64 (n, K), summed from those of the joint classes.
+
+    Args:
+        scheme: Label scheme of the joint classes.
+        joint: (n, joint classes).
+    """
+    codes = scheme.split(np.arange(scheme.num_classes))
+    result = {}
+    for attribute in scheme.attributes:
+        sums = np.zeros((scheme.num_classes, len(attribute.values)))
+        sums[np.arange(scheme.num_classes), codes[attribute.name]] = 1
+        result[attribute.name] = np.asarray(joint @ sums, np.float64)
+    return result
 
 
 def _check_classes(scheme: Scheme, channel: Scheme, problems: Problems) -> None:

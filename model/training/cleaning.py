@@ -22,7 +22,8 @@ from model.answers.labels_json import LabelsJson
 from model.answers.read import read_probabilities
 from model.atomic_write import write_csv
 from model.attributes import normal_text
-from model.cleaning.agreement import Agreement, AgreementRule, agree, attribute_probabilities
+from model.cleaning.agreement import Agreement, AgreementRule, agree
+from model.cleaning.predicted import attribute_probabilities
 from model.cleaning.temperature import Floats
 from model.data.corrected_labels import apply_corrections
 from model.data.corrections import CORRECTION_COLUMNS, HASH_BYTES, Correction

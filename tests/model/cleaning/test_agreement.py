@@ -15,12 +15,10 @@ from model.cleaning.agreement import (
     UNKNOWN,
     AgreementRule,
     agree,
-    attribute_probabilities,
 )
 from model.cleaning.temperature import fit_temperature, tempered
 from model.data.corrected_labels import apply_corrections
 from model.errors import InputError, Problems
-from model.labels import mask_scheme
 from tests.model.cleaning.test_temperature import confident, drawn
 from tests.model.cleaning.test_verdicts import people
 
@@ -116,15 +114,6 @@ def test_missing_labels_and_images_without_predictions_are_not_judged():
     result = agree(table, {"mask": own}, LOOSE)
     assert not result.actions.any() and result.counts()["mask"]["judged"] == 0 and result.corrections() == []
     assert result.counts()["gender"]["judged"] == 0
-
-
-def test_the_probabilities_of_an_attribute_are_sums_of_joint_ones():
-    joint = np.random.default_rng(1).dirichlet(np.ones(18), 5)
-    summed = attribute_probabilities(mask_scheme(), joint)
-    cube = joint.reshape(5, 3, 2, 3)
-    np.testing.assert_allclose(summed["mask"], cube.sum((2, 3)))
-    np.testing.assert_allclose(summed["gender"], cube.sum((1, 3)))
-    np.testing.assert_allclose(summed["age"], cube.sum((1, 2)))
 
 
 def test_a_combination_that_does_not_occur_is_not_made():
