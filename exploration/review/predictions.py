@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from exploration.review.filters import filter_rows
 from exploration.review.queues import IMAGE, Item
 from exploration.review.row_labels import RowLabels
-from model.cleaning.evidence import attribute_probabilities
+from model.cleaning.predicted import attribute_probabilities
 from model.data.image_locations import ImageLocations
 from model.data.readers.channel_files import ChannelFiles
 from model.data.table import Table
