@@ -42,7 +42,7 @@ if __name__ == "__main__":
 # isort: split
 import logging
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -63,56 +63,25 @@ from model.errors import ExitCode, InputError
 from model.evaluation.files import REPORT_HTML
 from model.images.decode import allow_pixels
 from model.runtime import distributed
-from model.runtime.hardware import Hardware, find_hardware
+from model.runtime.hardware import find_hardware
 from model.runtime.signals import Stopped, StopSignal
 from model.settings.evaluation import EvaluationSettings
 from model.settings.fields import as_dict
 from model.settings.train import TrainSettings
-from model.training.checkpoints import Checkpoints
 from model.training.cleaning import Cleaning, cleaned_plan, decide, make_cleaning, predict_folds
 from model.training.early_checks import check_early
 from model.training.ensembles import save_ensembles
 from model.training.fit import fit
 from model.training.held_out import VALIDATION, answer_validation
+from model.training.job import TrainingJob
 from model.training.out_of_fold import FOLDER as OUT_OF_FOLD
-from model.training.plan import Plan, Run, make_plan
+from model.training.plan import Run, make_plan
 from model.training.progress import Outcome
 from model.training.resume import Claim, RunLocation, claim
 from model.training.run_metrics import run_metrics
-from model.training.tracking.base import Tracker
-from model.training.tracking.console import make_console
-from model.training.tracking.trackers import Trackers, make_trackers
+from model.training.tracking.trackers import Trackers
 
 log = logging.getLogger("rarebird")
-
-
-@dataclass(frozen=True)
-class TrainingJob:
-    """What the models of a training job share.
-
-    Attributes:
-        settings: Settings of the job.
-        plan: The models to train.
-        cleaning: How training labels are cleaned; None without --clean.
-        claim: The name that the job trains under, with its folder and checkpoints.
-        hardware: Where the models are trained.
-        stop: Signals that end the job early.
-        output: Folder of the split, TensorBoard's files, and the predictions for held-out images with their report.
-        is_packed: Whether the model is in /opt/ml/model, which SageMaker packs.
-        account: Account at Weights & Biases; None for no logging there.
-        live_curves: Second folder for TensorBoard's files, which SageMaker copies to S3 during training; None for none.
-    """
-
-    settings: TrainSettings
-    plan: Plan
-    cleaning: Cleaning | None
-    claim: Claim
-    hardware: Hardware
-    stop: StopSignal
-    output: Path
-    is_packed: bool
-    account: Mapping[str, str | None] | None
-    live_curves: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -334,7 +303,7 @@ def train_one(run: Run, training: TrainingJob) -> Outcome | None:
     # train, then save the model; Ctrl-C leaves only the checkpoint
     with Trackers() as trackers:
         if distributed.rank() == 0 and not is_finished_before:
-            trackers.trackers = trackers_of(run, training, settings, checkpoints)
+            trackers.trackers = training.trackers_of(run, settings, checkpoints)
         outcome = fit(
             settings,
             run.datasets,
@@ -356,15 +325,6 @@ def train_one(run: Run, training: TrainingJob) -> Outcome | None:
     if best:
         log.info("best epoch=%d val_f1=%.4f; val_acc=%.4f;", best.epoch, best.metrics["f1"], best.metrics["acc"])
     return outcome
-
-
-def trackers_of(run: Run, training: TrainingJob, settings: TrainSettings, checkpoints: Checkpoints) -> list[Tracker]:
-    """The trackers of one model: the console, and those that the setting `tracking` selects."""
-    name = f"{settings.name}/{run.folder}".rstrip("/")
-    id_file = checkpoints.folder / "wandb-id"
-    live = training.live_curves and training.live_curves / run.folder
-    others = make_trackers(training.output / run.folder, name, settings, training.account, id_file, live)
-    return [make_console(settings.epochs), *others]
 
 
 if __name__ == "__main__":

@@ -39,8 +39,9 @@ class JobType(Generic[S]):
         tables: Settings of `folders` that may also name a file.
         files: Settings that name a file or folder on the launching machine. The launcher uploads it as an input named
             after the setting and passes the path that it has in the job. Each item of a list is an input of its own.
-        inside: Settings of `files` whose value may be the path of a file in the data, or a word such as `auto`: it is
-            passed unchanged if the launching machine has no such file.
+        inside: Settings of `files` whose value may be the path of a file in the data: it is passed unchanged if the
+            launching machine has no such file.
+        words: Settings of `files` whose value may be a word, each with this word, which is passed unchanged.
         beside: Settings of `files` whose value may be the bare name of a .csv in an input, each with the name of that
             input. A .csv elsewhere is uploaded together with its folder, which contains the files that belong to it.
         outputs: Settings that name a path the job writes to, each with its kind, FILE or FOLDER. A launched job writes
@@ -69,6 +70,7 @@ class JobType(Generic[S]):
     tables: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
     inside: tuple[str, ...] = ()
+    words: Mapping[str, str] = field(default_factory=dict)
     beside: Mapping[str, str] = field(default_factory=dict)
     outputs: Mapping[str, str] = field(default_factory=dict)
     local: tuple[str, ...] = ()
@@ -113,7 +115,8 @@ TRAIN = JobType(
     "train.py",
     folders={"train_dir": "train", "validation_dir": "validation"},
     files=("weights", "train_groups", "validation_groups", "corrections", "clean"),
-    inside=("corrections", "clean"),
+    inside=("corrections",),
+    words={"clean": "auto"},
     local=("config", "model_dir", "eval_dir", "output_data_dir", "checkpoint_dir"),
     values=(
         *("name", "table", "picture_column", "folder_levels", "group_column", "group_pattern", "split_column"),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import logging
+import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +18,7 @@ from model.settings.fields import setting
 
 if TYPE_CHECKING:
     from model.cleaning.audit import AuditResult
+    from model.data.corrections import Correction
     from model.data.table import Table
 
 USAGE = """python -m exploration audit CHANNEL [N] [--output audit.csv] [--seed 0]
@@ -25,6 +28,8 @@ How many labels are wrong? The first command draws N groups (default 100) at ran
 groups. Review all of them: python -m exploration review CHANNEL --audit audit.csv. The second command estimates the
 share of wrong labels of each attribute, and how many are still unseen after the review of suspects in the same
 corrections.csv, with 95 % intervals."""
+
+log = logging.getLogger("rarebird")
 
 AUDIT_COLUMNS = ("path", "group")
 GROUPS = 100  # groups of a sample, unless N says otherwise
@@ -78,7 +83,10 @@ def main(argv: Sequence[str]) -> int:
     channel = Path(settings.channel[0])
     table = read_labelled(replace(settings, corrections=None), channel)  # the labels as they were reviewed
     if settings.sample:
-        result = estimate(table, Path(settings.sample), Path(settings.corrections or ""), settings.encoding)
+        from model.data.correction_files import log_path
+
+        corrections = log_path(settings.corrections or "", channel)
+        result = estimate(table, Path(settings.sample), corrections, settings.encoding)
         print("\n".join(result.sentences()))
         if settings.json:
             write_json(Path(settings.json), result.to_dict())
@@ -92,7 +100,8 @@ def main(argv: Sequence[str]) -> int:
     units = "groups" if table.grouped_by else "images"
     total = len(set(table.groups))
     print(f"wrote {settings.output}: {len(sample):,} of {total:,} {units}, drawn at random (seed {settings.seed})")
-    print(f"next: python -m exploration review {channel} --audit {settings.output}")
+    review = ["python", "-m", "exploration", "review", str(channel), "--audit", settings.output]
+    print(f"next: {shlex.join(review)}")
     return 0
 
 
@@ -109,13 +118,36 @@ def estimate(table: Table, sample: Path, corrections: Path, encoding: str = "utf
         InputError: Lists all problems of both files.
     """
     from model.cleaning.audit import Audit
-    from model.data.corrections import read_corrections
+    from model.data.corrections import effective, read_corrections
 
     problems = Problems(str(corrections))
     log_rows = read_corrections(corrections, problems, encoding)
     groups = read_sample(sample, table, problems)
+    audit = Audit(table, groups)
+    elsewhere = audit.judge.elsewhere(log_rows)
+    if elsewhere:
+        _report_elsewhere(elsewhere, len(elsewhere) == len(effective(log_rows)), corrections, problems)
     problems.raise_if_any()
-    return Audit(table, groups).result(log_rows)
+    return audit.result(log_rows)
+
+
+def _report_elsewhere(rows: Sequence[Correction], is_all: bool, corrections: Path, problems: Problems) -> None:
+    """A warning about rows of the log that the audit ignores; a problem if these are all.
+
+    Args:
+        rows: Rows in force of images and groups that the channel does not have.
+        is_all: Whether there are no others.
+        corrections: The log.
+        problems: Collects them if these are all.
+    """
+    texts = [f"line {row.line}: {row.subject}" for row in rows]
+    for text in texts if is_all else ():
+        problems.add("images or groups that the channel does not have", f"{corrections} {text}")
+    if not is_all:
+        log.warning(
+            "%s: %s rows are for images or groups that the channel does not have, and are ignored: %s",
+            *(corrections, f"{len(rows):,}", listing(texts, 3)),
+        )
 
 
 def write_sample(table: Table, sample: Sequence[str], path: Path) -> None:

@@ -169,7 +169,7 @@ def test_invalid_predictions_are_an_error(faces, colours, run_train, tmp_path):
     with pytest.raises(InputError, match="there is no such file or folder, expected auto or the folder out_of_fold"):
         run_train(faces / "train", "--clean", "autoo")
     run = run_train(colours / "train", "--folds", "2", "--epochs", "0", name="folds")
-    with pytest.raises(InputError, match="other attributes"):
+    with pytest.raises(InputError, match="attributes that the channel does not have"):
         run_train(faces / "train", "--clean", str(run / "out_of_fold"))
     labels = run / "out_of_fold" / "labels.json"
     labels.write_text(labels.read_text().replace('"held_out": "out_of_fold"', '"held_out": "validation"'))

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from exploration.channels import ExploredChannel, read_labelled
+from model.attributes import band_names
 from model.data.readers.columns import GROUP_COLUMNS
-from model.errors import Problems
+from model.errors import InputError, Problems
 from model.labels import mask_scheme
 from model.settings.cli import from_flags
 from model.settings.fields import setting
@@ -75,6 +77,7 @@ def main(argv: Sequence[str]) -> int:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     table = read_labelled(settings, Path(settings.channel))
     output = Path(settings.output)
+    refuse_own_table(table, output)
     suspicions = read_suspicions(Path(settings.suspects), table) if settings.suspects else {}
     url = settings.image_url or f"/data/local-files/?d={table.root.absolute().name}/"
     problems = Problems(f"format {settings.format}")
@@ -86,6 +89,45 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
+def refuse_own_table(table: Table, output: Path) -> None:
+    """Raises InputError if the output is the file that the labels were read from, which must stay as it is."""
+    folder, root = output.resolve().parent, table.root.resolve()
+    own = (folder / output.name).relative_to(root).as_posix() if folder.is_relative_to(root) else ""
+    if own and table.source.endswith(f" {own}"):
+        raise InputError(f"output {output}: the labels were read from this file; choose another name")
+
+
+def attribute_forms(table: Table) -> dict[str, dict[str, Any]]:
+    """The setting `attributes` by which training reads the exported CSV like the table; {} if it needs none.
+
+    Args:
+        table: The exported images.
+    """
+    from model.label_values import found_names
+
+    forms: dict[str, dict[str, Any]] = {}
+    for one in table.scheme.attributes:
+        codes = table.labels[one.name].to_numpy()
+        form: dict[str, Any] = {}
+        if one.cuts:
+            form["cuts"] = [int(cut) if cut.is_integer() else cut for cut in one.cuts]
+            if one.values != band_names(one.cuts):
+                form["names"] = list(one.values)
+        elif found_names(one.values[code] for code in sorted(set(codes[codes >= 0].tolist()))) != one.values:
+            form["values"] = list(one.values)  # in another order, or some do not occur
+        if one.optional:
+            form["optional"] = True
+        forms[one.name] = form
+    usual = {one.name: (one.values, one.cuts) for one in mask_scheme().attributes}
+    if {one.name: (one.values, one.cuts) for one in table.scheme.attributes} == usual:
+        return {}
+    if list(forms.items()) == [("label", {})]:
+        return {}
+    if len(forms) == 1 and not table.scheme.attributes[0].cuts:
+        forms = {name: {"column": "class", **form} for name, form in forms.items()}
+    return forms
+
+
 def training_command(table: Table, settings: ExportSettings, output: Path) -> list[str]:
     """The command that trains on the exported CSV.
 
@@ -95,10 +137,9 @@ def training_command(table: Table, settings: ExportSettings, output: Path) -> li
         output: The CSV, which has to lie in the channel.
     """
     command = ["python", "train.py", "--train_dir", settings.channel, "--table", output.name]
-    several = table.scheme.attributes if len(table.scheme.attributes) > 1 else ()
-    if several and table.scheme.names != mask_scheme().names:
-        forms = [f"{one.name}: {{cuts: {list(one.cuts)}}}" if one.cuts else f"{one.name}: {{}}" for one in several]
-        command += ["--attributes", f"{{{', '.join(forms)}}}"]
+    forms = attribute_forms(table)
+    if forms:
+        command += ["--attributes", json.dumps(forms, ensure_ascii=False)]
     if table.grouped_by and table.grouped_by not in GROUP_COLUMNS:
         command += ["--group_column", table.grouped_by]
     return command

@@ -25,24 +25,27 @@ ANNOTATED, SUSPECTED = "channel", "suspects"  # names of the sources of labels
 def write_table(images: ExportedImages, path: Path, problems: Problems) -> None:
     """The CSV that train.py reads: path, class, the groups, a column per attribute, suspicions, metadata.
 
-    `class` is the joint class. An only attribute, which is the class, has no column of its own. Metadata whose column
-    has the name of another column, or of a label column, is left out.
+    `class` is the joint class, unless an attribute has this name. An only attribute, which is the class, has no column
+    of its own, unless it is a number. Metadata whose column has the name of another column, or of a label column, is
+    left out.
     """
     table = images.table
-    attributes = table.scheme.names if len(table.scheme.names) > 1 else ()
+    attributes = table.scheme.names if _has_own_labels(table.scheme) else ()
+    joint = [] if "class" in attributes else ["class"]
     group = [table.grouped_by] if table.grouped_by else []
     suspected = [f"{name}_{field}" for name in images.suspected for field in ("suspicion", "suggested")]
     taken = {"path", "class", *group, *attributes, *suspected, *LABEL_COLUMNS}
     metadata = [str(name) for name in table.metadata if str(name) not in taken]
     columns = [table.metadata[name].tolist() for name in metadata]
     with write_csv(path) as writer:
-        writer.writerow(["path", "class", *group, *attributes, *suspected, *metadata])
+        writer.writerow(["path", *joint, *group, *attributes, *suspected, *metadata])
         for row, image in enumerate(images):
             fields = image.fields()
             labels = [image.labels[name] for name in attributes]
             suspicions = [fields.get(name, "") for name in suspected]
             values = [texts[row] for texts in columns]
-            writer.writerow([image.path, image.joint, *([image.group] if group else []), *labels, *suspicions, *values])
+            start = [image.path, *([image.joint] if joint else []), *([image.group] if group else [])]
+            writer.writerow([*start, *labels, *suspicions, *values])
 
 
 def write_fiftyone(images: ExportedImages, path: Path, problems: Problems) -> None:
@@ -61,7 +64,7 @@ def write_fiftyone(images: ExportedImages, path: Path, problems: Problems) -> No
             detail = f"{image.path} and {paths[name]}; FiftyOne names images without their extension"
             problems.add("images that differ only in their extension", detail)
         paths[name] = image.path
-        attributes = {**_several(image, images.table.scheme), **image.fields()}
+        attributes = {**_own_labels(image, images.table.scheme), **image.fields()}
         labels[name] = {"label": image.joint or None, "attributes": attributes}
     if not problems:
         write_json(path, {"labels": labels})
@@ -136,7 +139,7 @@ def write_lightly(images: ExportedImages, path: Path, problems: Problems) -> Non
             for name, one in image.suspicions.items()
             if one.suggested
         ]
-        labels = _several(image, images.table.scheme) or {"": image.joint}
+        labels = _own_labels(image, images.table.scheme) or {"": image.joint}
         given = [{"class_name": f"{name} {text}".strip()} for name, text in labels.items() if text]
         content[image.path] = {
             "annotations": {ANNOTATED: given, **({SUSPECTED: suggested} if suggested else {})},
@@ -145,9 +148,14 @@ def write_lightly(images: ExportedImages, path: Path, problems: Problems) -> Non
     write_json(path, {"images_path": str(images.table.root.absolute()), "images": content})
 
 
-def _several(image: ExportedImage, scheme: Scheme) -> dict[str, str]:
-    """The labels of an image if the scheme has several attributes; an only attribute is the class itself."""
-    return dict(image.labels) if len(scheme.attributes) > 1 else {}
+def _has_own_labels(scheme: Scheme) -> bool:
+    """Whether the labels of the attributes say more than the joint class: there are several, or one with numbers."""
+    return len(scheme.attributes) > 1 or bool(scheme.attributes[0].cuts)
+
+
+def _own_labels(image: ExportedImage, scheme: Scheme) -> dict[str, str]:
+    """The labels of an image; {} for an only attribute without numbers, which is the class itself."""
+    return dict(image.labels) if _has_own_labels(scheme) else {}
 
 
 def _is_number(text: str) -> bool:

@@ -127,6 +127,8 @@ def _send_files(
             inputs.append(each)
             paths.append(f"{path_in_job(job_type, each)}{weight}")
         return paths
+    if value == job_type.words.get(name):
+        return value
     if name in job_type.inside and not is_remote(value) and not Path(value).exists() and not Path(value).is_absolute():
         return value  # a file in the data
     is_csv = value.lower().endswith(".csv")

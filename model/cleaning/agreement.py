@@ -27,6 +27,8 @@ from model.errors import InputError, did_you_mean, listing
 # What happens to a label. CAPPED: it is kept, because too many labels of its class would change. UNKNOWN: it is kept,
 # because with the suggested class the combination of labels is not a joint class
 KEPT, RELABELLED, DROPPED, CAPPED, UNKNOWN = range(5)
+FEW_CLASSES = 10  # with K more than these, drop_below is divided by K / 10: right labels are improbable too
+ROUNDING = 1e-9  # 0.29 * 100 is 28.999999999999996
 REVIEWER = "out-of-fold"  # in corrections
 
 
@@ -36,7 +38,8 @@ class AgreementRule:
 
     Attributes:
         relabel_at: Least probability of another class to relabel.
-        drop_below: The label is dropped if its probability is lower, and that of no other class is relabel_at.
+        drop_below: The label is dropped if its probability is lower, and that of no other class is relabel_at. With K
+            classes, more than ten, the bound is drop_below * 10 / K.
         cap: Largest share of the groups of a class whose labels may be changed.
     """
 
@@ -211,9 +214,11 @@ def agree(
         given = calibrated[np.arange(len(rows)), codes[rows]]
         suggested[rows, column] = calibrated.argmax(axis=1)
         given_probability[rows, column], suggested_probability[rows, column] = given, calibrated.max(axis=1)
-        is_sure = (suggested[rows, column] != codes[rows]) & (suggested_probability[rows, column] >= rule.relabel_at)
+        is_other = suggested[rows, column] != codes[rows]
+        is_sure = is_other & (suggested_probability[rows, column] >= rule.relabel_at)
+        is_improbable = is_other & (given < rule.drop_below * min(1, FEW_CLASSES / own.shape[1]))
+        wanted[rows[is_improbable], column] = DROPPED
         wanted[rows[is_sure], column] = RELABELLED
-        wanted[rows[(given < rule.drop_below) & ~is_sure], column] = DROPPED
     classes = [table.labels[name].to_numpy(np.int64) for name in table.scheme.names]
     classes += [table.classes()] if joint and len(classes) > 1 else []
     actions = _capped(classes, groups, wanted, given_probability, of_group, rule.cap)
@@ -308,4 +313,4 @@ def _limits(codes: Codes, group_of_row: Codes, cap: float) -> dict[int, int]:
     """By class, the number of its groups that may be changed."""
     pairs = np.unique(np.stack([codes, group_of_row], axis=1)[codes >= 0], axis=0)
     found, counts = np.unique(pairs[:, 0], return_counts=True)
-    return {int(code): min(int(cap * count), int(count) - 1) for code, count in zip(found, counts)}
+    return {int(code): min(int(cap * count + ROUNDING), int(count) - 1) for code, count in zip(found, counts)}

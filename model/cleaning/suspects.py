@@ -72,7 +72,7 @@ def label_texts(table: Table, attribute: str) -> list[str]:
     if attribute in table.numbers:
         for row, number in enumerate(table.numbers[attribute].tolist()):
             if number == number:  # not NaN
-                texts[row] = f"{number:g}"
+                texts[row] = f"{number:.12g}"
     return texts
 
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from model.attributes import normal_text
+from model.attributes import UNKNOWN, normal_text
+from model.data.corrected_labels import LabelReader
 from model.data.corrections import DELETE, KEEP, MARKED, RELABEL, Correction, Key, effective
 from model.data.corrections import UNSURE as IS_UNSURE
 from model.data.table import Table
@@ -93,7 +94,7 @@ class LabelJudge:
         order = np.argsort(self.group_of_row, kind="stable")
         ends = np.cumsum(np.bincount(self.group_of_row))[:-1]
         self._by_group = dict(zip(self.group_names.tolist(), np.split(order, ends)))
-        self._values = [np.array([*attribute.values, ""], dtype=object) for attribute in table.scheme.attributes]
+        self._readers = [LabelReader(attribute) for attribute in table.scheme.attributes]
 
     def judge(self, corrections: Iterable[Correction]) -> Verdicts:
         """The verdicts in a log of corrections.
@@ -111,7 +112,7 @@ class LabelJudge:
         for correction in _general_first(in_force):
             for column in self._columns(correction.attribute).tolist():
                 rows = self._rows(correction)
-                status[rows, column] = _status(correction, self._given(rows, column))
+                status[rows, column] = self._status(correction, rows, column)
         census, in_audit = np.zeros(shape, dtype=bool), np.zeros(shape, dtype=bool)
         looked_at = np.zeros(len(self.table), dtype=bool)
         for correction in _of_source(log, in_force, is_audit=False):
@@ -124,6 +125,10 @@ class LabelJudge:
         seen = np.bincount(self.group_of_row, weights=looked_at)[self.group_of_row] > 0
         status[seen[:, None] & (status == NOT_REVIEWED)] = RIGHT
         return Verdicts(status, census, in_audit, looked_at)
+
+    def elsewhere(self, corrections: Iterable[Correction]) -> list[Correction]:
+        """The rows in force of images and groups that the channel does not have."""
+        return [row for row in effective(corrections).values() if not len(self._rows(row))]
 
     def _rows(self, correction: Correction) -> NDArray[np.int64]:
         """Images of a correction, int64; empty if the channel does not have them."""
@@ -138,14 +143,19 @@ class LabelJudge:
         columns = [column for column, name in enumerate(names) if not attribute or name == attribute]
         return np.array(columns, dtype=np.int64)
 
-    def _given(self, rows: NDArray[np.int64], column: int) -> NDArray[np.object_]:
-        """Labels of images as text: names of classes, or numbers of attributes that have them."""
+    def _status(self, correction: Correction, rows: NDArray[np.int64], column: int) -> NDArray[np.int8]:
+        """The verdict on each label, int8 (rows,)."""
+        if correction.action != RELABEL:
+            by_action = {DELETE: WRONG, MARKED: WRONG, KEEP: RIGHT, IS_UNSURE: UNSURE}
+            return np.full(len(rows), by_action[correction.action], dtype=np.int8)
+        # read like training reads it: 63.0 is 63, and the name of a band is every number in it
         name = self.table.scheme.names[column]
-        texts = self._values[column][self.table.labels[name].to_numpy()[rows]]
-        if name in self.table.numbers:
+        code, number = self._readers[column].read(correction.value) or (UNKNOWN, np.nan)
+        is_same = self.table.labels[name].to_numpy()[rows] == code
+        if name in self.table.numbers and not np.isnan(number):
             numbers = self.table.numbers[name].to_numpy()[rows]
-            texts = np.where(np.isnan(numbers), texts, np.array([f"{number:g}" for number in numbers], dtype=object))
-        return texts
+            is_same &= np.isnan(numbers) | (numbers == number)
+        return np.where(is_same, RIGHT, WRONG).astype(np.int8)
 
 
 def _of_source(rows: Iterable[Correction], in_force: Mapping[Key, Correction], is_audit: bool) -> list[Correction]:
@@ -157,11 +167,3 @@ def _of_source(rows: Iterable[Correction], in_force: Mapping[Key, Correction], i
 def _general_first(in_force: Mapping[Key, Correction]) -> list[Correction]:
     """Rows in force, the most general first: groups before images, all attributes before one."""
     return sorted(in_force.values(), key=lambda row: (bool(row.path), bool(row.attribute)))
-
-
-def _status(correction: Correction, given: NDArray[np.object_]) -> NDArray[np.int8]:
-    """The verdict on each label. given: the labels as text."""
-    if correction.action == RELABEL:
-        return np.where(given == correction.value, RIGHT, WRONG).astype(np.int8)
-    by_action = {DELETE: WRONG, MARKED: WRONG, KEEP: RIGHT, IS_UNSURE: UNSURE}
-    return np.full(len(given), by_action[correction.action], dtype=np.int8)

@@ -191,7 +191,12 @@ def _read_rows(
     """
     levels = _folder_levels(options, attributes)
     named = [one.pattern.column if one.pattern else one.column for one in attributes]
-    table_options = replace(options.table_options, label_columns=[name for name in named if name])
+    log_file = log_path(options.corrections, files.root) if options.corrections else None
+    table_options = replace(
+        options.table_options,
+        label_columns=[name for name in named if name],
+        not_input=log_file.name if log_file and log_file.resolve().parent == files.root.resolve() else None,
+    )
     rows = read_rows(files, options.layout, table_options, problems, levels)
     report_outside_links(files, problems)
     for path, reason in files.unreadable.items():

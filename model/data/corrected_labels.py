@@ -126,7 +126,7 @@ class CorrectedImages:
         relabels = {row: one for row, one in self.relabels.get(attribute.name, {}).items() if not self.deleted[row]}
         if not relabels:
             return codes, numbers
-        labels = _Labels(attribute)
+        labels = LabelReader(attribute)
         new_codes, new_numbers = codes.copy(), None if numbers is None else numbers.copy()
         for row, correction in relabels.items():
             label = labels.read(correction.value)
@@ -146,7 +146,7 @@ class CorrectedImages:
     def _review_again(
         self,
         attribute: Attribute,
-        labels: _Labels,
+        labels: LabelReader,
         relabels: Mapping[int, Correction],
         codes: Codes,
         numbers: Numbers | None,
@@ -176,7 +176,7 @@ class CorrectedImages:
             if label is not None and high > low and abs(label[1] - (low + high) / 2) > 1.5 * (high - low):
                 self._unusual.append(f"{self._where(one)}: {one.subject}, {attribute.name} {one.value}")
 
-    def _report_unknown(self, labels: _Labels, corrections: Iterable[Correction], problems: Problems) -> None:
+    def _report_unknown(self, labels: LabelReader, corrections: Iterable[Correction], problems: Problems) -> None:
         """Adds a problem for each row of the log whose value is not one of the attribute."""
         for correction in dict.fromkeys(corrections):
             if labels.read(correction.value) is None:
@@ -207,7 +207,7 @@ class CorrectedImages:
         )
 
 
-class _Labels:
+class LabelReader:
     """Reads the values of corrections of one attribute as its classes and numbers."""
 
     def __init__(self, attribute: Attribute) -> None:

@@ -118,14 +118,23 @@ def read_log(path: Path, problems: Problems, encoding: str = "utf-8") -> Correct
     own = Problems("")
     content = _content(path, own)
     digest = hashlib.blake2b(content, digest_size=HASH_BYTES).hexdigest()
-    complete = content[: _complete_characters(content)]
-    is_utf8 = decode_text(complete, path.name, Problems("")) is not None
-    text = decode_text(complete, path.name, own, "utf-8" if is_utf8 else encoding)
+    text = _decoded(content, path.name, own, encoding)
     corrections = _parse(text, path.name, own) if text else []
     for kind, locations in own.kinds.items():
         for location in locations:
             problems.add(f"{PROBLEM}{kind}", location)
     return CorrectionLog(path.name, digest, corrections)
+
+
+def _decoded(content: bytes, name: str, problems: Problems, encoding: str) -> str | None:
+    """The text of a log (arguments: see read_log), without a last character that a killed writer left incomplete."""
+    complete = content[: _complete_characters(content)]
+    if decode_text(complete, name, Problems("")) is None:
+        return decode_text(content, name, problems, encoding)
+    # in another encoding the last byte may be a whole character, the only one that is not ASCII
+    if len(complete) < len(content) and complete.isascii() and encoding.lower() not in ("utf-8", "utf8"):
+        return decode_text(content, name, problems, encoding)
+    return decode_text(complete, name, problems)
 
 
 def _content(path: Path, problems: Problems) -> bytes:

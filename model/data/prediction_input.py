@@ -113,7 +113,8 @@ def _table_name(files: ChannelFiles, options: TableOptions, problems: Problems) 
     """
     if options.table is not None:
         return choose_table(files, options.table, [], (), problems)
-    tables = input_tables(name for name in files.folder().names("file") if name.lower().endswith(CSV_SUFFIXES))
+    names = [name for name in files.folder().names("file") if name.lower().endswith(CSV_SUFFIXES)]
+    tables = input_tables(names, files.root)
     candidates = [name for name in tables if has_picture_column(files.root / name, options)]
     if not candidates and (options.picture_column or INFO in tables):
         candidates = tables

@@ -224,7 +224,7 @@ def _tails(names: pd.Series, parts: int) -> pd.Series:
 def _table_in(folder: Path, options: TableOptions, problems: Problems) -> Path | None:
     """The CSV with image names in a folder: the only one, or the one with a usual name; None if there is none."""
     names = sorted(path.name for path in folder.iterdir() if path.is_file() and path.suffix.lower() == ".csv")
-    others = input_tables(names)
+    others = input_tables(names, folder)
     candidates = [name for name in others if has_picture_column(folder / name, options)]
     has_folders = any(path.is_dir() for path in folder.iterdir())
     if not candidates and not has_folders:  # column names that other tables also have

@@ -7,7 +7,6 @@ With --folds each fold of the job is such a split, with folds of its own. Valida
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import shutil
 from collections.abc import Mapping
@@ -15,21 +14,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from model.answers.files import PROBABILITIES, labels_file
-from model.answers.labels_json import LabelsJson
-from model.answers.read import read_probabilities
 from model.atomic_write import write_csv
 from model.attributes import normal_text
 from model.cleaning.agreement import Agreement, AgreementRule, agree
-from model.cleaning.predicted import attribute_probabilities
-from model.cleaning.temperature import Floats
+from model.cleaning.predicted import OutOfFold, read_out_of_fold
 from model.data.corrected_labels import apply_corrections
-from model.data.corrections import CORRECTION_COLUMNS, HASH_BYTES, Correction
-from model.data.table import Table
+from model.data.corrections import CORRECTION_COLUMNS, Correction
 from model.errors import InputError, Problems, did_you_mean, listing
-from model.labels import JOINT, Scheme
+from model.labels import JOINT
 from model.runtime.signals import Stopped, StopSignal
 from model.settings.train import TrainSettings
 from model.training.checkpoints import Checkpoints
@@ -45,86 +37,6 @@ MODELS = "models"  # of these folds, inside the folder of their checkpoints
 CLEANED_CSV = "cleaned.csv"  # next to split.csv
 
 log = logging.getLogger("rarebird")
-
-
-@dataclass(frozen=True)
-class OutOfFold:
-    """Out-of-fold predictions, read from files.
-
-    Attributes:
-        source: File of the probabilities.
-        digest: Hash of its content (BLAKE2b).
-        rows: Row of each image by its path in normal form.
-        scheme: Label scheme of the predictions.
-        probabilities: Of each attribute by its name, float64 (n, K); NaN for an unreadable image.
-    """
-
-    source: Path
-    digest: str
-    rows: Mapping[str, int]
-    scheme: Scheme
-    probabilities: Mapping[str, Floats]
-
-    def of(self, table: Table) -> dict[str, Floats]:
-        """The probabilities of the images of a table, float64 (n, K), NaN for an image without a prediction.
-
-        Raises:
-            InputError: The predictions are of other attributes, classes or images.
-        """
-        problems = Problems(f"clean {self.source}")
-        shared = [name for name in table.scheme.names if name in self.scheme.names]
-        for name in shared:
-            ours, theirs = (scheme.only(name).attributes[0].values for scheme in (table.scheme, self.scheme))
-            if ours != theirs:
-                problems.add("other classes", f"{name}: {listing(theirs)}, expected {listing(ours)}")
-        if not shared:
-            expected = listing(table.scheme.names)
-            problems.add("other attributes", f"{listing(self.scheme.names)}, expected {expected}")
-        paths = table.locations.paths
-        positions = np.array([self.rows.get(normal_text(path), -1) for path in paths], dtype=np.int64)
-        if not (positions >= 0).any():
-            near = did_you_mean(paths[0], self.rows) if paths else ""
-            problems.add("predictions of other images", f"expected for example {paths[0] if paths else ''}{near}")
-        problems.raise_if_any()
-        missing = int((positions < 0).sum())
-        if missing:
-            log.warning("%s has no prediction for %s of %s images", self.source, f"{missing:,}", f"{len(paths):,}")
-        known = positions >= 0
-        aligned = {}
-        for name in shared:
-            values = np.full((len(paths), self.probabilities[name].shape[1]), np.nan)
-            values[known] = self.probabilities[name][positions[known]]
-            aligned[name] = values
-        return aligned
-
-
-def read_out_of_fold(path: Path) -> OutOfFold:
-    """Reads a folder out_of_fold, or its probabilities.csv. Raises InputError if it is none."""
-    problems = Problems(f"clean {path}")
-    file = path / PROBABILITIES if path.is_dir() else path
-    if path.is_dir() and not file.is_file() and (path / OUT_OF_FOLD / PROBABILITIES).is_file():
-        file = path / OUT_OF_FOLD / PROBABILITIES  # the output folder of the run
-    if not path.exists():
-        siblings = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
-        raise InputError(
-            f"clean = {path}: there is no such file or folder, expected auto or the folder {OUT_OF_FOLD} of a run with "
-            f"--folds{did_you_mean(path.name, [*siblings, AUTO])}"
-        )
-    labels = LabelsJson.read(labels_file(file))
-    scheme, frame = labels.scheme(problems), read_probabilities(file, problems)
-    problems.raise_if_any()
-    assert scheme is not None and frame is not None  # otherwise there is a problem
-    if labels.held_out() != OUT_OF_FOLD:
-        raise InputError(
-            f"clean = {path}: these are not out-of-fold predictions; expected auto or the folder {OUT_OF_FOLD} of a "
-            "run with --folds"
-        )
-    if list(frame.columns) != scheme.class_names:
-        expected = listing(scheme.class_names)
-        raise InputError(f"{file}: the classes are {listing(frame.columns)}, expected those of labels.json: {expected}")
-    rows = {str(name): row for row, name in enumerate(frame.index)}
-    digest = hashlib.blake2b(file.read_bytes(), digest_size=HASH_BYTES).hexdigest()
-    return OutOfFold(file, digest, rows, scheme, attribute_probabilities(scheme, frame.to_numpy(np.float64)))
 
 
 @dataclass(frozen=True)
@@ -202,7 +114,7 @@ def make_cleaning(settings: TrainSettings, plan: Plan) -> Cleaning | None:
         return None
     rule = AgreementRule.of(settings.clean_args)
     if settings.clean != AUTO:
-        predictions = read_out_of_fold(Path(settings.clean))
+        predictions = _earlier_predictions(Path(settings.clean))
         for datasets in plan.splits.values():
             predictions.of(datasets.train)
         seen = _seen_validation(plan, predictions)
@@ -222,6 +134,23 @@ def make_cleaning(settings: TrainSettings, plan: Plan) -> Cleaning | None:
     ]
     log.info("--clean auto trains %s models on folds first", f"{sum(len(job.plan.runs) for job in jobs):,}")
     return Cleaning(rule, settings.target == JOINT, jobs)
+
+
+def _earlier_predictions(path: Path) -> OutOfFold:
+    """The predictions that the setting `clean` names. Raises InputError if they are not out-of-fold predictions."""
+    if not path.exists():
+        siblings = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
+        raise InputError(
+            f"clean = {path}: there is no such file or folder, expected auto or the folder {OUT_OF_FOLD} of a run with "
+            f"--folds{did_you_mean(path.name, [*siblings, AUTO])}"
+        )
+    predictions = read_out_of_fold(path)
+    if predictions.held_out != OUT_OF_FOLD:
+        raise InputError(
+            f"clean = {path}: these are not out-of-fold predictions; expected auto or the folder {OUT_OF_FOLD} of a "
+            "run with --folds"
+        )
+    return predictions
 
 
 def predict_folds(job: FoldsJob, checkpoints: Checkpoints, settings: TrainSettings, stop: StopSignal) -> int | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 
 import pytest
 
@@ -74,6 +75,32 @@ def test_the_review_of_a_sample_gives_rates_and_unseen_labels(faces, cache, tmp_
     assert "expected wrong labels still unseen: " in printed
     assert result["attributes"]["gender"]["unseen"]["value"] == pytest.approx(1)
     assert result["population"] == 24
+
+
+def test_rows_for_other_images_are_named(faces, cache, tmp_path, caplog, capsys):
+    channel = tmp_path / "a channel"
+    channel.symlink_to(faces / "train")
+    file = channel.parent / "audit.csv"
+    assert main(["audit", str(channel), "2", "--output", str(file), *cache]) == 0
+    assert f"review '{channel}' --audit {file}" in capsys.readouterr().out
+    log = write_log(tmp_path / "c.csv", *((group, "", "keep", "") for group in [*groups_of(file), "nobody"]))
+    flags = ["--sample", str(file), "--corrections"]
+    assert main(["audit", str(channel), *flags, log, *cache]) == 0
+    assert (
+        "1 rows are for images or groups that the channel does not have, and are ignored: line 4: group" in caplog.text
+    )
+    write_log(tmp_path / "c.csv", ("nobody", "", "keep", ""))
+    assert main(["audit", str(channel), *flags, log, *cache]) == 2
+    assert "line 2: group nobody" in capsys.readouterr().err
+
+
+def test_a_log_in_the_channel_is_found(faces, cache, tmp_path, capsys):
+    channel = shutil.copytree(faces / "train", tmp_path / "train")
+    file = tmp_path / "audit.csv"
+    assert main(["audit", str(channel), "2", "--output", str(file), *cache]) == 0
+    write_log(channel / "decided.csv", *((group, "", "keep", "") for group in groups_of(file)))
+    assert main(["audit", str(channel), "--sample", str(file), "--corrections", "decided.csv", *cache]) == 0
+    assert "2 of 2 sampled groups are reviewed" in capsys.readouterr().out
 
 
 def test_mistakes_are_reported_with_what_was_expected(faces, cache, tmp_path, capsys):

@@ -112,10 +112,8 @@ def test_the_experiment_says_how_the_channel_is_read_and_where_the_folds_are_tra
 
 def test_the_next_command_reads_the_channel_in_the_same_way():
     assert review_command(NoiseSettings(channel="a b"))[4:] == ["a b", "--suspects", "suspects.csv"]
-    settings = NoiseSettings(
-        channel="a", group_column="sender", attributes={"label": ["x", "y"]}, seed=1, follow_links=True
-    )
-    flags = review_command(settings)[7:]
+    own = {"group_column": "sender", "attributes": {"label": ["x", "y"]}, "follow_links": True}
+    flags = review_command(NoiseSettings(channel="a", seed=1, **own))[7:]
     assert flags == ["--follow_links", "true", "--group_column", "sender", "--attributes", '{"label": ["x", "y"]}']
 
 

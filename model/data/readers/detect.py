@@ -157,9 +157,9 @@ def tables_to_read(files: ChannelFiles, layout: str, options: TableOptions) -> l
 
 def _tables(files: ChannelFiles, options: TableOptions) -> dict[str, list[str]]:
     """The annotation files in the root of the channel, by layout."""
-    names = files.folder().names("file")
+    names = [name for name in files.folder().names("file") if name != options.not_input]
     tables = {name: [file for file in names if _has_suffix(file, own)] for name, own in FILE_LAYOUTS.items()}
-    tables["csv"] = input_tables(tables["csv"]) if options.table is None else []
+    tables["csv"] = input_tables(tables["csv"], files.root) if options.table is None else []
     return tables
 
 

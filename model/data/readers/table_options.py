@@ -20,6 +20,7 @@ class TableOptions:
         split_column: Column with the split of each row.
         remembered_column: Column of image names that a saved model was trained with; used if the table has it.
         label_columns: Columns of the label scheme.
+        not_input: File of the channel with another use: the log of corrections.
     """
 
     table: str | None = None
@@ -29,6 +30,7 @@ class TableOptions:
     split_column: str | None = None
     remembered_column: str | None = None
     label_columns: Sequence[str] = ()
+    not_input: str | None = None
 
     @property
     def picture_columns(self) -> Sequence[str]:

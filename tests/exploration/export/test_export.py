@@ -114,6 +114,43 @@ def test_an_only_attribute_is_the_class(tmp_path: Path) -> None:
     assert table_of(root, table="clean.csv").labels.label.tolist() == [0, 1, 0]
 
 
+@pytest.mark.parametrize(
+    ("attributes", "rows"),
+    [
+        ({"years": {"cuts": [30, 60]}}, ["20,a", "45.5,a", "70,b"]),
+        ({"years": {"cuts": [30.5], "names": ["young", "old"]}}, ["20,a", "45.123456789,a"]),
+        ({"years": {"values": ["top", "bottom", "none, or unknown"]}}, ["bottom,a", "top,a", "top,b"]),
+        ({"years": {"optional": True}, "kind": {"values": ["b", "a"]}}, ["1,a", ",b", "2,a"]),
+        ({"class": {}, "kind": {}}, ["1,a", "2,b"]),
+    ],
+    ids=["number", "names of bands", "order of classes", "optional", "an attribute called class"],
+)
+def test_the_printed_command_keeps_numbers_and_classes(
+    tmp_path: Path, attributes: dict[str, object], rows: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = channel_of(tmp_path / "c", f"path,{next(iter(attributes))},kind", *rows)
+    before = table_of(root, attributes=attributes)
+    flags = ["--attributes", json.dumps(attributes)]
+    assert export(root, root / "clean.csv", *flags) == 0
+    command = shlex.split(capsys.readouterr().out.split("to train with it: ")[1])
+    settings = build(TrainSettings, [Layer("{}", dict(zip([n[2:] for n in command[4::2]], command[5::2])))])
+    again = table_of(root, table="clean.csv", attributes=settings.attributes)
+    values = [[(one.name, one.values, one.cuts) for one in table.scheme.attributes] for table in (before, again)]
+    assert values[0] == values[1]
+    pd.testing.assert_frame_equal(again.labels, before.labels)
+    pd.testing.assert_frame_equal(again.numbers, before.numbers)
+
+
+def test_the_table_of_the_channel_is_not_replaced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = channel_of(tmp_path / "c", "path,label", "a", "b", "a")
+    before = (root / "train.csv").read_bytes()
+    assert export(root, root / "train.csv") == 2
+    assert "the labels were read from this file" in capsys.readouterr().err
+    assert (root / "train.csv").read_bytes() == before
+    assert export(root, root / "clean.csv") == export(root, root / "clean.csv", "--table", "train.csv") == 0
+    assert export(root, root / "clean.csv", "--table", "clean.csv") == 2
+
+
 def test_suspects_are_columns_of_the_csv(corrected: tuple[Path, Path, Table], tmp_path: Path) -> None:
     root, log, table = corrected
     suspects = suspects_csv(tmp_path, table)

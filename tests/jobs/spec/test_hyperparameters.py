@@ -142,6 +142,17 @@ def test_corrections_are_sent_unless_they_are_in_the_data(tmp_path, monkeypatch,
     assert [each.source for each in done.inputs] == ["s3://b/corrections.csv"]
 
 
+def test_clean_is_auto_or_a_folder_that_is_sent(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = split(TRAIN, "--clean", "auto")
+    assert (done.texts, done.inputs) == ({"clean": "auto"}, [])
+    (tmp_path / "out_of_fold").mkdir()
+    done = split(TRAIN, "--clean", "out_of_fold")
+    assert done.texts == {"clean": "/opt/ml/input/data/clean"}
+    (missing,) = split(TRAIN, "--clean", "out_of_folds").inputs  # is checked before the job is sent
+    assert missing.source == "out_of_folds"
+
+
 def test_each_model_of_an_ensemble_is_an_input(tmp_path):
     (tmp_path / "a").mkdir()
     done = split(INFERENCE, "--models", f"{tmp_path}/a:2", "s3://b/m/model.tar.gz", "s3://b/n:0.5")

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from model.attributes import Attribute
 from model.cleaning.agreement import (
     CAPPED,
     DROPPED,
@@ -14,11 +16,13 @@ from model.cleaning.agreement import (
     RELABELLED,
     UNKNOWN,
     AgreementRule,
+    _limits,
     agree,
 )
 from model.cleaning.temperature import fit_temperature, tempered
 from model.data.corrected_labels import apply_corrections
 from model.errors import InputError, Problems
+from model.labels import Scheme
 from tests.model.cleaning.test_temperature import confident, drawn
 from tests.model.cleaning.test_verdicts import people
 
@@ -77,6 +81,26 @@ def test_at_most_the_cap_of_a_class_is_changed_least_probable_labels_first():
     own[wrong] = [[0.05 - 0.004 * number, 0.95 + 0.004 * number] for number in range(10)]
     actions = agree(table, {"mask": own}, AgreementRule(relabel_at=0.6, cap=0.2), joint=False).actions[:, 0]
     assert actions[wrong].tolist() == [CAPPED] * 6 + [RELABELLED] * 4
+
+
+def test_right_labels_of_many_classes_are_not_dropped_for_being_improbable():
+    table, classes = people(400, images=1), 100
+    values = tuple(f"class {number}" for number in range(classes))
+    codes = np.arange(len(table)) % classes
+    scheme, labels = Scheme((Attribute("species", values),)), pd.DataFrame({"species": codes})
+    table = replace(table, scheme=scheme, labels=labels, numbers=table.numbers[[]])
+    logits = np.random.default_rng(0).normal(size=(len(table), classes))  # a model that has learnt little
+    logits[np.arange(len(table)), codes] += 1
+    own = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    changed = agree(table, {"species": own}, LOOSE).actions != KEPT
+    assert changed.mean() < 0.2
+    own = np.full((len(table), classes), 1 / classes)
+    own[:, 0] += 1e-6
+    assert (agree(table, {"species": own}, LOOSE).actions == KEPT).all()
+
+
+def test_the_cap_is_exact():
+    assert _limits(np.zeros(100, np.int64), np.arange(100), 0.29) == {0: 29}
 
 
 def test_the_last_group_of_a_class_is_never_changed_even_of_a_joint_class():

@@ -7,6 +7,7 @@ import pytest
 from model.cleaning.detection import DetectionSettings, detect
 from model.cleaning.evidence import Sources, pooled
 from model.cleaning.grouped import make_units
+from model.cleaning.predicted import attribute_probabilities
 from model.cleaning.suspects import GROUP, IMAGE
 from tests.model.cleaning.conftest import make_table, simulate
 
@@ -150,6 +151,16 @@ def test_a_hierarchy_of_many_classes_is_judged():
     top = np.argsort(-found.scores["variety"])[:20]
     assert np.isin(top, wrong).mean() >= 0.9
     assert {one.name: one.wrong for one in found.attributes}["aisle"] < 5
+
+
+def test_joint_probabilities_are_summed_by_attribute(simulated):
+    scheme = simulated.table.scheme
+    joint = np.random.default_rng(0).dirichlet(np.ones(scheme.num_classes), 5)
+    found = attribute_probabilities(scheme, joint)
+    grid = joint.reshape(5, 2, 3, 2)
+    np.testing.assert_allclose(found["gender"], grid.sum(axis=(2, 3)))
+    np.testing.assert_allclose(found["pose"], grid.sum(axis=(1, 3)))
+    np.testing.assert_allclose(found["age"], grid.sum(axis=(1, 2)))
 
 
 def test_evidence_of_a_group_is_the_mean_of_its_log_probabilities():

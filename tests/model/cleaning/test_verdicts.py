@@ -60,6 +60,10 @@ def test_a_relabel_to_the_same_label_or_number_finds_nothing_wrong():
     assert status(row("a", "gender", "relabel", "male", **suspects))[0] == [N, R, N]
     assert status(row("b", "age", "relabel", "35", **suspects))[2] == [N, N, R]
     assert status(row("b", "age", "relabel", "36", **suspects))[2] == [N, N, W]
+    # as training reads them: another spelling of the number, and the name of its band
+    assert status(row("b", "age", "relabel", "35.0", **suspects))[2] == [N, N, R]
+    assert status(row("b", "age", "relabel", "30 and over", **suspects))[2] == [N, N, R]
+    assert status(row("b", "age", "relabel", "under 30", **suspects))[2] == [N, N, W]
 
 
 def test_what_the_audit_looked_at_without_a_word_is_right_and_a_single_keep_judges_one_attribute():
@@ -96,7 +100,9 @@ def test_groups_before_the_last_reviewed_one_count_if_another_review_judged_them
     assert audited.tolist() == [[True] * 3, [False] * 3, [True] * 3, [False] * 3]
 
 
-def test_rows_of_other_channels_are_ignored():
+def test_rows_of_other_channels_are_ignored_and_named():
+    rows = [row("a/0", "mask", "keep"), row("z/9", "mask", "keep"), row("z", "", "delete"), row("b", "", "keep")]
+    assert LabelJudge(people(2)).elsewhere(rows) == rows[1:3]
     assert np.all(LabelJudge(people(2)).judge([row("z", "", "keep"), row("z/0", "", "keep")]).status == N)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from model.attributes import Attribute, banded
 from model.data.channel import ChannelOptions, read_channel
@@ -287,6 +288,16 @@ def test_equal_names_of_a_class_are_one_value() -> None:
     table = make_table([0, 0], [20, 20], ["p0", "p1"], Scheme((gender, AGE)))
     rows = [relabel("0.jpg", "gender", "F"), relabel("1.jpg", "gender", "FEMALE")]
     assert corrected(table, *rows).labels.gender.tolist() == [1, 1]
+
+
+def test_a_log_in_the_channel_is_no_table_of_labels(tmp_path: Path) -> None:
+    for name in ("a/1.png", "a/2.png", "b/1.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        Image.new("RGB", (8, 8)).save(tmp_path / name)
+    (tmp_path / "bad.csv").write_text("path,action\na/1.png,delete\n")
+    problems = Problems("")
+    table = read_channel(tmp_path, problems, ChannelOptions(corrections="bad.csv"))
+    assert not problems and table is not None and table.locations.paths == ["a/2.png", "b/1.png"]
 
 
 def test_a_missing_file_is_a_problem_of_the_channel(root: Path) -> None:

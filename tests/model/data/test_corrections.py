@@ -162,6 +162,9 @@ def test_the_encoding_can_be_set_and_the_hash_is_that_of_the_content(tmp_path: P
     log = read_log(path, Problems(""), "cp1252")
     assert (log.name, log.corrections) == ("corrections.csv", [Correction("ä.jpg", "", "", "delete")])
     assert len(log.digest) == 32
+    # the last byte of this encoding is no incomplete character of UTF-8
+    path = written(tmp_path, "path,attribute,action,value\na.jpg,drink,relabel,thé".encode("cp1252"))
+    assert [row.value for row in read_corrections(path, Problems(""), "cp1252")] == ["thé"]
     assert read_log(written(tmp_path, "path,action\nb.jpg,delete\n"), Problems("")).digest != log.digest
 
 
