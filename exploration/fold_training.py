@@ -24,16 +24,10 @@ if TYPE_CHECKING:
     from model.training.resume import Claim
 
 FOLDS = 5  # without a setting
+READING = tuple(field.name for field in fields(ReadingSettings))
 # Settings that a training and the command share beside those of models and embeddings, which have the same names but
 # another meaning
-SHARED = (
-    *(field.name for field in fields(ReadingSettings)),
-    "num_classes",
-    "max_pixels",
-    "seed",
-    "device",
-    "precision",
-)
+SHARED = (*READING, "num_classes", "max_pixels", "seed", "device", "precision")
 
 log = logging.getLogger("rarebird")
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
+import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,12 +12,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from exploration.channels import EmbeddedChannel, embeddings_of, read_labelled
-from exploration.fold_training import SHARED, fold_settings, predict_out_of_fold, read_translated, shared_settings
-from model.errors import InputError
+from exploration.fold_training import (
+    READING,
+    SHARED,
+    fold_settings,
+    predict_out_of_fold,
+    read_translated,
+    shared_settings,
+)
+from model.errors import Failure, InputError
 from model.runtime.log_lines import log_lines
 from model.runtime.terminal import counted, text_table
 from model.settings.cli import from_flags, parse_flags
-from model.settings.fields import Layer, build, setting
+from model.settings.fields import Layer, build, differences, setting
 
 if TYPE_CHECKING:
     from model.cleaning.detection import Detection
@@ -93,8 +102,18 @@ def main(argv: Sequence[str]) -> int:
         detection = find(settings, experiment)
     print(noise_text(detection))
     print(f"\nwrote {counted(len(detection.suspects), 'suspect')} to {settings.output}")
-    print(f"next: python -m exploration review {settings.channel} --suspects {settings.output}")
+    if detection.suspects:
+        print(f"next: {shlex.join(review_command(settings))}")
     return 0
+
+
+def review_command(settings: NoiseSettings) -> list[str]:
+    """The command that reviews the suspects, which reads the channel with the same settings."""
+    command = ["python", "-m", "exploration", "review", settings.channel, "--suspects", settings.output]
+    for name, value in differences(settings).items():
+        if name in READING:
+            command += [f"--{name}", value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)]
+    return command
 
 
 def find(settings: NoiseSettings, experiment: dict[str, Any]) -> Detection:
@@ -119,7 +138,10 @@ def find(settings: NoiseSettings, experiment: dict[str, Any]) -> Detection:
         predicted = read_predicted(folder, table)
     options = DetectionSettings(settings.class_share, settings.class_kept, settings.most, settings.seed)
     detection = detect(table, features, predicted, options)
-    write_suspects(Path(settings.output), table, detection.suspects)
+    try:
+        write_suspects(Path(settings.output), table, detection.suspects)
+    except OSError as error:
+        raise Failure(f"{settings.output}: cannot be written: {error.strerror}; choose another --output FILE") from None
     return detection
 
 

@@ -22,7 +22,7 @@ from model.errors import listing
 from model.runtime.terminal import counted
 
 LEAST_SCORE = 0.005  # of a suspect
-LEAST_UNITS = 20  # labelled images or groups that are needed to judge an attribute
+LEAST_IMAGES = 20  # labelled images that are needed to judge an attribute
 LEAST_GROUPS = 2  # groups of a class that are needed to judge its labels
 
 
@@ -156,8 +156,8 @@ def _unjudged(table: Table, attribute: Attribute, sources: Sources) -> str:
     groups = np.unique(sources.groups[codes >= 0])
     if len(groups) < 2:
         return "all images are of one group, so none can be judged by others"
-    if (codes >= 0).sum() < LEAST_UNITS:
-        return f"{(codes >= 0).sum()} labelled images; at least {LEAST_UNITS} are needed"
+    if (codes >= 0).sum() < LEAST_IMAGES:
+        return f"{(codes >= 0).sum()} labelled images; at least {LEAST_IMAGES} are needed"
     if sources.features is None and attribute.name not in sources.predicted:
         return "no predictions for this attribute, and no embeddings"
     return ""

@@ -11,7 +11,7 @@ import pytest
 
 from exploration.__main__ import main
 from exploration.fold_training import fold_settings
-from exploration.noise import _overriding
+from exploration.noise import NoiseSettings, _overriding, review_command
 from model.cleaning.suspects import SUSPECT_COLUMNS
 from model.errors import InputError
 
@@ -108,6 +108,17 @@ def test_the_experiment_says_how_the_channel_is_read_and_where_the_folds_are_tra
         assert (settings.num_classes, settings.precision, settings.seed, settings.max_pixels) == (18, "fp32", 8, 999)
         assert settings.group_column == "sender"
     assert seen["trained"].folds == 3
+
+
+def test_the_next_command_reads_the_channel_in_the_same_way():
+    assert review_command(NoiseSettings(channel="a b"))[4:] == ["a b", "--suspects", "suspects.csv"]
+    own = {"group_column": "sender", "attributes": {"label": ["x", "y"]}, "follow_links": True}
+    flags = review_command(NoiseSettings(channel="a", seed=1, **own))[7:]
+    assert flags == ["--follow_links", "true", "--group_column", "sender", "--attributes", '{"label": ["x", "y"]}']
+
+
+def test_an_output_that_cannot_be_written_is_named(noise):
+    assert "/proc/x/s.csv: cannot be written" in noise("--output", "/proc/x/s.csv", expect=1)[1]
 
 
 def test_a_channel_is_needed(capsys):

@@ -152,6 +152,16 @@ def test_a_hierarchy_of_many_classes_is_judged():
     assert {one.name: one.wrong for one in found.attributes}["aisle"] < 5
 
 
+def test_joint_probabilities_are_summed_by_attribute(simulated):
+    scheme = simulated.table.scheme
+    joint = np.random.default_rng(0).dirichlet(np.ones(scheme.num_classes), 5)
+    found = attribute_probabilities(scheme, joint)
+    grid = joint.reshape(5, 2, 3, 2)
+    np.testing.assert_allclose(found["gender"], grid.sum(axis=(2, 3)))
+    np.testing.assert_allclose(found["pose"], grid.sum(axis=(1, 3)))
+    np.testing.assert_allclose(found["age"], grid.sum(axis=(1, 2)))
+
+
 def test_evidence_of_a_group_is_the_mean_of_its_log_probabilities():
     groups = np.array([0, 0, 1])
     units = make_units(np.array([1, 1, 0]), groups, by_group=True)

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 from model.attributes import Attribute
-from model.cleaning.predicted import attribute_probabilities, read_predicted
+from model.cleaning.predicted import read_predicted
 from model.errors import InputError
-from model.labels import Scheme, mask_scheme
+from model.labels import Scheme
 from tests.model.cleaning.conftest import make_table
 
 
@@ -70,12 +70,3 @@ def test_missing_files_and_columns_are_named(tmp_path, table):
     frame.iloc[:, :-1].to_csv(tmp_path / "probabilities.csv", index=False)
     with pytest.raises(InputError, match="5 columns of classes, expected one for each of the 6 classes"):
         read_predicted(tmp_path, table)
-
-
-def test_the_probabilities_of_an_attribute_are_sums_of_joint_ones():
-    joint = np.random.default_rng(1).dirichlet(np.ones(18), 5)
-    summed = attribute_probabilities(mask_scheme(), joint)
-    cube = joint.reshape(5, 3, 2, 3)
-    np.testing.assert_allclose(summed["mask"], cube.sum((2, 3)))
-    np.testing.assert_allclose(summed["gender"], cube.sum((1, 3)))
-    np.testing.assert_allclose(summed["age"], cube.sum((1, 2)))
