@@ -6,6 +6,7 @@ pandas and PIL are imported when a channel is read, so that --help is fast.
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -113,3 +114,22 @@ def embeddings_of(settings: EmbeddedChannel, table: Table) -> Embeddings:
     from model.embeddings.embed import embed_table
 
     return embed_table(table, settings, cache_folder(settings), settings.batch_size, settings.num_workers)
+
+
+def require_writable(name: str, file: str) -> None:
+    """Checks that a file can be written, before what it will contain is computed. Creates its folder.
+
+    Args:
+        name: The setting, for messages.
+        file: The file.
+
+    Raises:
+        InputError: It is a folder, or its folder cannot be written.
+    """
+    if Path(file).is_dir():
+        raise InputError(f"{name} {file}: is a folder; expected the name of a file")
+    try:
+        Path(file).parent.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=Path(file).parent).close()
+    except OSError as error:
+        raise InputError(f"{name} {file}: cannot be written: {error.strerror}") from None

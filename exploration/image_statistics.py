@@ -180,7 +180,7 @@ def statistics_of(content: bytes) -> NDArray[np.float64]:
     image = read_source(content, draft=(SIDE, SIDE))
     # the decoder may have reduced a JPEG: the header has the size, before the image is made upright
     width, height = read_header(content).size
-    if (width > height) != (image.width > image.height) and width != height:
+    if (width - height) * (image.width - image.height) < 0:
         width, height = height, width
     image.thumbnail((SIDE, SIDE), Image.Resampling.BOX, reducing_gap=None)
     pixels = np.asarray(image, dtype=np.float32)

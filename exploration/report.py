@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from exploration.channels import EmbeddedChannel, cache_folder, embeddings_of
+from exploration.channels import EmbeddedChannel, cache_folder, embeddings_of, require_writable
 from model.errors import InputError, WeightsUnavailable
 from model.settings.choices import THUMBNAILS
 from model.settings.cli import from_flags
@@ -73,6 +73,9 @@ def main(argv: Sequence[str]) -> int:
     if not 1 <= len(settings.channels) <= 2:
         given = f"got {len(settings.channels)}: {' '.join(settings.channels)}" if settings.channels else "got none"
         raise InputError(f"expected the folder of a channel and at most one evaluation channel, {given}; {EXAMPLE}")
+    for name in ("output", "json"):
+        if getattr(settings, name):
+            require_writable(name, getattr(settings, name))
     # imported here, so that --help does not wait for pandas
     from exploration.data_report.analysis import analyse
     from exploration.data_report.page import render_page

@@ -40,6 +40,12 @@ class FoundBox:
         return [self.path, *(f"{edge:.1f}" for edge in self.box), f"{self.score:.4f}", str(self.found).lower()]
 
 
+def boxes_inside(boxes: Boxes, size: tuple[int, int]) -> Boxes:
+    """The boxes that have a part inside an image. size: width and height of the image."""
+    is_inside = (boxes[:, :2] < size) & (boxes[:, :2] + boxes[:, 2:4] > 0)
+    return boxes[is_inside.all(axis=1)]
+
+
 def chosen_box(boxes: Boxes, prefer: str) -> Boxes | None:
     """The largest box, or that with the best score; None if there is none.
 
@@ -132,7 +138,7 @@ def _add_row(
             "invalid number", f"line {line}: {listing(str(row[name]) for name in NEEDED[1:])}; expected x y w h"
         )
         return
-    if not np.isfinite([*values, score]).all() or min(values[2:]) <= 0:
-        problems.add("invalid box", f"line {line}: w {values[2]:g}, h {values[3]:g}; expected numbers above 0")
+    if not np.isfinite([*values, score]).all() or min(values[2:]) < 1:  # smaller ones are shares of the image
+        problems.add("invalid box", f"line {line}: w {values[2]:g}, h {values[3]:g}; expected pixels, at least 1")
         return
     boxes.setdefault(image, []).append([*values, score])

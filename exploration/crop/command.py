@@ -113,10 +113,15 @@ def _find_boxes(settings: CropSettings, images: list[str]) -> tuple[Any, dict[st
     file = Path(settings.detector or settings.boxes or "")
     if settings.detector:
         detector = load_detector(file, settings.score)
-        source = {"boxes": file.name, "sha256": hashlib.sha256(file.read_bytes()).hexdigest(), "score": settings.score}
+        source = {"boxes": file.name, "sha256": _sha256(file), "score": settings.score}
         return lambda path, image: detector.detect(image), source
     boxes = read_boxes(file, images)
-    return lambda path, image: boxes.get(path, np.empty((0, 5), np.float32)), {"boxes": file.name}
+    source = {"boxes": file.name, "sha256": _sha256(file)}
+    return lambda path, image: boxes.get(path, np.empty((0, 5), np.float32)), source
+
+
+def _sha256(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def _marker(settings: CropSettings, source: dict[str, Any]) -> dict[str, Any]:
@@ -142,6 +147,7 @@ def _prepare(output: Path, channel: Path, marker: dict[str, Any], done: str) -> 
         if earlier.get("finished"):
             raise InputError(f"output {output}: is a finished cropped channel; choose another --output or remove it")
         differing = [name for name in marker if earlier.get(name) != marker[name]]
+        differing = [f"the content of {marker['boxes']}" if name == "sha256" else name for name in differing]
         if differing or not (output / done).exists():
             raise InputError(
                 f"output {output}: contains an interrupted run with other settings: "

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from exploration.crop.boxes import Boxes, FoundBox, central_box, chosen_box, with_margin
+from exploration.crop.boxes import Boxes, FoundBox, boxes_inside, central_box, chosen_box, with_margin
 from model.atomic_write import write_beside
 from model.data.readers.channel_files import ChannelFiles
 from model.data.readers.image_names import is_image
@@ -152,7 +152,7 @@ def crop_image(channel: Path, output: Path, path: str, find: FindBoxes, rule: Cr
         with write_beside(output / path) as partial:
             partial.write_bytes(content)
         return CropResult(FoundBox(path, (0.0, 0.0, 0.0, 0.0), 0.0, False), str(error))
-    best = chosen_box(find(path, rgb), rule.prefer)
+    best = chosen_box(boxes_inside(find(path, rgb), rgb.size), rule.prefer)
     if best is None:
         row = FoundBox(path, central_box(rgb.size, rule.central), 0.0, False)
         part = with_margin(row.box, 0, rgb.size)

@@ -81,8 +81,9 @@ def _duplicate_findings(shown: ShownPairs, column: str) -> Iterator[Finding]:
         yield Finding(f"{_pairs(shown.across_splits)} {be} in different splits", "duplicates")
     others = sum(not (pair.labels_differ or pair.across_splits) for pair in shown.pairs)
     if others:
-        be, where = "is" if others == 1 else "are", counted_groups(column, 2).split()[1] if column else "images"
-        yield Finding(f"{_pairs(others)} {be} of different {where}, with the same labels", "duplicates")
+        be, have = ("is", "has") if others == 1 else ("are", "have")
+        verb = f"{be} of different {counted_groups(column, 2).split()[1]}, with" if column else have
+        yield Finding(f"{_pairs(others)} {verb} the same labels", "duplicates")
 
 
 def _label_findings(

@@ -160,7 +160,7 @@ def _pair_on_page(analysis: Analysis, pair: DuplicatePair) -> PairOnPage:
     differs = [one != other and "" not in (one, other) for one, other in zip(first, second)]
     measure = (
         "equal files"
-        if pair.distance == 0 and getattr(pair, "is_equal", False)
+        if pair.is_equal
         else (f"similarity {pair.similarity:.3f}" if np.isfinite(pair.similarity) else "")
     )
     sides = tuple(

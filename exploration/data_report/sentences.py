@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from exploration.data_report.findings import NOUNS
+from exploration.data_report.findings import NOUNS, counted_groups
 from exploration.data_report.report_data import ReportData
 from exploration.data_report.summary import GroupCounts, TargetCounts
 from model.errors import listing
@@ -39,7 +39,7 @@ def subject(data: ReportData) -> str:
     table, inside = data.table, data.in_channel
     groups = ""
     if table.grouped_by:
-        groups = f" of {count(len(set(table.groups[inside])))} {nouns(table.grouped_by)[0]}"
+        groups = f" of {counted_groups(table.grouped_by, len(set(table.groups[inside & data.has_group])))}"
     scheme = table.scheme
     classes = counted(scheme.num_classes, "class", "es")
     if len(scheme.attributes) > 1:
@@ -100,12 +100,16 @@ def group_bars(groups: GroupCounts) -> list[tuple[str, int]]:
 
 
 def groups_sentence(groups: GroupCounts, noun: str) -> str:
+    """Number and sizes of the groups. noun: in the plural."""
     sizes = list(groups.sizes)
+    verb = "has" if groups.ungrouped == 1 else "have"
+    rest = f" {counted(groups.ungrouped, 'image')} {verb} none." if groups.ungrouped else ""
     if len(sizes) == 1:
-        return f"{count(groups.count)} {noun}, by the column {groups.column}, each with {counted(sizes[0], 'image')}."
+        each = f"each with {counted(sizes[0], 'image')}"
+        return f"{counted_groups(groups.column, groups.count)}, by the column {groups.column}, {each}.{rest}"
     return (
         f"{count(groups.count)} {noun}, by the column {groups.column}, with {count(min(sizes))} to "
-        f"{count(max(sizes))} images, median {groups.median:g}. Splits never divide them."
+        f"{count(max(sizes))} images, median {groups.median:g}.{rest} train.py never splits one."
     )
 
 

@@ -56,6 +56,7 @@ class GroupCounts:
         sizes: Number of groups by number of images, ascending.
         largest: Name and number of images of the largest groups.
         median: Median number of images of a group.
+        ungrouped: Number of images without a group.
     """
 
     column: str
@@ -63,6 +64,7 @@ class GroupCounts:
     sizes: dict[int, int]
     largest: list[tuple[str, int]]
     median: float
+    ungrouped: int
 
 
 @dataclass(frozen=True)
@@ -144,15 +146,16 @@ def _counts_of(data: ReportData, name: str, class_names: Sequence[str], classes:
 
 def group_counts(data: ReportData) -> GroupCounts | None:
     """The sizes of the groups of the channel; None if it has no groups."""
-    if not data.table.grouped_by:
+    sizes = Counter(data.table.groups[data.in_channel & data.has_group].tolist())
+    if not data.table.grouped_by or not sizes:
         return None
-    sizes = Counter(data.table.groups[data.in_channel].tolist())
     return GroupCounts(
         column=data.table.grouped_by,
         count=len(sizes),
         sizes=dict(sorted(Counter(sizes.values()).items())),
         largest=sorted(sizes.items(), key=lambda item: (-item[1], item[0]))[:LARGEST_GROUPS],
         median=float(np.median(list(sizes.values()))),
+        ungrouped=int((data.in_channel & ~data.has_group).sum()),
     )
 
 

@@ -14,7 +14,7 @@ from model.data.corrections import ACTIONS, DELETE, RELABEL, Correction
 from model.errors import did_you_mean, listing
 from model.label_values import is_quantity
 
-FIELDS = ("item", "row", "group", "attribute", "action", "value", "reviewer", "after", "window", "source")
+FIELDS = ("item", "row", "group", "attribute", "action", "value", "reviewer", "after", "window", "source", "version")
 MAX_TEXT = 200  # characters of a name
 
 
@@ -51,6 +51,8 @@ def posted_decision(body: Any, data: ReviewData, time: str) -> Posted:
     for name in body:
         if name not in FIELDS:
             raise RequestError(400, f"unknown field {name[:50]!r}{did_you_mean(name[:50], FIELDS)}")
+    if _text(body, "version") not in ("", data.version):
+        raise RequestError(400, "this page shows other images than the server has now; reload the page")
     labels = data.labels
     row = _number(body, "row", len(labels.paths))
     item = _number(body, "item", len(data.items))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -40,6 +42,16 @@ class ReviewData:
         return ids
 
     @cached_property
+    def version(self) -> str:
+        """Differs if the rows are other images: a page of an earlier server at the same port must not decide on them,
+        nor may the browser show images that it has kept."""
+        table = self.labels.table
+        digest = hashlib.blake2b(os.fsencode("\0".join([str(table.root.resolve()), *self.labels.paths])), digest_size=8)
+        if table.contents is not None:
+            digest.update(table.contents.keys.tobytes())
+        return digest.hexdigest()
+
+    @cached_property
     def session(self) -> dict[str, Any]:
         """The parts of the session that do not change."""
         table = self.labels.table
@@ -61,7 +73,7 @@ class ReviewData:
                 for attribute in table.scheme.attributes
             ],
             "items": [{**item_json(item), "row": self.labels.row_of[item.path]} for item in self.items],
-            "images": {"count": len(table)},
+            "images": {"count": len(table), "version": self.version},
         }
 
     def decision_json(self, decision: Correction) -> dict[str, Any]:

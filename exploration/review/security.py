@@ -7,9 +7,9 @@ site in Origin or Sec-Fetch-Site. With DNS rebinding it names itself in Host.
 from __future__ import annotations
 
 import hmac
-from http.cookies import CookieError, SimpleCookie
 
 from starlette.datastructures import Headers, MutableHeaders, QueryParams
+from starlette.requests import cookie_parser
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from container.http.json_body import json_response
@@ -76,19 +76,14 @@ class Guard:
         opens_page = scope["path"] == "/" and scope["method"] == "GET"  # also by a link elsewhere, if it has the token
         if not opens_page and headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
             return "the request is from another site"
-        given = [headers.get(TOKEN_HEADER, ""), self._cookie_of(headers)]
+        # SimpleCookie would drop all cookies if another server on this machine has set one that RFC 6265 forbids
+        cookies = cookie_parser(headers.get("cookie", ""))
+        given = [headers.get(TOKEN_HEADER, ""), cookies.get(self.cookie, "")]
         if opens_page:
             given.append(QueryParams(scope["query_string"]).get(TOKEN_PARAMETER, ""))
         if not any(hmac.compare_digest(_bytes(text), _bytes(self.token)) for text in given):
             return "the token is missing or wrong: open the URL that `python -m exploration review` printed"
         return ""
-
-    def _cookie_of(self, headers: Headers) -> str:
-        try:
-            cookie = SimpleCookie(headers.get("cookie", "")).get(self.cookie)
-        except CookieError:
-            return ""
-        return cookie.value if cookie else ""
 
 
 def _bytes(text: str) -> bytes:

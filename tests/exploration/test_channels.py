@@ -11,7 +11,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from exploration.channels import EmbeddedChannel, ExploredChannel, cache_folder, embeddings_of, read_labelled
+from exploration.channels import (
+    EmbeddedChannel,
+    ExploredChannel,
+    cache_folder,
+    embeddings_of,
+    read_labelled,
+    require_writable,
+)
 from model.errors import InputError
 from model.settings.cli import from_flags
 
@@ -103,6 +110,17 @@ def test_features_of_the_images(faces: Path, tmp_path: Path) -> None:
 def test_invalid_settings_are_reported(tmp_path: Path, flags: list[str], message: str) -> None:
     with pytest.raises(InputError, match=message):
         settings_of(tmp_path, *flags)
+
+
+def test_files_that_cannot_be_written_are_refused_before_anything_is_computed(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    require_writable("json", str(tmp_path / "new" / "a.json"))
+    require_writable("json", str(tmp_path / "file"))
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["file", "new"]
+    with pytest.raises(InputError, match=r"^json .*new: is a folder; expected the name of a file"):
+        require_writable("json", str(tmp_path / "new"))
+    with pytest.raises(InputError, match=r"x.html: cannot be written"):
+        require_writable("output", str(tmp_path / "file" / "x.html"))
 
 
 def test_the_settings_import_no_pandas() -> None:

@@ -56,6 +56,8 @@ def test_the_size_of_a_reduced_and_of_a_turned_jpeg_is_that_of_the_upright_image
     exif[0x0112] = 6  # turned by 90 degrees
     own = measured(encoded(textured((1200, 800)), "JPEG", exif=exif))
     assert (own["width"], own["height"]) == (800, 1200)
+    own = measured(encoded(textured((1024, 1023)), "JPEG"))  # decoded at a quarter of the size, it is a square
+    assert (own["width"], own["height"]) == (1024, 1023)
 
 
 @pytest.mark.parametrize(

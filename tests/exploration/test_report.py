@@ -74,6 +74,8 @@ def test_without_weights_it_uses_thumbnails_and_says_so(faces, cache, tmp_path, 
         (["trian"], "trian: there is no such folder"),
         (["x", "--split_csv", "s.csv", "--split_column", "side"], "split_csv and split_column"),
         (["x", "--thumbnail", "none"], "nearest: thumbnails"),
+        (["x", "--output", "/"], "output /: is a folder"),
+        (["x", "--json", "/"], "json /: is a folder"),
     ],
 )
 def test_wrong_flags_are_errors(flags, message, capsys):

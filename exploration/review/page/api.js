@@ -24,7 +24,14 @@ async function request(path, options = {}) {
   return body;
 }
 
-export const getSession = () => request("/api/session");
+let version = ""; // of the images: the browser keeps them by their URL, and the next server at this port may have others
+
+export async function getSession() {
+  const session = await request("/api/session");
+  version = session.images.version;
+  return session;
+}
+
 export const getDecisions = (after) => request(`/api/decisions?after=${after}`);
 export const getProgress = () => request("/api/progress");
 export const search = (text) => request(`/api/search?q=${encodeURIComponent(text)}`);
@@ -35,7 +42,7 @@ export const postDecision = (decision) =>
     body: JSON.stringify(decision),
   });
 
-export const imageUrl = (row, size) => `/image/${row}?size=${size}`;
+export const imageUrl = (row, size) => `/image/${row}?size=${size}&version=${version}`;
 
 const ROWS_AT_ONCE = 200;
 

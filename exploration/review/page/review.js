@@ -19,7 +19,7 @@ const VIEW_NAMES = { one: "One by one", mark: "Step 1: mark", check: "Step 2: ch
 class App {
   constructor(session) {
     this.review = new Review(session);
-    this.storage = `rarebird ${session.corrections}`;
+    this.storage = `rarebird ${session.corrections} ${session.images.version}`;
     this.saves = new Saves(this.review, `${this.storage} unsaved`);
     this.reviewer = localStorage.getItem("rarebird reviewer") || session.reviewer;
     this.done = JSON.parse(sessionStorage.getItem(`${this.storage} undo`) ?? "[]"); // batches of posts that undo

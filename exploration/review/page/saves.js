@@ -99,7 +99,7 @@ export class Saves extends EventTarget {
       if (added.some((decision) => same(post, decision))) return this.#finish(post);
     }
     const { target, order, retried, known = 0, ...sent } = post;
-    Object.assign(sent, { window: this.window, after: Math.max(this.review.seen, known) });
+    Object.assign(sent, { window: this.window, version: this.review.session.images.version, after: Math.max(this.review.seen, known) });
     try {
       const answer = await postDecision(sent);
       const sequence = answer.decision.sequence;

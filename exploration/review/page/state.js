@@ -179,11 +179,15 @@ export class Review extends EventTarget {
 
   /** Items that are marked, and images that were marked outside of the queue. */
   marked(filter) {
-    const listed = this.list({ ...filter, state: "marked" });
-    const targets = new Set(this.items.map((item) => item.target));
-    for (const [target, [first]] of this.logs) {
-      if (targets.has(target) || typeof first.row !== "number") continue;
-      const item = this.itemOfRow(first.row);
+    // A mark on all labels of an image needs the classes of all attributes, which a suspect of one does not offer.
+    const isOfAll = (item) => item.attribute && typeof this.decisionOf(item).row === "number" && !this.decisionOf(item).attribute;
+    const listed = this.list({ ...filter, state: "marked" }).filter((item) => !isOfAll(item));
+    const ofOne = new Map(this.items.map((item) => [item.target, Boolean(item.attribute)]));
+    const rows = new Map([...this.pending, ...[...this.logs.values()].flat()].map(({ target, row }) => [target, row]));
+    for (const [target, row] of rows) {
+      if (typeof row !== "number") continue;
+      if (ofOne.has(target) && !(ofOne.get(target) && this.#latest(target, "")?.attribute === "")) continue;
+      const item = this.itemOfRow(row);
       if (this.stateOf(item) === "marked") listed.push(item);
     }
     return listed;

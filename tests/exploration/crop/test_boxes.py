@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from exploration.crop.boxes import FoundBox, central_box, chosen_box, read_boxes, with_margin, write_boxes
+from exploration.crop.boxes import FoundBox, boxes_inside, central_box, chosen_box, read_boxes, with_margin, write_boxes
 from model.errors import InputError
 
 SIZE = (100, 80)
@@ -37,6 +37,14 @@ def test_the_margin_stays_inside_the_image(box: tuple, margin: float, expected: 
     assert with_margin(box, margin, SIZE) == expected
 
 
+def test_boxes_outside_the_image_are_left_out() -> None:
+    boxes = np.array([[0, 0, 1, 1], [-9, 0, 9, 5], [100, 0, 5, 5], [99, 79, 5, 5], [50, -3, 2, 3]], np.float32)
+    assert boxes_inside(np.column_stack([boxes, np.ones(5)]), SIZE)[:, :4].tolist() == [
+        boxes[0].tolist(),
+        [99, 79, 5, 5],
+    ]
+
+
 def test_the_central_box_is_in_the_middle() -> None:
     assert central_box(SIZE, 0.5) == (25, 20, 50, 40)
 
@@ -59,7 +67,7 @@ def test_an_image_may_have_several_rows_and_scores_are_optional(tmp_path: Path) 
 def test_all_invalid_rows_are_reported(tmp_path: Path) -> None:
     file = tmp_path / "boxes.csv"
     file.write_text(
-        "path,x,y,w,h\nimg1.jpg,1,2,3,4\nimage1.jpg,1,2,three,4\nimage1.jpg,1,2,0,4\nimage1.jpg,1,2,nan,4\n"
+        "path,x,y,w,h\nimg1.jpg,1,2,3,4\nimage1.jpg,1,2,three,4\nimage1.jpg,1,2,0,4\nimage1.jpg,1,2,nan,4\nimage1.jpg,0.2,0.1,0.5,0.6\n"
     )
     with pytest.raises(InputError) as error:
         read_boxes(file, ["image1.jpg"])
@@ -69,6 +77,7 @@ def test_all_invalid_rows_are_reported(tmp_path: Path) -> None:
         "line 3: 1, 2, three, 4",
         "line 4: w 0",
         "line 5",
+        "line 6: w 0.5, h 0.6; expected pixels, at least 1",
     ):
         assert text in str(error.value)
     file.write_text("path,left,top\n")

@@ -133,6 +133,9 @@ def test_an_interrupted_run_resumes(
     # other settings are refused
     assert crop(faces / "train", tmp_path / "out", "--boxes", str(file), "--margin", "0.5") == 2
     assert "interrupted run with other settings: margin" in capsys.readouterr().err
+    (tmp_path / "in.csv").write_text(file.read_text() + f"{paths[0]},1,1,9,9\n")
+    assert crop(faces / "train", tmp_path / "out", "--boxes", str(tmp_path / "in.csv")) == 2
+    assert "interrupted run with other settings: the content of in.csv" in capsys.readouterr().err
 
     def counted(channel, output, path, *others):
         cropped.append(path)
@@ -158,6 +161,16 @@ def test_unreadable_images_are_copied_and_listed(tmp_path: Path, capsys) -> None
     assert (tmp_path / "out" / "a" / "2.jpg").read_bytes() == b"not an image"
     with Image.open(tmp_path / "out" / "a" / "1.png") as image:
         assert (image.mode, image.size) == ("L", (10, 5))
+
+
+def test_a_box_outside_the_image_is_no_box(tmp_path: Path, capsys) -> None:
+    (tmp_path / "channel").mkdir()
+    Image.new("RGB", (20, 10)).save(tmp_path / "channel" / "b.png")
+    (tmp_path / "boxes.csv").write_text("path,x,y,w,h\nb.png,50,2,10,5\n")
+    assert crop(tmp_path / "channel", tmp_path / "out", "--boxes", str(tmp_path / "boxes.csv")) == 0
+    assert "no box, cropped to the centre: b.png" in capsys.readouterr().out
+    with Image.open(tmp_path / "out" / "b.png") as image:
+        assert image.size == (16, 8)
 
 
 @pytest.mark.parametrize(

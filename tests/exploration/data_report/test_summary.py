@@ -5,6 +5,7 @@ from collections import Counter, defaultdict
 import numpy as np
 import pytest
 
+from exploration.data_report.sentences import groups_sentence, subject
 from exploration.data_report.summary import JOINT, group_counts, mixed_groups, split_counts, target_counts
 
 
@@ -92,4 +93,10 @@ def test_a_group_with_two_values_is_found_where_groups_have_one_value(make_table
 
 def test_images_without_a_group_are_no_group_of_their_split(make_table, make_data):
     table = make_table({"kind": ["a", "b", "a"]}, ["p", "p", "0002.jpg"])
-    assert split_counts(make_data(table)) == [("train", 3, 1)]
+    data = make_data(table)
+    assert split_counts(data) == [("train", 3, 1)]
+    counts = group_counts(data)
+    assert counts is not None and (counts.count, counts.largest, counts.ungrouped) == (1, [("p", 2)], 1)
+    assert groups_sentence(counts, "persons") == "1 person, by the column person, each with 2 images. 1 image has none."
+    assert subject(data).startswith("3 images of 1 person, 2 classes")
+    assert group_counts(make_data(make_table({"kind": ["a", "b"]}, ["0000.jpg", "0001.jpg"]))) is None

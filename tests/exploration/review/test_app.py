@@ -8,14 +8,18 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
 from exploration.review import app
 from exploration.review.queues import IMAGE, Item, items_of_rows
+from exploration.review.review_data import ReviewData
+from exploration.review.row_labels import RowLabels
 from exploration.review.security import cookie_name
 from model.cleaning.audit import Audit
 from model.data.corrections import read_corrections
+from model.data.table import Table
 from model.errors import Problems
 
 PORT, TOKEN = 8765, "the-token"
@@ -61,6 +65,7 @@ def test_the_session_describes_the_channel_and_the_queue(open_review, labels):
         }
     ]  # fmt: skip
     del session["items"]
+    version = session["images"]["version"]
     age = ["under 30", "30 to 59", "60 and over"]
     assert session == {
         "title": "Review of train",
@@ -74,7 +79,7 @@ def test_the_session_describes_the_channel_and_the_queue(open_review, labels):
             {"name": "gender", "values": ["male", "female"], "number": False, "unit": "", "cuts": []},
             {"name": "age", "values": age, "number": True, "unit": "years", "cuts": [30.0, 60.0]},
         ],
-        "images": {"count": 168},
+        "images": {"count": 168, "version": version},
         "audit": None,
         "sequence": 1,
         "generation": 0,
@@ -213,6 +218,7 @@ VALID = {"row": 3, "attribute": "mask", "action": "keep", "after": 1}
         ({"after": "now"}, "after 'now', expected a whole number"),
         ({"aftre": 1}, "unknown field 'aftre'; nearest: after"),
         ({"path": "../../etc/passwd"}, "unknown field 'path'"),
+        ({"version": "0" * 16}, "this page shows other images than the server has now; reload the page"),
     ],
 )
 def test_invalid_decisions_are_refused(open_review, changed, message):
@@ -220,6 +226,20 @@ def test_invalid_decisions_are_refused(open_review, changed, message):
     answer = review.post(400, **{**VALID, **changed})
     assert message in answer["error"]
     assert review.get("/api/decisions")["sequence"] == 1
+
+
+def test_the_version_of_the_images_differs_if_rows_or_contents_differ(open_review, labels):
+    def version_of(table: Table) -> str:
+        return ReviewData(RowLabels(table), (), "all", "corrections.csv", "ann").version
+
+    table = labels.table
+    review = open_review()
+    version = review.get("/api/session")["images"]["version"]
+    review.post(**VALID, version=version)
+    assert version_of(table) == version_of(replace(table)) == version
+    others = [table.take(np.arange(5)), table.take(np.arange(len(table))[::-1]), replace(table, root=table.root / "x")]
+    changed = replace(table.contents, hashes=table.contents.hashes + np.uint64(1))
+    assert len({version, *map(version_of, [*others, replace(table, contents=changed)])}) == 5
 
 
 def test_labels_are_saved_as_the_channel_spells_them(open_review):

@@ -78,6 +78,8 @@ def test_two_hosts_are_refused(client):
 
 def test_the_token_may_be_in_the_cookie_and_only_for_the_page_in_the_url(client):
     assert request(client, x_rarebird_token=None, cookie=f"a=b; {cookie_name(PORT)}={TOKEN}").status_code == 200
+    foreign = 'seen={"a": 1, "b": [2]}'  # of another server on this machine, which RFC 6265 forbids
+    assert request(client, x_rarebird_token=None, cookie=f"{foreign}; {cookie_name(PORT)}={TOKEN}").status_code == 200
     assert request(client, f"/?token={TOKEN}", x_rarebird_token=None).status_code == 200
     assert request(client, f"/?token={TOKEN}", x_rarebird_token=None, sec_fetch_site="cross-site").status_code == 200
     assert request(client, f"/?token={TOKEN}", "POST", x_rarebird_token=None).status_code == 403

@@ -63,6 +63,17 @@ def test_a_killed_server_loses_nothing(serve_process, opened, keys):
     ]
 
 
+def test_a_page_of_another_channel_at_the_same_port_decides_nothing(serve, opened, keys):
+    review = serve()
+    shown = opened(review, expected=FAILED_REQUEST)
+    version = review.app.data.version
+    assert shown.locator("#stage-images img").first.get_attribute("src").endswith(f"&version={version}")
+    vars(review.app.data)["version"] = "of another channel"  # the server after a restart with this channel
+    keys(shown, "k")
+    shown.locator("#refused").wait_for()
+    assert "reload the page" in text(shown, "#refused-text") and review.rows() == []
+
+
 def test_what_a_tab_had_not_saved_is_saved_after_its_reload(serve, opened, keys):
     review = serve()
     shown = opened(review, expected=FAILED_REQUEST)

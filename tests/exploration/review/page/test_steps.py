@@ -163,6 +163,20 @@ def test_search_and_decide_on_what_is_not_in_the_queue(serve, opened, keys):
     assert text(shown, "#position") == f"1 of {SUSPECTS}"
 
 
+def test_a_mark_on_all_labels_of_a_suspect_offers_the_classes_of_all_attributes(serve, opened, keys):
+    review = serve()
+    shown = opened(review)
+    shown.locator("#query").fill("04 0.png")  # a suspect because of its product only
+    shown.locator("#query").press("Enter")
+    until(shown, lambda: text(shown, "#matching") == "1 image found")
+    keys(shown, "m", "x", "c")
+    assert text(shown, "#claim-attribute") == "All labels" and text(shown, "#position") == "1 of 1"
+    names = shown.locator("#chooser").inner_text()
+    assert all(name in names for name in ("gender", "age", "product"))
+    keys(shown, "2")
+    until(shown, lambda: [row[1:] for row in review.rows()] == [("", "marked", ""), ("gender", "relabel", "male")])
+
+
 def test_filters_show_only_what_matches(serve, opened, keys):
     shown = opened(serve())
     keys(shown, "u", "k")
