@@ -9,8 +9,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
-
 from container.environment import Environment, log
 from container.job_types import JOB_TYPES, SERVE, JobType
 from container.locations import Locations
@@ -18,6 +16,7 @@ from model.errors import InputError, did_you_mean, listing
 from model.settings.aliases import aliases_of, translate
 from model.settings.cli import HELP, VERSION, TextRequested, help_text, parse_flags, positional_name, version_text
 from model.settings.decode import decode
+from model.settings.experiment_file import read_experiment
 from model.settings.fields import Layer, as_dict, build, canonical
 
 S = TypeVar("S")
@@ -171,19 +170,3 @@ def _of_this_job(job_type: JobType[Any], values: Mapping[str, Any]) -> dict[str,
     others = set().union(*names.values())
     by_name = {canonical(key): value for key, value in values.items()}
     return {key: value for key, value in by_name.items() if key in own or key not in others}
-
-
-def read_experiment(path: Path) -> dict[str, Any]:
-    """Reads the settings of an experiment file. Raises InputError if it is missing or not a YAML mapping."""
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        siblings = [entry.name for entry in path.parent.glob("*.y*ml")] if path.parent.is_dir() else []
-        raise InputError(f"config {path}: {error.strerror}{did_you_mean(path.name, siblings)}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"config {path}: invalid YAML: {' '.join(str(error).split())}") from None
-    if content is None:
-        return {}
-    if not isinstance(content, dict):
-        raise InputError(f"config {path}: expected settings by name, not {type(content).__name__}")
-    return {str(key): value for key, value in content.items()}

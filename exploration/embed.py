@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from exploration.channels import EmbeddedChannel, embeddings_of, read_labelled
 from model.atomic_write import write_beside
-from model.errors import InputError
+from model.errors import Failure, InputError
 from model.runtime.log_lines import log_lines
 from model.runtime.terminal import counted
 from model.settings.cli import from_flags
@@ -57,7 +57,11 @@ def main(argv: Sequence[str]) -> int:
         embeddings = embeddings_of(settings, table)
     print("\n".join(summary(table, embeddings)))
     if settings.output:
-        write_features(Path(settings.output), table, embeddings)
+        try:
+            write_features(Path(settings.output), table, embeddings)
+        except OSError as error:
+            message = f"{settings.output}: cannot be written: {error.strerror}; choose another --output FILE"
+            raise Failure(message) from None
         print(f"wrote {settings.output}")
     return 0
 

@@ -10,11 +10,11 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
-from model.errors import Failure, InputError, did_you_mean
+from model.errors import Failure, InputError
+from model.settings.aliases import TRAIN_PY, translate
 from model.settings.channel import ReadingSettings
-from model.settings.fields import Layer, as_dict, build
+from model.settings.experiment_file import read_experiment
+from model.settings.fields import Layer, as_dict, build, canonical
 from model.settings.train import TrainSettings
 
 if TYPE_CHECKING:
@@ -23,47 +23,52 @@ if TYPE_CHECKING:
     from model.training.plan import Plan, Run
     from model.training.resume import Claim
 
+FOLDS = 5  # without a setting
+READING = tuple(field.name for field in fields(ReadingSettings))
+# Settings that a training and the command share beside those of models and embeddings, which have the same names but
+# another meaning
+SHARED = (*READING, "num_classes", "max_pixels", "seed", "device", "precision")
+
 log = logging.getLogger("rarebird")
 
 
-def read_experiment(path: Path) -> dict[str, Any]:
-    """The settings in an experiment file (YAML) of train.py, unchecked.
+def read_translated(path: Path) -> dict[str, Any]:
+    """The settings in an experiment file of train.py by their canonical names, unchecked, without aliases.
 
     Raises:
-        InputError: The file is missing or does not contain settings by name.
+        InputError: The file is missing or does not contain settings by name, or an alias has no counterpart.
     """
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        siblings = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
-        raise InputError(f"config {path}: {error.strerror}{did_you_mean(path.name, siblings)}") from None
-    except (UnicodeDecodeError, yaml.YAMLError) as error:
-        raise InputError(f"config {path}: invalid YAML: {' '.join(str(error).split())}") from None
-    if not isinstance(content, dict):
-        raise InputError(f"config {path}: expected settings by name, not {type(content).__name__}")
-    return content
+    values, sentences = translate(TRAIN_PY, f"config {path}: {{}}", read_experiment(path))
+    for sentence in sentences:
+        log.info("%s", sentence)
+    return {canonical(name): value for name, value in values.items()}
 
 
-def reading_settings(experiment: Mapping[str, Any]) -> dict[str, Any]:
-    """Those settings of an experiment that say how a channel is read."""
-    names = {field.name for field in fields(ReadingSettings)}
-    return {name: value for name, value in experiment.items() if name in names}
+def shared_settings(experiment: Mapping[str, Any]) -> dict[str, Any]:
+    """Those settings of an experiment that also hold for the command: how the channel is read, and SHARED."""
+    return {name: value for name, value in experiment.items() if name in SHARED}
 
 
 def fold_settings(config: Path, experiment: Mapping[str, Any], overriding: Mapping[str, Any]) -> TrainSettings:
     """The settings of the training: those of the experiment, overridden.
 
+    Labels are judged as they are, so `clean` is not used. Unreadable images are skipped, as by the command itself.
+
     Args:
         config: Path of the experiment file, for messages.
-        experiment: Its content.
+        experiment: Its content, from read_translated.
         overriding: Settings by name, from flags of this command.
 
     Raises:
         InputError: Lists all invalid settings.
     """
     own: dict[str, Any] = {"report": False, "tracking": "none", "name": "folds", "resume": "auto"}
-    layers = [Layer(f"config {config}: {{}}", experiment), Layer("{}", own), Layer("--{}", overriding)]
-    return build(TrainSettings, layers)
+    own |= {"unreadable": "skip", "clean": None, "clean_args": {}}
+    layers = [Layer("default {}", {"folds": FOLDS}), Layer(f"config {config}: {{}}", experiment)]
+    settings = build(TrainSettings, [*layers, Layer("{}", own), Layer("--{}", overriding)])
+    if settings.folds < 2:
+        raise InputError(f"config {config}: folds {settings.folds}, expected at least 2; set --folds {FOLDS}")
+    return settings
 
 
 def predict_out_of_fold(settings: TrainSettings, channel: Path, work: Path) -> Path:

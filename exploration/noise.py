@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import json
 import math
+import shlex
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from exploration.channels import EmbeddedChannel, embeddings_of, read_labelled
-from exploration.fold_training import fold_settings, predict_out_of_fold, read_experiment, reading_settings
-from model.errors import InputError
+from exploration.fold_training import (
+    READING,
+    SHARED,
+    fold_settings,
+    predict_out_of_fold,
+    read_translated,
+    shared_settings,
+)
+from model.errors import Failure, InputError
 from model.runtime.log_lines import log_lines
 from model.runtime.terminal import counted, text_table
-from model.settings.channel import ReadingSettings
 from model.settings.cli import from_flags, parse_flags
-from model.settings.fields import Layer, build, setting
+from model.settings.fields import Layer, build, differences, setting
 
 if TYPE_CHECKING:
     from model.cleaning.detection import Detection
@@ -44,7 +52,14 @@ class NoiseSettings(EmbeddedChannel):
     config: str | None = setting(
         None, "Experiment file of train.py whose folds are trained and used as well", common=True, placeholder="FILE"
     )
-    folds: int = setting(5, "Number of folds to train with --config", low=2, high=100, common=True)
+    folds: int | None = setting(
+        None,
+        "Number of folds to train with --config",
+        unset="those of --config, otherwise 5",
+        low=2,
+        high=100,
+        common=True,
+    )
     epochs: int | None = setting(None, "Epochs per fold", unset="those of --config", low=1, common=True)
     train_weights: str | None = setting(
         None,
@@ -78,17 +93,27 @@ def main(argv: Sequence[str]) -> int:
     settings = from_flags(NoiseSettings, argv, USAGE)
     if not settings.channel:
         raise InputError("name the folder of a channel: python -m exploration noise data/train")
-    experiment = read_experiment(Path(settings.config)) if settings.config else {}
-    if experiment:
-        # the channel is read as the experiment reads it, unless flags say otherwise
-        layers = [Layer(f"config {settings.config}: {{}}", reading_settings(experiment))]
-        settings = build(NoiseSettings, [*layers, Layer("--{}", parse_flags(NoiseSettings, argv))])
     with log_lines(sys.stderr):
+        experiment = read_translated(Path(settings.config)) if settings.config else {}
+        if experiment:
+            # the channel is read as the experiment reads it, unless flags say otherwise
+            layers = [Layer(f"config {settings.config}: {{}}", shared_settings(experiment))]
+            settings = build(NoiseSettings, [*layers, Layer("--{}", parse_flags(NoiseSettings, argv))])
         detection = find(settings, experiment)
     print(noise_text(detection))
     print(f"\nwrote {counted(len(detection.suspects), 'suspect')} to {settings.output}")
-    print(f"next: python -m exploration review {settings.channel} --suspects {settings.output}")
+    if detection.suspects:
+        print(f"next: {shlex.join(review_command(settings))}")
     return 0
+
+
+def review_command(settings: NoiseSettings) -> list[str]:
+    """The command that reviews the suspects, which reads the channel with the same settings."""
+    command = ["python", "-m", "exploration", "review", settings.channel, "--suspects", settings.output]
+    for name, value in differences(settings).items():
+        if name in READING:
+            command += [f"--{name}", value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)]
+    return command
 
 
 def find(settings: NoiseSettings, experiment: dict[str, Any]) -> Detection:
@@ -96,41 +121,35 @@ def find(settings: NoiseSettings, experiment: dict[str, Any]) -> Detection:
 
     Args:
         settings: Settings of the command.
-        experiment: Content of the experiment file; empty without one.
+        experiment: Content of the experiment file, from read_translated; empty without one.
     """
     from model.cleaning.detection import DetectionSettings, detect
     from model.cleaning.predicted import read_predicted
     from model.cleaning.suspects import write_suspects
 
+    # what can be wrong is found before the features are computed, which takes longest
+    training = fold_settings(Path(settings.config), experiment, _overriding(settings)) if settings.config else None
     table = read_labelled(settings, Path(settings.channel))
     answers = Path(settings.answers) if settings.answers else None
-    predicted = read_predicted(answers, table) if answers else {}  # before the features, which take longer
+    predicted = read_predicted(answers, table) if answers else {}
     features = embeddings_of(settings, table).normalised() if settings.embeddings else None
-    if settings.config:
-        training = fold_settings(Path(settings.config), experiment, _overriding(settings))
-        predicted = read_predicted(
-            predict_out_of_fold(training, Path(settings.channel), Path(settings.work_dir)), table
-        )
+    if training is not None:
+        folder = predict_out_of_fold(training, Path(settings.channel), Path(settings.work_dir))
+        predicted = read_predicted(folder, table)
     options = DetectionSettings(settings.class_share, settings.class_kept, settings.most, settings.seed)
     detection = detect(table, features, predicted, options)
-    write_suspects(Path(settings.output), table, detection.suspects)
+    try:
+        write_suspects(Path(settings.output), table, detection.suspects)
+    except OSError as error:
+        raise Failure(f"{settings.output}: cannot be written: {error.strerror}; choose another --output FILE") from None
     return detection
 
 
 def _overriding(settings: NoiseSettings) -> dict[str, Any]:
     """The settings of the training that this command sets."""
-    values = {field.name: getattr(settings, field.name) for field in fields(ReadingSettings)}
-    values |= {
-        "folds": settings.folds,
-        "seed": settings.seed,
-        "device": settings.device,
-        "precision": settings.precision,
-    }
-    if settings.epochs is not None:
-        values["epochs"] = settings.epochs
-    if settings.train_weights is not None:
-        values["weights"] = settings.train_weights
-    return values
+    values = {name: getattr(settings, name) for name in SHARED}
+    own = {"folds": settings.folds, "epochs": settings.epochs, "weights": settings.train_weights}
+    return values | {name: value for name, value in own.items() if value is not None}
 
 
 def noise_text(detection: Detection) -> str:

@@ -21,7 +21,7 @@ from scipy.special import log_softmax
 ROUNDS = 15  # of expectation maximisation
 STEPS = 30  # of L-BFGS per round
 START = 0.05  # share of wrong labels at the start
-PSEUDO_COUNT = 10.0  # units per class that the noise matrix with equal errors counts as
+PSEUDO_COUNT = 10.0  # units per class that the noise matrix of _even_errors counts as
 SAMPLE = 50_000  # units that the model is fitted to; a random sample of a larger channel
 LEAST_NOISE = 1e-4
 MOST_WEIGHT = 5.0  # of a source
@@ -69,7 +69,8 @@ def fit_noise_model(sources: Sequence[NDArray[np.float64]], codes: NDArray[np.in
         rows = np.random.default_rng(seed).choice(len(codes), SAMPLE, replace=False)
         logs, codes = logs[:, rows], codes[rows]
     count, _, size = logs.shape
-    noise = _equal_errors(size, START)
+    labels = np.bincount(codes, minlength=size) / len(codes)
+    noise = _even_errors(labels, START)
     parameters = np.concatenate([np.full(count, 1 / count), np.zeros(size)])
     bounds = [(0.0, MOST_WEIGHT)] * count + [(None, None)] * size
     for _ in range(ROUNDS):
@@ -84,12 +85,12 @@ def fit_noise_model(sources: Sequence[NDArray[np.float64]], codes: NDArray[np.in
             options={"maxiter": STEPS},
         )
         parameters = fit.x
-        # the noise matrix for these probabilities: expected counts, shrunk towards equal errors
+        # the noise matrix for these probabilities: expected counts, shrunk towards even errors
         posterior = _posterior(_pooled(parameters, logs), codes, noise)
         share = 1 - posterior[np.arange(len(codes)), codes].mean()
         counts = np.zeros((size, size))
         np.add.at(counts, codes, posterior)  # (given, true)
-        counts = counts.T + PSEUDO_COUNT * _equal_errors(size, max(share, LEAST_NOISE))
+        counts = counts.T + PSEUDO_COUNT * _even_errors(labels, max(share, LEAST_NOISE))
         noise = counts / counts.sum(axis=1, keepdims=True)
     return NoiseModel(parameters[:count], parameters[count:], noise)
 
@@ -127,8 +128,21 @@ def _loss(
     return float(-np.log(likelihood).sum() + 0.5 * (bias**2).sum()), gradient
 
 
-def _equal_errors(size: int, share: float) -> NDArray[np.float64]:
-    """The noise matrix in which this share of each class's labels is wrong, all wrong labels alike."""
-    noise = np.full((size, size), share / max(size - 1, 1))
-    np.fill_diagonal(noise, 1 - share if size > 1 else 1.0)
+def _even_errors(labels: NDArray[np.float64], share: float) -> NDArray[np.float64]:
+    """The noise matrix in which about this share of each class's labels is wrong.
+
+    With equal probabilities for all wrong labels instead, the labels of a class as rare as the errors could all be
+    errors, and sources that do not recognise the class would confirm it.
+
+    Args:
+        labels: float64 (K,), shares of the given labels, above 0.
+        share: Share of wrong labels.
+    """
+    size = len(labels)
+    if size == 1:
+        return np.ones((1, 1))
+    # another class gets the label k so often that `share` of the labels k is wrong, and at most as often as on average
+    wrong = share * np.minimum(labels / np.maximum(1 - labels, 1e-12), 1 / (size - 1))
+    noise = np.tile(wrong, (size, 1))
+    np.fill_diagonal(noise, 1 - (wrong.sum() - wrong))
     return noise

@@ -18,7 +18,8 @@ def within_cap(
 ) -> NDArray[np.bool_]:
     """Which units may be suspects: those with the highest scores of their class, at most a share of it.
 
-    The cap is for rare classes: in a class of n units, the larger of share * n and n - kept may be suspects.
+    The cap is for rare classes: in a class of n units, the largest of share * n, n - kept and 1 may be suspects, but
+    not the only unit of a class (unless kept is 0), and only n - kept if share is 0.
 
     Args:
         scores: float64 (n,), of each unit (image or group).
@@ -34,7 +35,10 @@ def within_cap(
     order = np.lexsort((np.arange(len(scores)), -scores, codes))
     starts = np.cumsum(counts) - counts
     for code in np.flatnonzero(counts):
-        limit = max(int(share * counts[code] + 1e-9), int(counts[code]) - kept)
+        count = int(counts[code])
+        # at least one, otherwise a channel of many small classes would have no suspects
+        least = min(1, count - 1) if share > 0 else 0
+        limit = max(int(share * count + 1e-9), count - kept, least)
         allowed[order[starts[code] : starts[code] + limit]] = True
     return allowed
 

@@ -4,7 +4,7 @@ train, inference, serve and evaluation (the settings of each job; prediction has
 channel and network those of train for reading the channels and for the network and its images), choices (names that
 settings choose among), checks (of single values), fields (declaring and building settings), nested (names inside
 settings that are mappings), decode (values from text), cli (flags and --help), aliases (names of other systems),
-readme_table (the tables of the documents).
+experiment_file (the YAML files of settings), readme_table (the tables of the documents).
 
 Tested by files of other names:
     inference, serve: tests/model/settings/test_prediction.py

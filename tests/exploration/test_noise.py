@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 
 from exploration.__main__ import main
+from exploration.fold_training import fold_settings
+from exploration.noise import NoiseSettings, _overriding, review_command
 from model.cleaning.suspects import SUSPECT_COLUMNS
+from model.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = "{model: test_resnet, pretrained: false, input_size: [32, 24], epochs: 1, num_workers: 0, target: heads}"
@@ -80,6 +83,42 @@ def test_folds_are_trained_once_and_their_predictions_can_be_named(noise, tmp_pa
 )
 def test_wrong_flags_are_input_errors(noise, flags, message):
     assert message in noise(*flags, expect=2)[1]
+
+
+def test_a_wrong_experiment_file_is_an_error_before_features_are_computed(noise, tmp_path, monkeypatch):
+    path = tmp_path / "wrong.yaml"
+    path.write_text("epocs: 3", encoding="utf-8")
+    monkeypatch.setattr("exploration.noise.embeddings_of", lambda *arguments: pytest.fail("computed"))
+    assert "wrong.yaml: epocs: there is no such setting" in noise("--config", str(path), expect=2)[1]
+
+
+def test_the_experiment_says_how_the_channel_is_read_and_where_the_folds_are_trained(channel, tmp_path, monkeypatch):
+    """Flags override it; what is not set in either has its default."""
+    path, seen = tmp_path / "a.yaml", {}
+    path.write_text("Num-Classes: 18\nprecision: fp32\nseed: 7\nfolds: 3\ngroup_column: sender\n", encoding="utf-8")
+
+    def find(settings, experiment):
+        seen["read"] = settings
+        seen["trained"] = fold_settings(path, experiment, _overriding(settings))
+        raise InputError("enough")
+
+    monkeypatch.setattr("exploration.noise.find", find)
+    assert main(["noise", str(channel[0]), "--config", str(path), "--seed", "8", "--max_pixels", "999"]) == 2
+    for settings in seen.values():
+        assert (settings.num_classes, settings.precision, settings.seed, settings.max_pixels) == (18, "fp32", 8, 999)
+        assert settings.group_column == "sender"
+    assert seen["trained"].folds == 3
+
+
+def test_the_next_command_reads_the_channel_in_the_same_way():
+    assert review_command(NoiseSettings(channel="a b"))[4:] == ["a b", "--suspects", "suspects.csv"]
+    own = {"group_column": "sender", "attributes": {"label": ["x", "y"]}, "follow_links": True}
+    flags = review_command(NoiseSettings(channel="a", seed=1, **own))[7:]
+    assert flags == ["--follow_links", "true", "--group_column", "sender", "--attributes", '{"label": ["x", "y"]}']
+
+
+def test_an_output_that_cannot_be_written_is_named(noise):
+    assert "/proc/x/s.csv: cannot be written" in noise("--output", "/proc/x/s.csv", expect=1)[1]
 
 
 def test_a_channel_is_needed(capsys):

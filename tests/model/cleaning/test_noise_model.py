@@ -47,6 +47,28 @@ def test_sources_that_know_nothing_raise_no_suspicion():
     assert wrong.max() < 0.5
 
 
+@pytest.mark.parametrize("labels", [(0.95, 0.05), (0.98, 0.02), (0.7, 0.2, 0.08, 0.02)])
+def test_a_rare_class_that_the_sources_do_not_recognise_is_not_taken_for_errors(labels):
+    """With equal errors for all classes, all its labels would be wrong with probability 1."""
+    generator, size = np.random.default_rng(0), len(labels)
+    given = generator.choice(size, 1500, p=labels)
+    sources = [np.tile(labels, (1500, 1)), generator.dirichlet(20 * np.array(labels), 1500)]
+    wrong = 1 - fit_noise_model(sources, given).posterior(sources, given)[np.arange(1500), given]
+    assert wrong.max() < 0.2 and wrong.sum() < 0.05 * 1500
+
+
+def test_even_errors_are_equal_for_classes_of_equal_size_and_rare_labels_are_rarely_wrong():
+    np.testing.assert_allclose(
+        noise_model._even_errors(np.full(4, 0.25), 0.06), np.full((4, 4), 0.02) + np.eye(4) * 0.92
+    )
+    labels = np.array([0.6, 0.3, 0.1])
+    noise = noise_model._even_errors(labels, 0.05)
+    np.testing.assert_allclose(noise.sum(axis=1), 1)
+    given_to_others = (labels[:, None] * noise).sum(axis=0) - labels * np.diag(noise)
+    assert given_to_others[2] == pytest.approx(0.05 * 0.1) and (given_to_others <= 0.05 * labels + 1e-12).all()
+    assert noise_model._even_errors(np.ones(1), 0.05).tolist() == [[1.0]]
+
+
 def test_images_without_a_prediction_are_judged_by_the_other_source():
     probabilities, _, given = drawn(500)
     partial = probabilities.copy()

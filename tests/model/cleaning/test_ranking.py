@@ -18,16 +18,16 @@ def test_no_class_is_emptied_and_the_highest_scores_stay(units, share, kept):
     allowed = within_cap(scores, codes, share, kept)
     for code in np.unique(codes):
         own = codes == code
-        limit = max(int(share * own.sum() + 1e-9), own.sum() - kept)
+        limit = max(int(share * own.sum() + 1e-9), own.sum() - kept, min(1, own.sum() - 1) if share else 0)
         assert allowed[own].sum() == min(limit, own.sum())
         if allowed[own].any() and not allowed[own].all():
             assert scores[own & allowed].min() >= scores[own & ~allowed].max()
 
 
-def test_by_default_a_rare_class_loses_a_fifth_and_a_common_one_keeps_a_hundred():
+def test_by_default_a_rare_class_loses_a_fifth_or_one_and_a_common_one_keeps_a_hundred():
     codes = np.repeat([0, 1, 2, 3], [500, 28, 4, 1])
     allowed = within_cap(np.ones(len(codes)), codes)
-    assert np.bincount(codes[allowed], minlength=4).tolist() == [400, 5, 0, 0]
+    assert np.bincount(codes[allowed], minlength=4).tolist() == [400, 5, 1, 0]
 
 
 def test_suspects_of_all_attributes_are_ordered_by_score_without_duplicates():
