@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from exploration.channels import ExploredChannel, read_labelled, require_writable
+from exploration.channels import ExploredChannel, read_labelled, require_writable, review_command
 from model.atomic_write import write_csv, write_json
 from model.errors import InputError, Problems, did_you_mean, listing
 from model.settings.cli import from_flags
@@ -103,8 +103,7 @@ def main(argv: Sequence[str]) -> int:
     units = "groups" if table.grouped_by else "images"
     total = len(set(table.groups))
     print(f"wrote {settings.output}: {len(sample):,} of {total:,} {units}, drawn at random (seed {settings.seed})")
-    review = ["python", "-m", "exploration", "review", str(channel), "--audit", settings.output]
-    print(f"next: {shlex.join(review)}")
+    print(f"next: {shlex.join(review_command(settings, str(channel), '--audit', settings.output))}")
     return 0
 
 
