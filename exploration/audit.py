@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from exploration.channels import ExploredChannel, read_labelled
+from exploration.channels import ExploredChannel, read_labelled, require_writable, review_command
 from model.atomic_write import write_csv, write_json
 from model.errors import InputError, Problems, did_you_mean, listing
 from model.settings.cli import from_flags
@@ -81,6 +81,9 @@ class AuditSettings(ExploredChannel):
 def main(argv: Sequence[str]) -> int:
     settings = from_flags(AuditSettings, argv, USAGE)
     channel = Path(settings.channel[0])
+    for name in ("json",) if settings.sample else ("output",):
+        if getattr(settings, name):
+            require_writable(name, getattr(settings, name))
     table = read_labelled(replace(settings, corrections=None), channel)  # the labels as they were reviewed
     if settings.sample:
         from model.data.correction_files import log_path
@@ -100,8 +103,7 @@ def main(argv: Sequence[str]) -> int:
     units = "groups" if table.grouped_by else "images"
     total = len(set(table.groups))
     print(f"wrote {settings.output}: {len(sample):,} of {total:,} {units}, drawn at random (seed {settings.seed})")
-    review = ["python", "-m", "exploration", "review", str(channel), "--audit", settings.output]
-    print(f"next: {shlex.join(review)}")
+    print(f"next: {shlex.join(review_command(settings, str(channel), '--audit', settings.output))}")
     return 0
 
 
@@ -205,6 +207,8 @@ def read_sample(path: Path, table: Table, problems: Problems) -> list[str]:
         raise InputError(f"{path}: {error.strerror}{did_you_mean(path.name, siblings)}") from None
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path}: no valid CSV: {error}") from None
+    if not listed:
+        raise InputError(f"{path}: the sample has no images; python -m exploration audit CHANNEL N draws one")
     group_of_path = dict(zip(table.locations.paths, table.groups.tolist()))
     groups: dict[str, None] = {}
     for line, name in listed:

@@ -5,17 +5,18 @@ pandas and PIL are imported when a channel is read, so that --help is fast.
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from model.errors import InputError, Problems, did_you_mean, raise_all
 from model.settings.channel import ReadingSettings
 from model.settings.embedder import EmbedderSettings
-from model.settings.fields import setting
+from model.settings.fields import differences, setting
 
 if TYPE_CHECKING:
     from model.data.table import Table
@@ -65,6 +66,23 @@ def cache_folder(settings: ExploredChannel) -> Path:
         return Path(settings.cache)
     base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     return Path(base).expanduser() / "rarebird"
+
+
+def review_command(settings: ExploredChannel, channel: str, flag: str, file: str) -> list[str]:
+    """The command that reviews the images of a file, and reads the channel with the same settings.
+
+    Args:
+        settings: How the channel was read.
+        channel: Its folder.
+        flag: Flag of the review that names the file.
+        file: The file.
+    """
+    command = ["python", "-m", "exploration", "review", channel, flag, file]
+    reading = {field.name for field in fields(ReadingSettings)}
+    for name, value in differences(settings).items():
+        if name in reading:
+            command += [f"--{name}", value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)]
+    return command
 
 
 def read_labelled(settings: ExploredChannel, channel: Path, scheme: Scheme | None = None) -> Table:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import shlex
 import sys
@@ -11,9 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from exploration.channels import EmbeddedChannel, embeddings_of, read_labelled
+from exploration.channels import EmbeddedChannel, embeddings_of, read_labelled, review_command
 from exploration.fold_training import (
-    READING,
     SHARED,
     fold_settings,
     predict_out_of_fold,
@@ -24,7 +22,7 @@ from model.errors import Failure, InputError
 from model.runtime.log_lines import log_lines
 from model.runtime.terminal import counted, text_table
 from model.settings.cli import from_flags, parse_flags
-from model.settings.fields import Layer, build, differences, setting
+from model.settings.fields import Layer, build, setting
 
 if TYPE_CHECKING:
     from model.cleaning.detection import Detection
@@ -103,17 +101,8 @@ def main(argv: Sequence[str]) -> int:
     print(noise_text(detection))
     print(f"\nwrote {counted(len(detection.suspects), 'suspect')} to {settings.output}")
     if detection.suspects:
-        print(f"next: {shlex.join(review_command(settings))}")
+        print(f"next: {shlex.join(review_command(settings, settings.channel, '--suspects', settings.output))}")
     return 0
-
-
-def review_command(settings: NoiseSettings) -> list[str]:
-    """The command that reviews the suspects, which reads the channel with the same settings."""
-    command = ["python", "-m", "exploration", "review", settings.channel, "--suspects", settings.output]
-    for name, value in differences(settings).items():
-        if name in READING:
-            command += [f"--{name}", value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)]
-    return command
 
 
 def find(settings: NoiseSettings, experiment: dict[str, Any]) -> Detection:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from exploration.channels import ExploredChannel, read_labelled
+from exploration.channels import ExploredChannel, read_labelled, require_writable
 from model.attributes import band_names
 from model.data.readers.columns import GROUP_COLUMNS
 from model.errors import InputError, Problems
@@ -75,6 +75,7 @@ def main(argv: Sequence[str]) -> int:
     from exploration.export.formats import FORMATS
 
     logging.basicConfig(level=logging.INFO, format="%(message)s")
+    require_writable("output", settings.output)
     table = read_labelled(settings, Path(settings.channel))
     output = Path(settings.output)
     refuse_own_table(table, output)
@@ -85,7 +86,9 @@ def main(argv: Sequence[str]) -> int:
     problems.raise_if_any()
     print(f"wrote {output}: {len(table):,} images")
     if settings.format == "csv":
-        print(f"to train with it: {shlex.join(training_command(table, settings, output))}")
+        is_inside = output.resolve().parent == table.root.resolve()
+        first = "" if is_inside else f" copy it into {settings.channel}, then"
+        print(f"to train with it:{first} {shlex.join(training_command(table, settings, output))}")
     return 0
 
 

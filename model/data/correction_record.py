@@ -22,7 +22,7 @@ class CorrectionRecord:
         digest: Hash of its content.
         relabelled: Number of images by attribute whose label is another one now.
         deleted: Number of images that were left out.
-        repaired: How many of the relabelled labels were invalid.
+        repaired: How many of the relabelled labels were missing or invalid.
         groups: Number of groups that a row for a whole group changed.
         rows: Number of rows in force by action, of images and groups that the channel has.
         unused: Number of rows for attributes that the label scheme does not have, although the channel does.
@@ -87,7 +87,7 @@ class CorrectionRecord:
         if pending:
             sentences.append(f"{_count(pending, 'row')} without a decision (marked or unsure) changed nothing")
         if self.repaired:
-            sentences.append(f"{_count(self.repaired, 'invalid label')} got a valid one")
+            sentences.append(f"{_count(self.repaired, 'missing or invalid label')} got a valid one")
         if self.unused:
             sentences.append(f"{_count(self.unused, 'row')} for attributes that are not used changed nothing")
         if self.disagreements:

@@ -4,6 +4,7 @@ those of inference.py, with the true labels for evaluation.py."""
 from __future__ import annotations
 
 import logging
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -62,7 +63,8 @@ def answer_out_of_fold(
     scored = Validation(table.take(np.flatnonzero(known)), np.empty((0, 0), np.float32), predicted[known], loss=0.0)
     accuracy, f1 = scored.metrics["acc"], scored.metrics["f1"]
     log.info("out of fold accuracy=%.4f; f1=%.4f;", accuracy, f1)
-    log.info("scores with intervals: python evaluation.py --ground_truth_dir %s --output_data_dir %s", folder, folder)
+    quoted = shlex.quote(str(folder))
+    log.info("scores with intervals: python evaluation.py --ground_truth_dir %s --output_data_dir %s", quoted, quoted)
     return {"accuracy": accuracy, "f1": f1}
 
 

@@ -112,6 +112,7 @@ def test_mistakes_are_reported_with_what_was_expected(faces, cache, tmp_path, ca
         ([channel, "many"], "the number of groups is 'many', expected a whole number of at least 1"),
         ([channel, "--sample", "audit.csv"], "sample requires corrections"),
         ([channel, "--corrections", log], "corrections requires sample"),
+        ([channel, "5", "--output", "/proc/none/a.csv"], "output /proc/none/a.csv: cannot be written"),
         ([channel, "--json", "a.json"], "json is written only with --sample"),
         ([channel, *flags], "images that the channel does not have"),
         ([channel, "--sample", str(tmp_path / "audits.csv"), "--corrections", log], "nearest: audit.csv"),
@@ -120,6 +121,9 @@ def test_mistakes_are_reported_with_what_was_expected(faces, cache, tmp_path, ca
     ):
         assert main(["audit", *words, *cache]) == 2
         assert message in capsys.readouterr().err
+    (tmp_path / "audit.csv").write_text("path,group\n")
+    assert main(["audit", channel, *flags, *cache]) == 2
+    assert "the sample has no images; python -m exploration audit CHANNEL N draws one" in capsys.readouterr().err
     (tmp_path / "audit.csv").write_text("image\n")
     assert main(["audit", channel, *flags, *cache]) == 2
     assert "no column path; expected path,group, found image" in capsys.readouterr().err

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from exploration.__main__ import main
+from exploration.channels import review_command
 from exploration.fold_training import fold_settings
-from exploration.noise import NoiseSettings, _overriding, review_command
+from exploration.noise import NoiseSettings, _overriding
 from model.cleaning.suspects import SUSPECT_COLUMNS
 from model.errors import InputError
 
@@ -111,9 +112,13 @@ def test_the_experiment_says_how_the_channel_is_read_and_where_the_folds_are_tra
 
 
 def test_the_next_command_reads_the_channel_in_the_same_way():
-    assert review_command(NoiseSettings(channel="a b"))[4:] == ["a b", "--suspects", "suspects.csv"]
+    assert review_command(NoiseSettings(), "a b", "--suspects", "suspects.csv")[4:] == [
+        "a b",
+        "--suspects",
+        "suspects.csv",
+    ]
     own = {"group_column": "sender", "attributes": {"label": ["x", "y"]}, "follow_links": True}
-    flags = review_command(NoiseSettings(channel="a", seed=1, **own))[7:]
+    flags = review_command(NoiseSettings(seed=1, **own), "a", "--suspects", "s.csv")[7:]
     assert flags == ["--follow_links", "true", "--group_column", "sender", "--attributes", '{"label": ["x", "y"]}']
 
 

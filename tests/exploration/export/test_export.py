@@ -151,12 +151,15 @@ def test_the_table_of_the_channel_is_not_replaced(tmp_path: Path, capsys: pytest
     assert export(root, root / "clean.csv", "--table", "clean.csv") == 2
 
 
-def test_suspects_are_columns_of_the_csv(corrected: tuple[Path, Path, Table], tmp_path: Path) -> None:
+def test_suspects_are_columns_of_the_csv(
+    corrected: tuple[Path, Path, Table], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     root, log, table = corrected
     suspects = suspects_csv(tmp_path, table)
     assert export(root, tmp_path / "clean.csv", "--corrections", str(log), "--suspects", str(suspects)) == 0
     frame = pd.read_csv(tmp_path / "clean.csv", dtype=str, keep_default_na=False)
     assert frame.mask_suspicion.tolist() == ["0.75"] + [""] * (len(table) - 1)
+    assert f"to train with it: copy it into {root}, then python train.py" in capsys.readouterr().out
     of_group = frame.path[frame.gender_suggested == "female"].tolist()
     assert of_group == [path for path, group in zip(table.locations.paths, table.groups) if group == table.groups[7]]
 
@@ -224,6 +227,7 @@ def test_lightly_gets_classes_and_metadata_by_path(corrected: tuple[Path, Path, 
     [
         ([], "no output; set the file to write, as in --output clean.csv"),
         (["--output", "x.json"], "format csv is a file with the extension .csv"),
+        (["--output", "/proc/none/x.csv"], "output /proc/none/x.csv: cannot be written: No such file or directory"),
         (["--output", "x.csv", "--suspects", "none.csv"], "none.csv: cannot be read"),
         (["--output", "x.csv", "--corrections", "none.csv"], "none.csv: No such file or directory"),
     ],
