@@ -36,7 +36,8 @@ def serve(settings: PageSettings, channel: Path, start: Callable[[int], ReviewAp
         review = start(listener.getsockname()[1])
         server = HttpServer(review.app(), LIMITS)
         url = f"http://{HOST}:{review.port}/?token={review.token}"
-        count = f"{len(review.data.items):,} {review.data.items[0].level}s"
+        levels = {item.level for item in review.data.items}
+        count = f"{len(review.data.items):,} {f'{levels.pop()}s' if len(levels) == 1 else 'suspects'}"
         print(f"{count} to review by {review.data.reviewer}; decisions are saved in {settings.corrections}")
         print(f"{url}\nCtrl-C ends the review", flush=True)
         if settings.open and (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):

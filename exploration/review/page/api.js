@@ -45,7 +45,7 @@ export const postDecision = (decision) =>
 export const imageUrl = (row, size) => `/image/${row}?size=${size}&version=${version}`;
 
 /** The heat map of a class of an attribute. */
-export const heatUrl = (row, attribute, value) => `/heat/${row}?${new URLSearchParams({ attribute, value })}`;
+export const heatUrl = (row, attribute, value) => `/heat/${row}?${new URLSearchParams({ attribute, value, version })}`;
 
 const ROWS_AT_ONCE = 200;
 
