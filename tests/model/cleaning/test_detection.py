@@ -7,6 +7,7 @@ import pytest
 from model.cleaning.detection import DetectionSettings, detect
 from model.cleaning.evidence import Sources, pooled
 from model.cleaning.grouped import make_units
+from model.cleaning.predicted import attribute_probabilities
 from model.cleaning.suspects import GROUP, IMAGE
 from tests.model.cleaning.conftest import make_table, simulate
 
