@@ -43,7 +43,7 @@ def test_h_shows_the_heat_map_of_the_prediction_then_of_the_label_then_the_image
     shown = opened(review)
     item, follower = review.app.data.items[:2]
     button = shown.locator("#detail [data-action=heat]")
-    assert source(shown) == f"/image/{item.images[0]}?size=large" and button.is_visible()
+    assert source(shown).startswith(f"/image/{item.images[0]}?size=large") and button.is_visible()
     for value, role in ((item.suggested, "predicted"), (item.given, "labelled")):
         keys(shown, "h", saved=False)
         address = source(shown)
@@ -53,7 +53,8 @@ def test_h_shows_the_heat_map_of_the_prediction_then_of_the_label_then_the_image
     keys(shown, "ArrowRight", saved=False)  # it stays on
     assert f"/heat/{follower.images[0]}?attribute={follower.attribute}" in source(shown)
     keys(shown, "h", saved=False)
-    assert source(shown) == f"/image/{follower.images[0]}?size=large" and not shown.locator("#heat").is_visible()
+    assert source(shown).startswith(f"/image/{follower.images[0]}?size=large")
+    assert not shown.locator("#heat").is_visible()
     assert button.get_attribute("aria-pressed") == "false"
 
 
