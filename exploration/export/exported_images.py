@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from model.cleaning.suspects import GROUP, SUSPECT_COLUMNS, label_texts
+from model.cleaning.suspects import label_texts, read_suspects
 from model.data.table import Table
-from model.errors import InputError, Problems, listing
 
 
 @dataclass(frozen=True)
@@ -89,30 +87,10 @@ def read_suspicions(path: Path, table: Table) -> dict[int, dict[str, Suspicion]]
         table: The images.
 
     Raises:
-        InputError: The file cannot be read, lacks a column or has a score that is not a number; lists all problems.
+        InputError: The file is missing or invalid; lists all problems.
     """
-    rows = {name: [row] for row, name in enumerate(table.locations.paths)}
-    rows_of_group: dict[str, list[int]] = {}
-    for row, group in enumerate(table.groups.tolist()):
-        rows_of_group.setdefault(group, []).append(row)
     suspicions: dict[int, dict[str, Suspicion]] = {}
-    problems = Problems(str(path))
-    try:
-        with open(path, encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file)
-            missing = [name for name in SUSPECT_COLUMNS if name not in (reader.fieldnames or ())]
-            if missing:
-                raise InputError(f"{path}: no column {listing(missing)}; expected {listing(SUSPECT_COLUMNS)}")
-            for cells in reader:
-                try:
-                    suspicion = Suspicion(float(cells["score"] or ""), cells["suggested"] or "")
-                except ValueError:
-                    problems.add("invalid scores", f"line {reader.line_num}: {cells['score']!r}, expected a number")
-                    continue
-                known = rows_of_group if cells["level"] == GROUP else rows
-                for row in known.get(cells["group" if cells["level"] == GROUP else "path"] or "", ()):
-                    suspicions.setdefault(row, {})[cells["attribute"] or ""] = suspicion
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path}: cannot be read: {error}; python -m exploration noise writes it") from None
-    problems.raise_if_any()
+    for suspect in read_suspects(path, table, skip_missing=True):
+        for row in suspect.rows:
+            suspicions.setdefault(row, {})[suspect.attribute] = Suspicion(suspect.score, suspect.suggested)
     return suspicions

@@ -1,24 +1,17 @@
-"""Queues: what is reviewed, in order. The suspects of a file, the sample of an audit, or images and groups."""
+"""Queues: what is reviewed, in order. Suspects, the groups of an audit, or images and groups."""
 
 from __future__ import annotations
 
-import csv
-import json
-import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-from model.errors import InputError, Problems, did_you_mean, listing
 
 if TYPE_CHECKING:
     from exploration.review.row_labels import RowLabels
+    from model.cleaning.suspects import Suspect
 
-IMAGE, GROUP = LEVELS = ("image", "group")
+IMAGE, GROUP = "image", "group"  # levels, as in suspects.csv
 SUSPECTS, AUDIT = "suspects", "audit"
-SUSPECT_COLUMNS = ("path", "group", "attribute", "level", "given", "suggested", "score", "reason", "neighbours")
-AUDIT_COLUMNS = ("path", "group")
 
 
 @dataclass(frozen=True)
@@ -73,115 +66,35 @@ def items_of_rows(labels: RowLabels, rows: Iterable[int], level: str) -> list[It
     return items
 
 
-def read_suspects(path: Path, labels: RowLabels, problems: Problems) -> list[Item]:
-    """The queue of a suspects.csv. Images that the channel lacks are problems.
-
-    Args:
-        path: The file.
-        labels: The channel.
-        problems: Collects invalid rows.
-    """
-    items: list[Item] = []
-    for line, values in _read_rows(path, SUSPECT_COLUMNS):
-        item = _suspect(len(items), line, values, labels, problems)
-        if item is not None:
-            items.append(item)
-    return items
+def items_of_groups(labels: RowLabels, groups: Iterable[str]) -> list[Item]:
+    """A queue of groups, in this order. A channel without groups has one per image, named by its path."""
+    rows = [row for group in groups for row in (labels.rows_of[group] if labels.is_grouped else [labels.row_of[group]])]
+    return items_of_rows(labels, rows, GROUP)
 
 
-def _suspect(id: int, line: int, values: Mapping[str, str], labels: RowLabels, problems: Problems) -> Item | None:
-    """The item of one row of suspects.csv; None and a problem if it is invalid."""
-    row = _known_row(line, values["path"], labels, problems)
-    attribute, level = values["attribute"], values["level"]
-    names = labels.table.scheme.names
-    if attribute not in names:
-        expected = f"expected one of {listing(names)}{did_you_mean(attribute, names)}"
-        problems.add("unknown attribute", f"row {line}: {attribute!r}, {expected}")
-    if level not in LEVELS:
-        problems.add("invalid level", f"row {line}: {level!r}, expected image or group{did_you_mean(level, LEVELS)}")
-    try:
-        score = float(values["score"])
-    except ValueError:
-        score = math.nan
-    if not math.isfinite(score):
-        problems.add("invalid score", f"row {line}: {values['score']!r}, expected a number from 0 to 1")
-    neighbours = _neighbours(line, values["neighbours"], labels, problems)
-    if row is None or attribute not in names or level not in LEVELS or not math.isfinite(score):
-        return None
-    is_group = level == GROUP and labels.is_grouped
+def items_of_suspects(labels: RowLabels, suspects: Iterable[Suspect]) -> list[Item]:
+    """A queue of suspects, in this order."""
+    return [_item_of_suspect(id, suspect, labels) for id, suspect in enumerate(suspects)]
+
+
+def _item_of_suspect(id: int, suspect: Suspect, labels: RowLabels) -> Item:
+    first = suspect.rows[0]
+    is_group = suspect.level == GROUP and labels.is_grouped
     return Item(
         id=id,
         level=GROUP if is_group else IMAGE,
-        path=values["path"],
-        group=labels.groups[row],
-        attribute=attribute,
-        given=values["given"],
-        suggested=values["suggested"],
-        score=score,
-        reason=values["reason"],
-        images=tuple(labels.rows_of[labels.groups[row]]) if is_group else (row,),
-        neighbours=neighbours,
+        path=labels.paths[first],
+        group=labels.groups[first],
+        attribute=suspect.attribute,
+        given=suspect.given,
+        suggested=suspect.suggested,
+        score=suspect.score,
+        reason=suspect.reason,
+        images=tuple(labels.rows_of[labels.groups[first]]) if is_group else (first,),
+        neighbours=tuple((row, labels.text(row, suspect.attribute)) for row in suspect.neighbours),
     )
 
 
-def _neighbours(line: int, text: str, labels: RowLabels, problems: Problems) -> tuple[tuple[int, str], ...]:
-    """The rows and labels of a JSON list of [path, label]. Images that the channel lacks are left out."""
-    try:
-        pairs = json.loads(text or "[]")
-        named = [(str(path), str(value)) for path, value in pairs]
-    except (ValueError, TypeError):
-        problems.add("invalid neighbours", f"row {line}: {text[:80]!r}, expected a JSON list of [path, label]")
-        return ()
-    return tuple((labels.row_of[path], value) for path, value in named if path in labels.row_of)
-
-
-def read_audit(path: Path, labels: RowLabels, problems: Problems) -> list[Item]:
-    """The queue of an audit.csv: its groups, or its images without groups, in the order of the file."""
-    known = (_known_row(line, values["path"], labels, problems) for line, values in _read_rows(path, AUDIT_COLUMNS))
-    return items_of_rows(labels, [row for row in known if row is not None], GROUP)
-
-
-def _known_row(line: int, path: str, labels: RowLabels, problems: Problems) -> int | None:
-    row = labels.row_of.get(path)
-    if row is None:
-        kind = "images that the channel does not contain"
-        # the nearest name is slow to find among many paths
-        near = did_you_mean(path, labels.paths) if problems.shows_next(kind) and len(labels.paths) < 10_000 else ""
-        problems.add(kind, f"row {line}: {path!r}{near}", "The file must be made of the same channel.")
-    return row
-
-
-def _read_rows(path: Path, columns: Sequence[str]) -> Iterable[tuple[int, dict[str, str]]]:
-    """The rows of a CSV file with their numbers. InputError if it is missing or lacks a column."""
-    try:
-        with open(path, encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
-            reader = csv.DictReader(file, restval="")
-            present = reader.fieldnames or ()
-            missing = [name for name in columns if name not in present]
-            if missing:
-                raise InputError(
-                    f"{path}: no column {listing(missing)}; expected {','.join(columns)}, found {listing(present)}"
-                )
-            return [(number, {name: row[name] for name in columns}) for number, row in enumerate(reader, start=2)]
-    except OSError as error:
-        siblings = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
-        raise InputError(f"{path}: {error.strerror or error}{did_you_mean(path.name, siblings)}") from None
-    except csv.Error as error:
-        raise InputError(f"{path}: no valid CSV: {error}") from None
-
-
 def item_json(item: Item) -> dict[str, Any]:
-    """An item as the page reads it."""
-    return {
-        "id": item.id,
-        "level": item.level,
-        "path": item.path,
-        "group": item.group,
-        "attribute": item.attribute,
-        "given": item.given,
-        "suggested": item.suggested,
-        "score": item.score,
-        "reason": item.reason,
-        "images": item.images,
-        "neighbours": item.neighbours,
-    }
+    """An item as the page reads it: its fields."""
+    return dict(vars(item))

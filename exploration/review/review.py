@@ -12,7 +12,16 @@ from typing import TYPE_CHECKING
 
 from exploration.channels import ExploredChannel, read_labelled
 from exploration.review.page_settings import PageSettings
-from exploration.review.queues import AUDIT, GROUP, IMAGE, SUSPECTS, Item, items_of_rows, read_audit, read_suspects
+from exploration.review.queues import (
+    AUDIT,
+    GROUP,
+    IMAGE,
+    SUSPECTS,
+    Item,
+    items_of_groups,
+    items_of_rows,
+    items_of_suspects,
+)
 from model.errors import InputError, Problems
 from model.settings.cli import from_flags
 from model.settings.fields import setting
@@ -125,13 +134,16 @@ def make_queue(settings: ReviewSettings, labels: RowLabels) -> tuple[str, list[I
     Raises:
         InputError: The file of the queue is invalid, or nothing is to be reviewed.
     """
+    from exploration.audit import read_sample
     from exploration.review.filters import filter_rows, search_rows
+    from model.cleaning.suspects import read_suspects
 
     problems = Problems(settings.suspects or settings.audit or settings.channel)
     if settings.suspects:
-        source, items = SUSPECTS, read_suspects(Path(settings.suspects), labels, problems)
+        source, items = SUSPECTS, items_of_suspects(labels, read_suspects(Path(settings.suspects), labels.table))
     elif settings.audit:
-        source, items = AUDIT, read_audit(Path(settings.audit), labels, problems)
+        groups = read_sample(Path(settings.audit), labels.table, problems)
+        source, items = AUDIT, items_of_groups(labels, groups)
     else:
         level = settings.level
         if settings.search:
@@ -150,9 +162,10 @@ def make_queue(settings: ReviewSettings, labels: RowLabels) -> tuple[str, list[I
 
 def read_audit_sample(path: str, labels: RowLabels) -> Audit:
     """The audit of the groups in an audit.csv. InputError if the channel lacks some."""
+    from exploration.audit import read_sample
     from model.cleaning.audit import Audit
 
     problems = Problems(path)
-    items = read_audit(Path(path), labels, problems)
+    groups = read_sample(Path(path), labels.table, problems)
     problems.raise_if_any()
-    return Audit(labels.table, [item.group or item.path for item in items])
+    return Audit(labels.table, groups)

@@ -19,6 +19,8 @@ SUSPECT_COLUMNS = ("path", "group", "attribute", "level", "given", "suggested", 
 IMAGE, GROUP = "image", "group"  # levels
 MOST_NEIGHBOURS = 5  # of a suspect
 FOREIGN_IMAGES = "images that are not in the channel"  # a kind of problems
+MOST_COMPARED = 10_000  # paths among which the nearest name is searched
+EVALUATION_COLUMN = "predicted"  # of the suspects.csv that evaluation.py writes
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,23 @@ class _Rows:
         for row, group in enumerate(self.table.groups.tolist()):
             self.by_group.setdefault(group, []).append(row)
 
+    def of(self, text: Mapping[str, str]) -> tuple[int, ...] | None:
+        """The rows of a suspect, as in Suspect.rows; None if the table has none of its images.
+
+        Of a group, the image that the file names may be missing.
+
+        Args:
+            text: Path, group and level of the suspect.
+        """
+        row = self.by_path.get(text["path"])
+        if text["level"] != GROUP:
+            return None if row is None else (row,)
+        group = text["group"] if row is None else str(self.table.groups[row])
+        if row is None and (group not in self.by_group or not self.table.grouped_by):
+            return None
+        others = [other for other in self.by_group[group] if other != row]
+        return tuple(others if row is None else [row, *others])
+
 
 def label_texts(table: Table, attribute: str) -> list[str]:
     """The labels of an attribute as text: the number where there is one, otherwise the name of the class; "" without.
@@ -96,12 +115,14 @@ def write_suspects(path: Path, table: Table, suspects: Sequence[Suspect]) -> Non
             writer.writerow([paths[row], group, *labels, *evidence])
 
 
-def read_suspects(path: Path, table: Table) -> list[Suspect]:
+def read_suspects(path: Path, table: Table, skip_missing: bool = False) -> list[Suspect]:
     """Reads suspects.csv for a table, whose rows may be in another order than when the file was written.
 
     Args:
         path: The file.
         table: The channel.
+        skip_missing: Whether suspects whose images the table does not have are left out, as corrections may have
+            deleted them; otherwise they are errors.
 
     Returns:
         The suspects in the order of the file. Neighbours that are not in the channel are left out.
@@ -114,50 +135,61 @@ def read_suspects(path: Path, table: Table) -> list[Suspect]:
     suspects = []
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file)
-            missing = [name for name in SUSPECT_COLUMNS if name not in (reader.fieldnames or ())]
+            reader = csv.DictReader(file, restval="")
+            present = reader.fieldnames or ()
+            missing = [name for name in SUSPECT_COLUMNS if name not in present]
             if missing:
-                expected = listing(SUSPECT_COLUMNS)
-                raise InputError(f"{path}: no column {listing(missing)}; expected {expected}, as `noise` writes them")
+                other = (
+                    "evaluation.py wrote this list, whose images `python -m exploration errors` shows"
+                    if EVALUATION_COLUMN in present
+                    else "python -m exploration noise writes it"
+                )
+                expected = f"expected {','.join(SUSPECT_COLUMNS)}, found {listing(present)}"
+                raise InputError(f"{path}: no column {listing(missing)}; {expected}; {other}")
             for cells in reader:
-                suspect = _read_suspect(cells, rows, f"line {reader.line_num}", problems)
+                text = {name: cells[name] or "" for name in SUSPECT_COLUMNS}
+                if skip_missing and rows.of(text) is None:
+                    continue
+                suspect = _read_suspect(text, rows, f"line {reader.line_num}", problems)
                 if suspect is not None:
                     suspects.append(suspect)
     except OSError as error:
-        raise InputError(f"{path}: {error.strerror}; python -m exploration noise writes it") from None
+        siblings = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
+        near = "" if path.name in siblings else did_you_mean(path.name, siblings)
+        raise InputError(f"{path}: {error.strerror or error}{near}; python -m exploration noise writes it") from None
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path}: not a CSV in UTF-8: {error}") from None
     problems.raise_if_any()
     return suspects
 
 
-def _read_suspect(cells: Mapping[str, str | None], rows: _Rows, where: str, problems: Problems) -> Suspect | None:
+def _read_suspect(text: Mapping[str, str], rows: _Rows, where: str, problems: Problems) -> Suspect | None:
     """The suspect of a row of the file; None, with problems, if it is invalid."""
-    text = {name: cells[name] or "" for name in SUSPECT_COLUMNS}
     before = len(problems)
-    row = rows.by_path.get(text["path"])
-    if row is None:
-        near = did_you_mean(text["path"], rows.by_path) if problems.shows_next(FOREIGN_IMAGES) else ""
-        problems.add(FOREIGN_IMAGES, f"{where}: {text['path']!r}{near}")
+    own = rows.of(text)
+    if own is None:
+        # the nearest name is slow to find among many paths
+        is_named = problems.shows_next(FOREIGN_IMAGES) and len(rows.by_path) < MOST_COMPARED
+        near = did_you_mean(text["path"], rows.by_path) if is_named else ""
+        problems.add(FOREIGN_IMAGES, f"{where}: {text['path']!r}{near}", "The file must be made of the same channel.")
     if text["attribute"] not in rows.table.scheme.names:
         known = listing(rows.table.scheme.names)
         near = did_you_mean(text["attribute"], rows.table.scheme.names)
         problems.add("unknown attributes", f"{where}: {text['attribute']!r}, expected one of {known}{near}")
     if text["level"] not in (IMAGE, GROUP):
-        problems.add("unknown levels", f"{where}: {text['level']!r}, expected {IMAGE} or {GROUP}")
+        near = did_you_mean(text["level"], (IMAGE, GROUP))
+        problems.add("unknown levels", f"{where}: {text['level']!r}, expected {IMAGE} or {GROUP}{near}")
     score, neighbours = _score(text["score"]), _neighbours(text["neighbours"])
     if score is None:
         problems.add("invalid scores", f"{where}: {text['score']!r}, expected a number from 0 to 1")
     if neighbours is None:
-        problems.add("invalid neighbours", f"{where}: {text['neighbours']!r}, expected a JSON list of [path, value]")
-    if len(problems) > before or row is None or score is None or neighbours is None:
+        shown = text["neighbours"][:80]
+        problems.add("invalid neighbours", f"{where}: {shown!r}, expected a JSON list of [path, value]")
+    if len(problems) > before or own is None or score is None or neighbours is None:
         return None
-    own = [row]
-    if text["level"] == GROUP:
-        own += [other for other in rows.by_group[str(rows.table.groups[row])] if other != row]
     near_rows = tuple(rows.by_path[name] for name in neighbours if name in rows.by_path)
     labels = (text["attribute"], text["given"], text["suggested"])
-    return Suspect(tuple(own), text["level"], *labels, score, text["reason"], near_rows)
+    return Suspect(own, text["level"], *labels, score, text["reason"], near_rows)
 
 
 def _score(text: str) -> float | None:

@@ -228,7 +228,7 @@ def test_lightly_gets_classes_and_metadata_by_path(corrected: tuple[Path, Path, 
         ([], "no output; set the file to write, as in --output clean.csv"),
         (["--output", "x.json"], "format csv is a file with the extension .csv"),
         (["--output", "/proc/none/x.csv"], "output /proc/none/x.csv: cannot be written: No such file or directory"),
-        (["--output", "x.csv", "--suspects", "none.csv"], "none.csv: cannot be read"),
+        (["--output", "x.csv", "--suspects", "none.csv"], "none.csv: No such file or directory"),
         (["--output", "x.csv", "--corrections", "none.csv"], "none.csv: No such file or directory"),
     ],
 )

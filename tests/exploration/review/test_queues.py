@@ -6,10 +6,13 @@ import csv
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
-from exploration.review.queues import GROUP, IMAGE, SUSPECT_COLUMNS, items_of_rows, read_audit, read_suspects
+from exploration.audit import AUDIT_COLUMNS, read_sample
+from exploration.review.queues import GROUP, IMAGE, items_of_groups, items_of_rows, items_of_suspects
 from exploration.review.row_labels import RowLabels
+from model.cleaning.suspects import SUSPECT_COLUMNS, read_suspects
 from model.errors import InputError, Problems
 
 
@@ -38,9 +41,7 @@ def suspect(labels, row, level="image", attribute="mask", **others):
 
 def test_suspects_keep_their_order_and_evidence(labels, tmp_path):
     rows = [suspect(labels, 9, "group", "gender", given="male", suggested="female"), suspect(labels, 3)]
-    problems = Problems("suspects.csv")
-    group, image = read_suspects(write(tmp_path / "suspects.csv", rows), labels, problems)
-    assert not problems
+    group, image = items_of_suspects(labels, read_suspects(write(tmp_path / "suspects.csv", rows), labels.table))
     assert (group.id, group.level, group.group, group.attribute) == (0, GROUP, labels.groups[9], "gender")
     assert group.path == labels.paths[9] and list(group.images) == labels.rows_of[group.group]
     assert (image.id, image.level, image.images) == (1, IMAGE, (3,))
@@ -62,39 +63,43 @@ def test_invalid_suspects_are_reported_together(labels, tmp_path):
         suspect(labels, 3, neighbours='[["gone.jpg", "worn"]]'),
         suspect(labels, 3, neighbours=""),
     ]
-    problems = Problems("suspects.csv")
-    items = read_suspects(write(tmp_path / "suspects.csv", rows), labels, problems)
-    assert [item.neighbours for item in items] == [(), (), ()]  # a missing neighbour is left out
-    text = str(problems)
-    assert len(problems) == 6 and f"nearest: {path}" in text and "must be made of the same channel" in text
+    with pytest.raises(InputError) as error:
+        read_suspects(write(tmp_path / "suspects.csv", rows), labels.table)
+    text = str(error.value)
+    assert "6 problems" in text and f"nearest: {path}" in text and "must be made of the same channel" in text
     for expected in (
-        "row 3: 'maks', expected one of mask, gender, age; nearest: mask",
-        "row 4: 'imag'",
-        "row 5: 'nan'",
+        "line 3: 'maks', expected one of mask, gender, age; nearest: mask",
+        "line 4: 'imag', expected image or group; nearest: image",
+        "line 5: 'nan'",
     ):
         assert expected in text
-    assert "row 6: 'high', expected a number" in text and "row 7: 'none', expected a JSON list" in text
+    assert "line 6: 'high', expected a number" in text and "line 7: 'none', expected a JSON list" in text
+    valid = read_suspects(write(tmp_path / "suspects.csv", rows[6:]), labels.table)
+    assert [item.neighbours for item in items_of_suspects(labels, valid)] == [(), ()]  # a missing one is left out
 
 
 def test_files_that_are_missing_or_something_else(labels, tmp_path):
     with pytest.raises(InputError, match="no column attribute, level, given"):
-        read_suspects(write(tmp_path / "audit.csv", [], ("path", "group")), labels, Problems(""))
+        read_suspects(write(tmp_path / "audit.csv", [], AUDIT_COLUMNS), labels.table)
     with pytest.raises(InputError, match=r"audits.csv: No such file or directory; nearest: audit.csv"):
         write(tmp_path / "audit.csv", [], ("path",))
-        read_audit(tmp_path / "audits.csv", labels, Problems(""))
+        read_sample(tmp_path / "audits.csv", labels.table, Problems(""))
     (tmp_path / "empty.csv").touch()
     with pytest.raises(InputError, match=r"expected path,group, found $"):
-        read_audit(tmp_path / "empty.csv", labels, Problems(""))
+        read_sample(tmp_path / "empty.csv", labels.table, Problems(""))
 
 
 def test_an_audit_lists_its_groups_in_order(labels, tmp_path):
     rows = [(labels.paths[row], labels.groups[row]) for group in ("000007", "000002") for row in labels.rows_of[group]]
     problems = Problems("")
-    items = read_audit(write(tmp_path / "audit.csv", rows, ("path", "group")), labels, problems)
+    groups = read_sample(write(tmp_path / "audit.csv", rows, AUDIT_COLUMNS), labels.table, problems)
+    items = items_of_groups(labels, groups)
     assert [(item.id, item.level, item.group) for item in items] == [(0, GROUP, "000007"), (1, GROUP, "000002")]
     assert list(items[0].images) == labels.rows_of["000007"] and not items[0].attribute and not problems
-    read_audit(write(tmp_path / "audit.csv", [("gone.jpg", "")], ("path", "group")), labels, problems)
-    assert "row 2: 'gone.jpg'" in str(problems)
+    read_sample(write(tmp_path / "audit.csv", [("gone.jpg", "")], AUDIT_COLUMNS), labels.table, problems)
+    assert "line 2: 'gone.jpg'" in str(problems)
+    alone = RowLabels(replace(labels.table, grouped_by="", groups=np.array(labels.paths, dtype=object)))
+    assert [item.images for item in items_of_groups(alone, [labels.paths[9], labels.paths[3]])] == [(9,), (3,)]
 
 
 def test_groups_and_images_of_rows(labels):

@@ -70,6 +70,24 @@ def test_all_problems_are_named_with_the_line_and_the_nearest_name(tmp_path, tab
         read_suspects(path, table)
 
 
+def test_suspects_whose_images_were_deleted_can_be_left_out(tmp_path, table):
+    """A group is still a suspect if only the image that the file names was deleted."""
+    path = tmp_path / "suspects.csv"
+    write_suspects(path, table, SUSPECTS)
+    without_image, without_group = table.take([0, 2, 3]), table.take([2, 3])
+    with pytest.raises(InputError, match=r"line 3: 'images/b/00002.jpg'"):
+        read_suspects(path, table.take([0, 1]))
+    assert [one.rows for one in read_suspects(path, without_image, skip_missing=True)] == [(0,), (1,)]
+    assert [one.rows for one in read_suspects(path, without_group, skip_missing=True)] == [(0,)]
+
+
+def test_the_list_of_an_evaluation_is_an_error_that_names_its_command(tmp_path, table):
+    path = tmp_path / "suspects.csv"
+    path.write_text("image,given,predicted,probability,given_probability\n", encoding="utf-8-sig")
+    with pytest.raises(InputError, match=r"evaluation.py wrote this list, .* exploration errors` shows"):
+        read_suspects(path, table)
+
+
 @pytest.mark.parametrize("content", ["path,group\n", "\xff\n", None])
 def test_a_missing_or_other_file_is_an_input_error(tmp_path, table, content):
     path = tmp_path / "suspects.csv"
