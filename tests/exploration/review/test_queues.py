@@ -24,7 +24,7 @@ def write(path, rows, columns=SUSPECT_COLUMNS):
 
 
 def suspect(labels, row, level="image", attribute="mask", **others):
-    neighbours = [[labels.paths[other], labels.text(other, "mask")] for other in (30, 31)]
+    neighbours = [[labels.paths[other], labels.text(other, "mask")] for other in (28, 34)]
     values = {
         "path": labels.paths[row],
         "group": labels.groups[row],
@@ -48,7 +48,7 @@ def test_suspects_keep_their_order_and_evidence(labels, tmp_path):
     assert (image.given, image.suggested, image.score, image.reason) == (
         labels.text(3, "mask"), "none", 0.75, "Its neighbours have none.",
     )  # fmt: skip
-    assert image.neighbours == tuple((row, labels.text(row, "mask")) for row in (30, 31))
+    assert image.neighbours == tuple((row, labels.text(row, "mask")) for row in (28, 34))
 
 
 def test_invalid_suspects_are_reported_together(labels, tmp_path):
