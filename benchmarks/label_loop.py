@@ -22,6 +22,7 @@ import pandas as pd
 
 from model.answers.files import OUTPUT, TRUTH
 from model.atomic_write import write_json
+from model.data.corrections import CORRECTION_COLUMNS
 from model.metrics.bootstrap import Interval, interval, resample
 from model.metrics.scores import Counts, count_statistics, scores_of
 from model.runtime.terminal import text_table
@@ -33,7 +34,6 @@ ROOT = Path(__file__).resolve().parents[1]
 NOISY, REVIEWED, CLEANED, CORRECTED = "as they are", "reviewed", "--clean", "all corrected"
 SCORES = ("macro_f1", "gmean_f1", "accuracy")
 CONFIDENCE = 0.95
-COLUMNS = ("path", "group", "attribute", "action", "value", "given", "reviewer", "time", "source")
 
 
 @dataclass(frozen=True)
@@ -150,7 +150,7 @@ def main(argv: Sequence[str]) -> int:
     output.mkdir(parents=True, exist_ok=True)
     answers, corrected = simulate_review(Path(settings.suspects), Path(settings.truth), settings.reviewed)
     review = output / "corrections.csv"
-    pd.DataFrame(answers, columns=COLUMNS).to_csv(review, index=False)
+    pd.DataFrame(answers, columns=CORRECTION_COLUMNS).to_csv(review, index=False)
     print(f"review of {settings.reviewed} groups: {len(answers)} suspects, {corrected} labels corrected")
     kinds = {
         NOISY: ("noisy", []),
