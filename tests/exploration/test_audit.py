@@ -12,11 +12,6 @@ from exploration.__main__ import main
 from model.data.corrections import CORRECTION_COLUMNS
 
 
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory) -> tuple[str, str]:
-    return "--cache", str(tmp_path_factory.mktemp("cache"))
-
-
 def rows_of(path) -> list[dict[str, str]]:
     with open(path, newline="") as file:
         return list(csv.DictReader(file))
