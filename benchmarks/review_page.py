@@ -56,8 +56,8 @@ class PageSettings:
 
 def main(argv: Sequence[str]) -> int:
     settings = from_flags(PageSettings, argv, USAGE)
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if chromium is None:
+    executable = chromium()
+    if executable is None:
         raise InputError("needs Chromium: apt-get install chromium")
     with tempfile.TemporaryDirectory() as scratch:
         channel, suspects = draw(settings, Path(scratch))
@@ -67,11 +67,16 @@ def main(argv: Sequence[str]) -> int:
                 url = next((line.strip() for line in server.stdout if line.startswith("http")), "")
                 if not url:
                     raise Failure("the review did not start")
-                rows = measure(url, chromium, settings.frames)
+                rows = measure(url, executable, settings.frames)
                 print(text_table(list(rows[0]), [[str(value) for value in row.values()] for row in rows], range(1, 6)))
             finally:
                 server.terminate()
     return 0
+
+
+def chromium() -> str | None:
+    """Path of the system's Chromium."""
+    return shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
 def draw(settings: PageSettings, scratch: Path) -> tuple[Path, Path]:
@@ -120,13 +125,13 @@ def command(channel: Path, suspects: Path, scratch: Path) -> list[str]:
     return [sys.executable, "-m", "exploration", "review", str(channel), *pairs]
 
 
-def measure(url: str, chromium: str, frames: int) -> list[dict[str, Any]]:
+def measure(url: str, executable: str, frames: int) -> list[dict[str, Any]]:
     """A row per list and speed: median and 95th percentile in milliseconds, and shares of late frames."""
     from playwright.sync_api import sync_playwright
 
     rows = []
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium)
+        browser = playwright.chromium.launch(executable_path=executable)
         page = browser.new_page(viewport={"width": 1280, "height": 860})
         page.goto(url)
         page.wait_for_selector("body:not(.loading)")

@@ -1,12 +1,13 @@
-"""What tests share: drawn images, the real ones next to the checkout, and jobs that run in this process."""
+"""What tests share: drawn images, the real ones next to the checkout, jobs in this process, the system's Chromium."""
 
 from __future__ import annotations
 
 import os
 import runpy
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -155,6 +156,52 @@ def run_train(tmp_path: Path) -> Callable[..., Path]:
         return models / name
 
     return run
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """The system's Chromium. Of a module, as Playwright keeps an event loop running in this thread."""
+    from playwright.sync_api import sync_playwright
+
+    from benchmarks.review_page import chromium
+
+    path = chromium()
+    if path is None:
+        (pytest.fail if IN_CI else pytest.skip)("needs Chromium: apt-get install chromium")
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=path)
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def open_html(browser: Any, tmp_path: Path) -> Iterator[Callable[..., Any]]:
+    """Opens a page from disk, without network.
+
+    The test fails if the page logs, raises, opens a dialog or requests anything but its own file.
+    """
+    contexts: list[Any] = []
+    events: list[str] = []
+
+    def open_page(html: str, **given: Any) -> Any:
+        file = tmp_path / "page.html"
+        file.write_text(html, encoding="utf-8")
+        contexts.append(browser.new_context(offline=True, **given))
+        shown = contexts[-1].new_page()
+        shown.set_default_timeout(120_000)
+        shown.on("console", lambda message: events.append(f"console: {message.text}"))
+        shown.on("pageerror", lambda error: events.append(f"error: {error}"))
+        shown.on("dialog", lambda dialog: (events.append(f"dialog: {dialog.message}"), dialog.dismiss()))
+        requests: list[str] = []
+        shown.on("request", lambda request: requests.append(request.url))
+        shown.goto(file.as_uri())
+        events.extend(url for url in requests if url != file.as_uri() and not url.startswith("data:"))
+        return shown
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert events == []
 
 
 @pytest.fixture(autouse=True, scope="session")

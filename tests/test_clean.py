@@ -10,14 +10,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 from PIL import Image
-from safetensors.torch import load_file
 
 from model.data.corrections import read_corrections
 from model.errors import InputError, Problems
 from model.training import cleaning
 from model.training.trainer import Trainer
+from tests.test_plan import equal, weights
 
 AUTO = ["--clean", "auto"]
 COLOURS = ((200, 60, 60), (60, 200, 60), (60, 60, 200))
@@ -45,14 +44,6 @@ def colours(tmp_path_factory) -> Path:
     table.to_csv(folder / "train" / "train.csv", index=False)
     table.assign(label=names[right]).to_csv(folder / "truth.csv", index=False)
     return folder
-
-
-def weights(run: Path, *folders: str) -> list[dict[str, torch.Tensor]]:
-    return [load_file(run / folder / "model.safetensors") for folder in folders or ("",)]
-
-
-def equal(a: list[dict[str, torch.Tensor]], b: list[dict[str, torch.Tensor]]) -> bool:
-    return all(torch.equal(one[name], other[name]) for one, other in zip(a, b, strict=True) for name in one)
 
 
 def rows_of(file: Path) -> list:

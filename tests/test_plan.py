@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -27,8 +28,9 @@ SEPARATE = ["--target", "separate"]
 FOLDS = ["--folds", "3"]
 
 
-def weights(run, *folders: str) -> list[dict[str, torch.Tensor]]:
-    return [load_file(run / folder / "model.safetensors") for folder in folders]
+def weights(run: Path, *folders: str) -> list[dict[str, torch.Tensor]]:
+    """The weights of a run, or those in some of its folders."""
+    return [load_file(run / folder / "model.safetensors") for folder in folders or ("",)]
 
 
 def equal(a: list[dict[str, torch.Tensor]], b: list[dict[str, torch.Tensor]]) -> bool:

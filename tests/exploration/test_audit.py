@@ -12,11 +12,6 @@ from exploration.__main__ import main
 from model.data.corrections import CORRECTION_COLUMNS
 
 
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory) -> tuple[str, str]:
-    return "--cache", str(tmp_path_factory.mktemp("cache"))
-
-
 def rows_of(path) -> list[dict[str, str]]:
     with open(path, newline="") as file:
         return list(csv.DictReader(file))
@@ -89,7 +84,9 @@ def test_rows_for_other_images_are_named(faces, cache, tmp_path, caplog, capsys)
     assert (
         "1 rows are for images or groups that the channel does not have, and are ignored: line 4: group" in caplog.text
     )
-    write_log(tmp_path / "c.csv", ("nobody", "", "keep", ""))
+    # a row that is withdrawn does not count: no row in force is of the channel
+    withdrawn = [(groups_of(file)[0], "", action, "") for action in ("keep", "undo")]
+    write_log(tmp_path / "c.csv", ("nobody", "", "keep", ""), *withdrawn)
     assert main(["audit", str(channel), *flags, log, *cache]) == 2
     assert "line 2: group nobody" in capsys.readouterr().err
 
@@ -114,6 +111,7 @@ def test_mistakes_are_reported_with_what_was_expected(faces, cache, tmp_path, ca
         ([channel, "--corrections", log], "corrections requires sample"),
         ([channel, "5", "--output", "/proc/none/a.csv"], "output /proc/none/a.csv: cannot be written"),
         ([channel, "--json", "a.json"], "json is written only with --sample"),
+        ([channel, *flags, "--json", "/proc/none/a.json"], "json /proc/none/a.json: cannot be written"),
         ([channel, *flags], "images that the channel does not have"),
         ([channel, "--sample", str(tmp_path / "audits.csv"), "--corrections", log], "nearest: audit.csv"),
         ([channel, *flags[:2], "--corrections", str(tmp_path / "correction.csv")], "nearest: corrections.csv"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,17 +15,12 @@ from exploration.image_statistics import NAMES, ImageStatistics, image_statistic
 from model.data.image_locations import ImageLocations
 from model.data.table import Table
 from model.images.image_location import ImageLocation
+from tests.model.images.test_decode import encoded
 
 
 def textured(size: tuple[int, int] = (120, 90), seed: int = 0) -> Image.Image:
     pixels = np.random.default_rng(seed).integers(60, 200, size=(size[1], size[0], 3))
     return Image.fromarray(pixels.astype(np.uint8)).filter(ImageFilter.GaussianBlur(1.5))
-
-
-def encoded(image: Image.Image, form: str = "PNG", **options: object) -> bytes:
-    content = io.BytesIO()
-    image.save(content, form, **options)
-    return content.getvalue()
 
 
 def measured(content: bytes) -> dict[str, float]:

@@ -16,11 +16,6 @@ from model.errors import WeightsUnavailable
 SMALL = ("--model", "thumbnail", "--num_workers", "1", "--samples", "2")
 
 
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory) -> tuple[str, str]:
-    return "--cache", str(tmp_path_factory.mktemp("cache"))
-
-
 def test_it_writes_a_page_and_numbers_and_prints_the_findings(faces, cache, tmp_path, capsys):
     files = {"--output": tmp_path / "new" / "page.html", "--json": tmp_path / "numbers.json"}
     flags = [str(text) for pair in files.items() for text in pair]

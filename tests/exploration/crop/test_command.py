@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import json
 import logging
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,7 +15,7 @@ from PIL import Image
 
 import inference
 from exploration.__main__ import main
-from exploration.crop import cropping
+from exploration.crop import cropping, detectors
 from model.data.crops import warn_if_not_cropped
 
 
@@ -136,6 +138,11 @@ def test_an_interrupted_run_resumes(
     (tmp_path / "in.csv").write_text(file.read_text() + f"{paths[0]},1,1,9,9\n")
     assert crop(faces / "train", tmp_path / "out", "--boxes", str(tmp_path / "in.csv")) == 2
     assert "interrupted run with other settings: the content of in.csv" in capsys.readouterr().err
+    done = tmp_path / "out" / ".crops.jsonl"
+    done.rename(tmp_path / "crops.jsonl")  # without it nothing is known about the images that are there
+    assert crop(faces / "train", tmp_path / "out", "--boxes", str(file)) == 2
+    assert "interrupted run with other settings: unknown" in capsys.readouterr().err
+    (tmp_path / "crops.jsonl").rename(done)
 
     def counted(channel, output, path, *others):
         cropped.append(path)
@@ -146,6 +153,26 @@ def test_an_interrupted_run_resumes(
     assert sorted(cropped) == paths[40:]
     assert len((tmp_path / "out" / "boxes.csv").read_text().splitlines()) == 1 + len(paths)
     assert not (tmp_path / "out" / ".crops.jsonl").exists()
+
+
+def test_an_interrupted_run_is_not_resumed_with_another_detector(tmp_path: Path, monkeypatch, capsys) -> None:
+    (tmp_path / "channel").mkdir()
+    Image.new("RGB", (20, 10)).save(tmp_path / "channel" / "a.png")
+    detector = tmp_path / "face.onnx"
+    detector.write_bytes(b"one")
+    nothing = SimpleNamespace(detect=lambda image: np.empty((0, 5), np.float32))
+    monkeypatch.setattr(detectors, "load_detector", lambda *_: nothing)
+    start = partial(crop, tmp_path / "channel", tmp_path / "out", "--detector", str(detector))
+    with monkeypatch.context() as patched:
+        patched.setattr(cropping, "crop_image", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        assert start() == 130
+    assert start("--score", "0.5") == 2
+    assert "interrupted run with other settings: score" in capsys.readouterr().err
+    detector.write_bytes(b"two")
+    assert start() == 2
+    assert "interrupted run with other settings: the content of face.onnx" in capsys.readouterr().err
+    detector.write_bytes(b"one")
+    assert start() == 0
 
 
 def test_unreadable_images_are_copied_and_listed(tmp_path: Path, capsys) -> None:

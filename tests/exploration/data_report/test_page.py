@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
-from collections.abc import Iterator
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -22,6 +19,7 @@ from exploration.data_report.page import render_page
 from exploration.data_report.report_data import read_report_data
 from exploration.image_statistics import image_statistics
 from exploration.near_duplicates import DuplicatePair
+from tests.browser import cut, serious
 
 SCRIPT = "<script>alert(1)</script>"
 
@@ -147,14 +145,14 @@ def test_a_channel_of_few_images_has_a_report(draw, analysed, tmp_path, count):
     assert f"{count} image" in Texts(render_page(analysis)).text and len(analysis.found_map.rows) == count
 
 
-def test_a_hierarchy_of_many_varieties(draw, analysed, tmp_path, opened):
+def test_a_hierarchy_of_many_varieties(draw, analysed, tmp_path, open_html):
     rows = range(200)
     columns = {"ImageID": [f"{row}.png" for row in rows]}
     columns |= {name: [f"{name} {row % size:02}" for row in rows] for name, size in (("aisle", 3), ("variety", 81))}
     columns["product"] = [f"product {row % 43}" for row in rows]
     attributes = {name: {} for name in ("aisle", "product", "variety")}
     analysis = analysed(draw(tmp_path / "train", columns, size=(12, 9)), attributes=attributes)
-    shown = opened(render_page(analysis), viewport={"width": 390, "height": 800})
+    shown = open_html(render_page(analysis), viewport={"width": 390, "height": 800})
     assert len(analysis.targets[0].classes) == 200 and analysis.data.table.scheme.is_large
     assert shown.evaluate("document.documentElement.scrollWidth") == 390
     table = shown.get_by_role("region", name="Images per class, variety")
@@ -166,54 +164,6 @@ def test_a_hierarchy_of_many_varieties(draw, analysed, tmp_path, opened):
 
 
 # The page in a browser
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """The system's Chromium. Of a module, as Playwright keeps an event loop running in this thread."""
-    from playwright.sync_api import sync_playwright
-
-    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if path is None:
-        (pytest.fail if "RAREBIRD_CI" in os.environ else pytest.skip)("needs Chromium: apt-get install chromium")
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=path)
-        yield started
-        started.close()
-
-
-@pytest.fixture
-def opened(browser, tmp_path):
-    """Opens a page. The test fails if the page logs, raises, opens a dialog or requests anything but its own file."""
-    contexts, events = [], []
-
-    def open_page(html: str, **given: Any) -> Any:
-        file = tmp_path / "data_report.html"
-        file.write_text(html, encoding="utf-8")
-        contexts.append(browser.new_context(offline=True, **given))
-        shown = contexts[-1].new_page()
-        shown.set_default_timeout(120_000)
-        shown.on("console", lambda message: events.append(f"console: {message.text}"))
-        shown.on("pageerror", lambda error: events.append(f"error: {error}"))
-        shown.on("dialog", lambda dialog: (events.append(f"dialog: {dialog.message}"), dialog.dismiss()))
-        requests: list[str] = []
-        shown.on("request", lambda request: requests.append(request.url))
-        shown.goto(file.as_uri())
-        events.extend(url for url in requests if url != file.as_uri() and not url.startswith("data:"))
-        return shown
-
-    yield open_page
-    for context in contexts:
-        context.close()
-    assert events == []
-
-
-def serious(shown: Any) -> None:
-    from axe_playwright_python.sync_playwright import Axe
-
-    violations = Axe().run(shown).response["violations"]
-    severe = [each for each in violations if each["impact"] in ("serious", "critical")]
-    assert [(each["id"], each["nodes"][0]["html"]) for each in severe] == []
 
 
 def drawn(shown: Any) -> Any:
@@ -228,8 +178,8 @@ def points(shown: Any) -> int:
     return int(shown.locator("canvas").get_attribute("data-points"))
 
 
-def test_it_fits_every_width_without_overlap(faulty_report, opened):
-    shown = opened(render_page(faulty_report))
+def test_it_fits_every_width_without_overlap(faulty_report, open_html):
+    shown = open_html(render_page(faulty_report))
     drawn(shown)
     for width in (390, 700, 1280, 2000):
         shown.set_viewport_size({"width": width, "height": 900})
@@ -243,22 +193,18 @@ def test_it_fits_every_width_without_overlap(faulty_report, opened):
                 && one.top < other.bottom - 1 && other.top < one.bottom - 1)).map(() => list.className);
         })""")
         assert overlaps == []
-        cut = shown.evaluate("""() => [...document.querySelectorAll("main p, main li, main h3, main label, .file")]
-            .filter((one) => !one.closest(".unseen, .scroll, [hidden]") && !one.classList.contains("unseen")
-                && one.scrollWidth > one.clientWidth + 1 && getComputedStyle(one).display !== "inline")
-            .map((one) => one.textContent)""")
-        assert cut == []
+        assert cut(shown, "main p, main li, main h3, main label, .file", ".unseen, .scroll, [hidden]") == []
 
 
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 390)])
-def test_axe_finds_nothing_serious(faulty_report, opened, scheme, width):
-    shown = opened(render_page(faulty_report), color_scheme=scheme, viewport={"width": width, "height": 900})
+def test_axe_finds_nothing_serious(faulty_report, open_html, scheme, width):
+    shown = open_html(render_page(faulty_report), color_scheme=scheme, viewport={"width": width, "height": 900})
     drawn(shown)
-    serious(shown)
+    assert serious(shown) == []
 
 
-def test_names_that_are_scripts_are_shown_as_text(scripts, opened):
-    shown = opened(render_page(scripts))
+def test_names_that_are_scripts_are_shown_as_text(scripts, open_html):
+    shown = open_html(render_page(scripts))
     canvas = drawn(shown)
     assert SCRIPT in shown.get_by_role("region", name="Images per class, label").inner_text()
     assert SCRIPT.replace("/", "_") in shown.locator(".pairs").inner_text()
@@ -267,8 +213,8 @@ def test_names_that_are_scripts_are_shown_as_text(scripts, opened):
     assert SCRIPT in shown.locator(".map-card").inner_text()
 
 
-def test_pairs_are_shown_with_their_labels(faulty_report, opened):
-    shown = opened(render_page(faulty_report))
+def test_pairs_are_shown_with_their_labels(faulty_report, open_html):
+    shown = open_html(render_page(faulty_report))
     frame, pairs = faulty_report.data.table.frame(), shown.locator(".pairs li")
     assert pairs.count() == 2 and shown.locator(".pairs img").count() == 4
     assert pairs.locator(".kind").all_inner_texts() == [
@@ -281,8 +227,8 @@ def test_pairs_are_shown_with_their_labels(faulty_report, opened):
     assert pairs.nth(0).locator("div > .values").nth(0).locator("strong").all_inner_texts() == bold != []
 
 
-def test_the_map_shows_an_image_under_the_pointer_and_by_keyboard(faulty_report, opened):
-    shown = opened(render_page(faulty_report), viewport={"width": 1280, "height": 900})
+def test_the_map_shows_an_image_under_the_pointer_and_by_keyboard(faulty_report, open_html):
+    shown = open_html(render_page(faulty_report), viewport={"width": 1280, "height": 900})
     canvas = drawn(shown)
     content = json.loads(content_of(render_page(faulty_report)))["map"]
     card, status = shown.locator(".map-card"), shown.locator("#map-status")
@@ -307,11 +253,11 @@ def test_the_map_shows_an_image_under_the_pointer_and_by_keyboard(faulty_report,
     top = (box["height"] - max(content["y"]) * scale) / 2 + content["y"][at] * scale
     canvas.hover(position={"x": left, "y": top})
     assert card.is_visible() and card.locator(".file").inner_text() == first
-    serious(shown)
+    assert serious(shown) == []
 
 
-def test_the_map_is_zoomed_and_moved_by_wheel_buttons_and_keys(faulty_report, opened):
-    shown = opened(render_page(faulty_report), viewport={"width": 1280, "height": 900})
+def test_the_map_is_zoomed_and_moved_by_wheel_buttons_and_keys(faulty_report, open_html):
+    shown = open_html(render_page(faulty_report), viewport={"width": 1280, "height": 900})
     canvas = drawn(shown)
     whole = points(shown)
 
@@ -347,8 +293,8 @@ def test_the_map_is_zoomed_and_moved_by_wheel_buttons_and_keys(faulty_report, op
     assert points(shown) < whole / 3
 
 
-def test_two_fingers_zoom_the_map(faulty_report, opened):
-    shown = opened(render_page(faulty_report), viewport={"width": 390, "height": 800}, has_touch=True)
+def test_two_fingers_zoom_the_map(faulty_report, open_html):
+    shown = open_html(render_page(faulty_report), viewport={"width": 390, "height": 800}, has_touch=True)
     canvas = drawn(shown)
     canvas.evaluate("""(canvas) => {
         canvas.setPointerCapture = () => {};
@@ -367,8 +313,8 @@ def test_two_fingers_zoom_the_map(faulty_report, opened):
     assert float(canvas.get_attribute("data-zoom")) == pytest.approx(2, abs=0.05)
 
 
-def test_the_legend_filters_and_colours_by_every_attribute(faulty_report, opened):
-    shown = opened(render_page(faulty_report), viewport={"width": 1280, "height": 900})
+def test_the_legend_filters_and_colours_by_every_attribute(faulty_report, open_html):
+    shown = open_html(render_page(faulty_report), viewport={"width": 1280, "height": 900})
     drawn(shown)
     labels = shown.locator(".map-values label")
     assert shown.locator("#map-colour option").all_inner_texts()[:5] == [
@@ -392,8 +338,8 @@ def test_the_legend_filters_and_colours_by_every_attribute(faulty_report, opened
     assert points(shown) == 89
 
 
-def test_without_scripts_the_tables_are_there_and_the_map_is_not(faulty_report, opened):
-    shown = opened(render_page(faulty_report), java_script_enabled=False)
+def test_without_scripts_the_tables_are_there_and_the_map_is_not(faulty_report, open_html):
+    shown = open_html(render_page(faulty_report), java_script_enabled=False)
     assert not shown.locator("canvas").is_visible()
     assert shown.get_by_role("region", name="Neighbours of each class").is_visible()
     assert shown.locator("noscript").inner_text() == "The map needs JavaScript."

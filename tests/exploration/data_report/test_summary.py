@@ -100,3 +100,8 @@ def test_images_without_a_group_are_no_group_of_their_split(make_table, make_dat
     assert groups_sentence(counts, "persons") == "1 person, by the column person, each with 2 images. 1 image has none."
     assert subject(data).startswith("3 images of 1 person, 2 classes")
     assert group_counts(make_data(make_table({"kind": ["a", "b"]}, ["0000.jpg", "0001.jpg"]))) is None
+    object.__setattr__(table, "sides", np.array(["train", "train", "eval"], dtype=object))
+    data = make_data(table, ["train", "eval"])
+    assert split_counts(data) == [("train", 2, 1), ("eval", 1, 0)]
+    counts = group_counts(data)
+    assert counts is not None and counts.ungrouped == 0  # of the channel

@@ -141,11 +141,26 @@ def test_the_printed_command_keeps_numbers_and_classes(
     pd.testing.assert_frame_equal(again.numbers, before.numbers)
 
 
+def test_other_tools_get_the_numbers_of_an_only_attribute(tmp_path: Path) -> None:
+    root = channel_of(tmp_path / "c", "path,years", "20", "45.5")
+    flags = ["--attributes", json.dumps({"years": {"cuts": [30, 60]}})]
+    assert export(root, tmp_path / "fiftyone.json", "--format", "fiftyone", *flags) == 0
+    labels = json.loads((tmp_path / "fiftyone.json").read_text())["labels"]
+    assert labels["1"] == {"label": "30 to 59", "attributes": {"years": "45.5"}}
+    assert export(root, tmp_path / "lightly.json", "--format", "lightly", *flags) == 0
+    images = json.loads((tmp_path / "lightly.json").read_text())["images"]
+    assert images["1.png"]["annotations"] == {"channel": [{"class_name": "years 45.5"}]}
+
+
 def test_the_table_of_the_channel_is_not_replaced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     root = channel_of(tmp_path / "c", "path,label", "a", "b", "a")
     before = (root / "train.csv").read_bytes()
     assert export(root, root / "train.csv") == 2
     assert "the labels were read from this file" in capsys.readouterr().err
+    link = tmp_path / "link"
+    link.symlink_to(root)
+    for channel, output in ((root, link / "train.csv"), (link, root / "train.csv"), (root, root / "../c/train.csv")):
+        assert export(channel, output) == 2
     assert (root / "train.csv").read_bytes() == before
     assert export(root, root / "clean.csv") == export(root, root / "clean.csv", "--table", "train.csv") == 0
     assert export(root, root / "clean.csv", "--table", "clean.csv") == 2

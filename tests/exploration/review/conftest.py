@@ -24,11 +24,21 @@ from exploration.review.row_labels import RowLabels
 from exploration.review.store import DecisionStore
 from exploration.review.thumbnails import ReviewImages
 from model.cleaning.audit import Audit
+from model.data.corrections import Correction, read_corrections
+from model.errors import Problems
 from tests.container.http.server_process import ROOT, until
 
 PORT, TOKEN = 8765, "the-token"
 URL = f"http://127.0.0.1:{PORT}"
 NOW = 1_800_000_000.0  # 2027-01-15T08:00:00Z
+
+
+def saved(path: Path) -> list[Correction]:
+    """The rows of a corrections.csv, as training reads them."""
+    problems = Problems(str(path))
+    rows = read_corrections(path, problems)
+    problems.raise_if_any()
+    return rows
 
 
 @pytest.fixture(scope="session")

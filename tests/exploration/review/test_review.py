@@ -15,8 +15,8 @@ import pytest
 from exploration.__main__ import main
 from exploration.review.review import ReviewSettings, make_queue, open_review
 from exploration.review.serve import login_name
-from model.data.corrections import read_corrections
-from model.errors import InputError, Problems
+from model.errors import InputError
+from tests.exploration.review.conftest import saved
 
 
 @contextmanager
@@ -25,13 +25,6 @@ def client_of(process):
     with httpx.Client(base_url=process.url, verify=False) as client:
         assert client.get(f"/?token={process.token}").status_code == 200, process.output()
         yield client
-
-
-def saved(path):
-    problems = Problems(str(path))
-    rows = read_corrections(path, problems)
-    problems.raise_if_any()
-    return rows
 
 
 def raw(process, target, headers=()):

@@ -19,9 +19,10 @@ from hypothesis import strategies as st
 
 from exploration.review.correction_rows import correction_row, header_row
 from exploration.review.store import ConflictError, Content, DecisionStore, NothingToUndo, StoreError
-from model.data.corrections import ACTIONS, UNDO, Correction, effective, read_corrections
-from model.errors import InputError, Problems
+from model.data.corrections import ACTIONS, UNDO, Correction, effective
+from model.errors import InputError
 from tests.container.http.server_process import ROOT
+from tests.exploration.review.conftest import saved
 
 TIME = "2027-01-15T08:00:00Z"
 
@@ -31,14 +32,6 @@ def decided(
 ) -> Correction:
     row = {"group": "", "attribute": "gender", "given": "male", "time": TIME, "source": "all", **others}
     return Correction(path=path, action=action, value=value, reviewer=reviewer, **row)
-
-
-def saved(path: Path) -> list[Correction]:
-    """The rows of the file, as training reads them."""
-    problems = Problems(str(path))
-    rows = read_corrections(path, problems)
-    problems.raise_if_any()
-    return rows
 
 
 def content_of(store: DecisionStore) -> Content:

@@ -15,13 +15,8 @@ from model.evaluation.label_scheme import true_classes
 from model.evaluation.matching import match_answers
 from model.label_values import INDICES, NAMES, LabelRules, Names, found_names
 from model.labels import Scheme, mask_scheme
+from tests.model.evaluation.conftest import write
 from tests.model.test_label_values import LABEL_SETS
-
-
-def write(path: Path, text: str) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
-    return path
 
 
 def test_without_labels_classes_are_those_found_or_those_of_the_probabilities(files):

@@ -10,14 +10,7 @@ from model.errors import InputError
 from model.evaluation.answer_tables import TruthReading
 from model.evaluation.matching import match_answers
 from model.labels import Scheme, mask_scheme
-
-KOREAN = Scheme((Attribute("tag", ("착용샷", "설치후배치컷", "미분류")),))
-
-
-def write(path: Path, text: str) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
-    return path
+from tests.model.evaluation.conftest import KOREAN, write
 
 
 def test_rows_are_matched_by_name_and_not_by_order(files):

@@ -3,7 +3,7 @@ import pytest
 from model.errors import InputError
 from model.evaluation.matching import match_answers
 from model.evaluation.picture_names import match_names, picture_key
-from tests.model.evaluation.test_matching import KOREAN, write
+from tests.model.evaluation.conftest import KOREAN, write
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ def two_halves(width: int = 64, height: int = 48) -> Image.Image:
     return Image.fromarray(pixels)
 
 
-def encoded(image: Image.Image, form: str, **options: object) -> bytes:
+def encoded(image: Image.Image, form: str = "PNG", **options: object) -> bytes:
     content = io.BytesIO()
     image.save(content, form, **options)
     return content.getvalue()

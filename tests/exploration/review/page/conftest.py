@@ -7,7 +7,6 @@ import inspect
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 import threading
@@ -24,6 +23,7 @@ from container.http.server import HttpServer, open_listener
 from exploration.review.app import ReviewApp
 from exploration.review.review import ReviewSettings, open_review
 from exploration.review.serve import LIMITS
+from tests.browser import cut, serious
 
 ROOT = Path(__file__).resolve().parents[4]
 PERSONS, KINDS = 8, 3  # and images per person
@@ -62,29 +62,42 @@ def until(shown: Any, holds: Callable[[], bool]) -> None:
     raise AssertionError(f"it does not hold: {inspect.getsource(holds).strip()}")
 
 
-def serious(shown: Any) -> list[Any]:
-    from axe_playwright_python.sync_playwright import Axe
-
-    violations = Axe().run(shown).response["violations"]
-    severe = [each for each in violations if each["impact"] in ("serious", "critical")]
-    return [(each["id"], each["nodes"][0]["html"], each["nodes"][0]["failureSummary"]) for each in severe]
+def text(shown: Any, selector: str) -> str:
+    return str(shown.locator(selector).inner_text())
 
 
-def cut(shown: Any, width: int) -> list[Any]:
-    """Elements that are wider than the page, or whose text does not fit into them. Names of classes that are longer
-    than an image is wide end in an ellipsis, and have a title."""
-    found = shown.evaluate(
-        """() => [...document.querySelectorAll("body *")]
-            .filter((e) => e.offsetParent !== null && !e.closest(".unseen, .virtual, select"))
-            .filter((e) => e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).display !== "inline")
-            .map((e) => `${e.tagName} ${e.id} ${e.className} ${e.textContent.slice(0, 40)}`)"""
-    )
-    untitled = shown.evaluate(
+def problems_of_views(
+    shown: Any, keys: Callable[..., None], views: dict[str, tuple[str, ...]], width: int, theme: str
+) -> list[Any]:
+    """What axe finds and which texts are cut in the views of a page. axe runs at 1280 px light and at 390 px dark.
+
+    Args:
+        shown: The page.
+        keys: Presses keys.
+        views: The keys that lead from one view to the next, by the name of the view.
+        width: Width of the page in pixels.
+        theme: light or dark.
+    """
+    problems: list[Any] = []
+    for name, pressed in views.items():
+        keys(shown, *pressed, saved=False)
+        shown.wait_for_timeout(50)
+        problems += [(name, text) for text in [*cut(shown, ignored=".unseen, .virtual, select"), *untitled(shown)]]
+        found = shown.evaluate("document.documentElement.scrollWidth")
+        problems += [(name, "page", found)] if found > width else []
+        if (width, theme) in ((1280, "light"), (390, "dark")):
+            problems += [(name, *each) for each in serious(shown)]
+    return problems
+
+
+def untitled(shown: Any) -> list[str]:
+    """Names of classes that end in an ellipsis although they are short, or have no title. Only names that are longer
+    than an image is wide may end in one."""
+    found: list[str] = shown.evaluate(
         """() => [...document.querySelectorAll(".cell > span")].filter((e) => e.scrollWidth > e.clientWidth + 1)
             .filter((e) => e.title !== e.textContent || e.textContent.length < 12).map((e) => e.textContent)"""
     )
-    page = shown.evaluate("document.documentElement.scrollWidth")
-    return [*[(each,) for each in found + untitled], *([("page", page)] if page > width else [])]
+    return found
 
 
 @pytest.fixture(scope="session")
@@ -202,20 +215,6 @@ def serve_process(settings: Callable[..., ReviewSettings], tmp_path: Path) -> It
         process.wait()
         assert process.stdout
         process.stdout.close()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """The system's Chromium. Of a module, as Playwright keeps an event loop running in this thread."""
-    from playwright.sync_api import sync_playwright
-
-    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if path is None:
-        (pytest.fail if "RAREBIRD_CI" in os.environ else pytest.skip)("needs Chromium: apt-get install chromium")
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=path)
-        yield started
-        started.close()
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from exploration.review.errors import ErrorsSettings, open_errors
-from tests.exploration.review.page.conftest import cut, serious, until
+from tests.exploration.review.page.conftest import problems_of_views, text, until
 
 
 @pytest.fixture
@@ -26,10 +26,6 @@ def errors(serve_app, faces, held_out, tmp_path):
         return serve_app(lambda port: open_errors(settings, port), tmp_path / "corrections.csv")
 
     return start
-
-
-def text(shown: Any, selector: str) -> str:
-    return str(shown.locator(selector).inner_text())
 
 
 def source(shown: Any) -> str:
@@ -122,17 +118,11 @@ def test_axe_finds_nothing_serious_and_no_text_is_cut(errors, opened, keys, widt
     until(shown, lambda: shown.locator("#prediction li").count() > 0)
     if width == 390:
         shown.get_by_role("button", name="Filter").click()
-    problems: list[Any] = []
-    for name, pressed in {
+    views: dict[str, tuple[str, ...]] = {
         "image": (),
         "predicted": ("h",),
         "labelled": ("h",),
         "mark": ("m", "x"),
         "check": ("v",),
-    }.items():
-        keys(shown, *pressed, saved=False)
-        shown.wait_for_timeout(50)
-        problems += [(name, *each) for each in cut(shown, width)]
-        if (width, theme) in ((1280, "light"), (390, "dark")):
-            problems += [(name, *each) for each in serious(shown)]
-    assert problems == []
+    }
+    assert problems_of_views(shown, keys, views, width, theme) == []

@@ -7,7 +7,7 @@ import signal
 from collections.abc import Callable
 from typing import Any
 
-from tests.exploration.review.page.conftest import SUSPECTS, until
+from tests.exploration.review.page.conftest import SUSPECTS, text, until
 
 KEPT = [("00", "gender", "keep", ""), ("00", "age", "keep", "")]
 FAILED_REQUEST = "Failed to load resource|ERR_"  # what Chromium logs if the server does not answer
@@ -16,10 +16,6 @@ FAILED_REQUEST = "Failed to load resource|ERR_"  # what Chromium logs if the ser
 def answering(content: dict[str, Any]) -> Callable[[Any], None]:
     """A route that answers with JSON."""
     return lambda route: route.fulfill(json=content)
-
-
-def text(shown: Any, selector: str) -> str:
-    return str(shown.locator(selector).inner_text())
 
 
 def test_a_reload_in_the_middle_resumes_at_the_first_open_item(serve, opened, keys):

@@ -6,13 +6,9 @@ from typing import Any
 
 import pytest
 
-from tests.exploration.review.page.conftest import EVIL, SUSPECTS, cut, name_of, serious, until
+from tests.exploration.review.page.conftest import EVIL, SUSPECTS, name_of, problems_of_views, text, until
 
 FIRST = name_of(0, 0)
-
-
-def text(shown: Any, selector: str) -> str:
-    return str(shown.locator(selector).inner_text())
 
 
 def test_the_three_steps_by_keyboard(serve, opened, keys):
@@ -257,8 +253,7 @@ def test_letters_can_be_turned_off_and_help_lists_the_keys(serve, opened, keys):
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_axe_finds_nothing_serious_and_no_text_is_cut_in_any_view(serve, opened, keys, width, theme):
     shown = opened(serve(), viewport={"width": width, "height": 844}, color_scheme=theme)
-    problems: list[Any] = []
-    for name, pressed in {
+    views: dict[str, tuple[str, ...]] = {
         "one": (),
         "age": ("ArrowRight",),
         "product": ("ArrowRight", "u"),
@@ -267,10 +262,5 @@ def test_axe_finds_nothing_serious_and_no_text_is_cut_in_any_view(serve, opened,
         "class": ("c",),
         "zoom": ("+",),
         "help": ("Escape", "?"),
-    }.items():
-        keys(shown, *pressed, saved=False)
-        shown.wait_for_timeout(50)
-        problems += [(name, *each) for each in cut(shown, width)]
-        if (width, theme) in ((1280, "light"), (390, "dark")):
-            problems += [(name, *each) for each in serious(shown)]
-    assert problems == []
+    }
+    assert problems_of_views(shown, keys, views, width, theme) == []

@@ -157,5 +157,6 @@ def test_outputs_of_rarebird_are_only_read_if_set(root: Path) -> None:
     touch(root, "cat/a.jpg", "dog/b.jpg")
     for name in ("output.csv", "split.csv"):
         write_csv(root, "path,label\ncat/a.jpg,1\ndog/b.jpg,0\n", name)
+    write_csv(root, "path,attribute,action,value\ncat/a.jpg,label,relabel,dog\n", "review of ann.csv")
     assert read(root).source == "class folders"
     assert read(root, table="split.csv").source == "CSV split.csv"

@@ -41,6 +41,7 @@ def test_files_that_rarebird_wrote_are_not_input(
         ('\ufeff"Path";"attribute";"action";"value"', True),
         ("group\tattribute\taction\tvalue", True),
         ("path,action", False),  # images of actions
+        ("image,attribute,action,value", False),  # a log has path or group
         ("path,label,value", False),
         ("", False),
     ],

@@ -1,10 +1,8 @@
-"""Pages of small made-up evaluations, their tables as text, and the system's Chromium."""
+"""Pages of small made-up evaluations, and their tables as text."""
 
 from __future__ import annotations
 
-import os
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from html.parser import HTMLParser
 from typing import Any
@@ -121,17 +119,3 @@ def make_page() -> Callable[..., Page]:
         return Page(matched, evaluation, render_report(evaluation, matched, folder, **rendered))
 
     return make
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """The system's Chromium. Of a module, as Playwright keeps an event loop running in this thread."""
-    from playwright.sync_api import sync_playwright
-
-    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if path is None:
-        (pytest.fail if "RAREBIRD_CI" in os.environ else pytest.skip)("needs Chromium: apt-get install chromium")
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=path)
-        yield started
-        started.close()

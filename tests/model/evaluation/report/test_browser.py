@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 import pytest
 from PIL import Image
@@ -11,6 +10,7 @@ from PIL import Image
 from model.attributes import Attribute
 from model.evaluation.report.thumbnails import picture_folder
 from model.labels import Scheme
+from tests.browser import serious
 
 SCRIPT = "<script>alert(1)</script>"
 KINDS = Scheme((Attribute("kind", (SCRIPT, "착용샷", "plain")),))
@@ -28,73 +28,39 @@ def page_of_many_classes(make_page):
     return make_page(MANY, pictures=800, resamples=5)
 
 
-@pytest.fixture
-def opened(browser, tmp_path):
-    """Opens a page. The test fails if the page logs, raises, opens a dialog or requests anything but its own file."""
-    contexts, events = [], []
-
-    def open_page(html: str, **given: Any) -> Any:
-        file = tmp_path / "report.html"
-        file.write_text(html, encoding="utf-8")
-        contexts.append(browser.new_context(offline=True, **given))
-        shown = contexts[-1].new_page()
-        shown.set_default_timeout(120_000)
-        shown.on("console", lambda message: events.append(f"console: {message.text}"))
-        shown.on("pageerror", lambda error: events.append(f"error: {error}"))
-        shown.on("dialog", lambda dialog: (events.append(f"dialog: {dialog.message}"), dialog.dismiss()))
-        requests: list[str] = []
-        shown.on("request", lambda request: requests.append(request.url))
-        shown.goto(file.as_uri())
-        events.extend(url for url in requests if url != file.as_uri() and not url.startswith("data:"))
-        return shown
-
-    yield open_page
-    for context in contexts:
-        context.close()
-    assert events == []
-
-
-def test_it_opens_without_network_and_fits_every_width(page, opened):
-    shown = opened(page.html)
+def test_it_opens_without_network_and_fits_every_width(page, open_html):
+    shown = open_html(page.html)
     assert shown.title() == "Evaluation of exp" and shown.locator("main section").count() == 12
     for width in (390, 1280, 2000):
         shown.set_viewport_size({"width": width, "height": 900})
         assert shown.evaluate("document.documentElement.scrollWidth") == width
 
 
-def test_axe_finds_nothing_serious_in_both_themes_and_print_is_light(page, opened):
-    shown = opened(page.html, color_scheme="light", viewport={"width": 1280, "height": 900})
+def test_axe_finds_nothing_serious_in_both_themes_and_print_is_light(page, open_html):
+    shown = open_html(page.html, color_scheme="light", viewport={"width": 1280, "height": 900})
     background = "getComputedStyle(document.body).backgroundColor"
     light = shown.evaluate(background)
-    serious(shown)
+    assert serious(shown) == []
     shown.emulate_media(color_scheme="dark")
     shown.set_viewport_size({"width": 390, "height": 900})
     assert shown.evaluate(background) != light
-    serious(shown)
+    assert serious(shown) == []
     shown.emulate_media(media="print", color_scheme="dark")
     assert shown.evaluate(background) == "rgb(255, 255, 255)"
 
 
-def test_axe_finds_nothing_serious_among_many_classes_nor_in_an_opened_cell(page_of_many_classes, opened):
-    shown = opened(page_of_many_classes.html)
+def test_axe_finds_nothing_serious_among_many_classes_nor_in_an_opened_cell(page_of_many_classes, open_html):
+    shown = open_html(page_of_many_classes.html)
     shown.get_by_role("button", name="Show all 80 classes").click()
     shown.locator("td[data-list] button").first.click()
     assert shown.locator("dialog.pictures").is_visible()
-    serious(shown)
+    assert serious(shown) == []
 
 
-def serious(shown: Any) -> None:
-    from axe_playwright_python.sync_playwright import Axe
-
-    violations = Axe().run(shown).response["violations"]
-    severe = [each for each in violations if each["impact"] in ("serious", "critical")]
-    assert [(each["id"], each["nodes"][0]["html"]) for each in severe] == []
-
-
-def test_it_prints_without_cutting_anything_off(page_of_many_classes, page, opened):
+def test_it_prints_without_cutting_anything_off(page_of_many_classes, page, open_html):
     """210 mm less the margins of 15 mm are 680 CSS pixels."""
     for printed in (page, page_of_many_classes):
-        shown = opened(printed.html, viewport={"width": 680, "height": 900})
+        shown = open_html(printed.html, viewport={"width": 680, "height": 900})
         shown.emulate_media(media="print")
         wide = shown.evaluate(
             "[...document.querySelectorAll('main *')].filter(e => e.scrollWidth > 690).map(e => e.className)"
@@ -104,19 +70,19 @@ def test_it_prints_without_cutting_anything_off(page_of_many_classes, page, open
     assert shown.pdf(prefer_css_page_size=True).startswith(b"%PDF")
 
 
-def test_a_class_called_script_is_shown_as_text(make_page, opened):
-    shown = opened(make_page(KINDS).html)
+def test_a_class_called_script_is_shown_as_text(make_page, open_html):
+    shown = open_html(make_page(KINDS).html)
     assert shown.locator("table.matrix tbody th").all_inner_texts() == [SCRIPT, "착용샷", "plain"]
     shown.locator("td[data-list] button").first.click()
     assert shown.locator("dialog.pictures h2").inner_text() == f"{SCRIPT}, predicted as {SCRIPT}"
 
 
-def test_a_cell_opens_its_images_and_the_keyboard_finds_the_next(make_page, opened, tmp_path):
+def test_a_cell_opens_its_images_and_the_keyboard_finds_the_next(make_page, open_html, tmp_path):
     matched = make_page(KINDS, pictures=40).matched
     for name in matched.names:
         Image.new("RGB", (30, 40), "teal").save(tmp_path / name)
     page = make_page(KINDS, pictures=40, folder=picture_folder(tmp_path, matched.names))
-    shown = opened(page.html)
+    shown = open_html(page.html)
     buttons, dialog = shown.locator("table.matrix button"), shown.locator("dialog.pictures")
     buttons.first.focus()
     shown.keyboard.press("Enter")
@@ -134,22 +100,22 @@ def test_a_cell_opens_its_images_and_the_keyboard_finds_the_next(make_page, open
     assert [button.get_attribute("tabindex") for button in buttons.all()].count("0") == 1
 
 
-def test_mistakes_are_shown_as_images_if_these_are_given(make_page, opened, tmp_path):
+def test_mistakes_are_shown_as_images_if_these_are_given(make_page, open_html, tmp_path):
     matched = make_page().matched
     for name in matched.names[: len(matched.names) // 2]:
         Image.new("RGB", (30, 40), "teal").save(tmp_path / name)
-    shown = opened(make_page(folder=picture_folder(tmp_path, matched.names)).html)
+    shown = open_html(make_page(folder=picture_folder(tmp_path, matched.names)).html)
     images, gone = shown.locator("main img"), shown.locator(".no-picture")
     assert images.count() + gone.count() == 24 + 12 + 12 and images.count() > 0 and gone.count() > 0
     assert shown.evaluate("[...document.querySelectorAll('main img')].every(image => image.naturalWidth === 30)")
 
 
-def test_an_image_is_enlarged_with_its_classes_by_mouse_and_by_keyboard(make_page, opened, tmp_path):
+def test_an_image_is_enlarged_with_its_classes_by_mouse_and_by_keyboard(make_page, open_html, tmp_path):
     matched = make_page(KINDS, pictures=40).matched
     for name in matched.names:
         Image.new("RGB", (300, 400), "teal").save(tmp_path / name)
     page = make_page(KINDS, pictures=40, folder=picture_folder(tmp_path, matched.names))
-    shown = opened(page.html)
+    shown = open_html(page.html)
     dialog, buttons = shown.locator("dialog.picture"), shown.locator("#mistakes ~ ul button.enlarge")
     names = shown.locator("#mistakes ~ ul .file").all_inner_texts()
     buttons.first.click()
@@ -159,7 +125,7 @@ def test_an_image_is_enlarged_with_its_classes_by_mouse_and_by_keyboard(make_pag
     answered = KINDS.class_names[matched.answers[row]]
     assert dialog.locator("li").first.inner_text().startswith(answered) and dialog.locator("li").count() == 3
     assert shown.evaluate("document.querySelector('dialog.picture img').naturalHeight") == 320
-    serious(shown)
+    assert serious(shown) == []
     shown.keyboard.press("ArrowRight")
     assert dialog.locator("h2").inner_text() == names[1]
     shown.keyboard.press("Escape")
@@ -174,8 +140,8 @@ def test_an_image_is_enlarged_with_its_classes_by_mouse_and_by_keyboard(make_pag
     assert dialog.is_visible() and shown.locator("dialog.pictures").is_visible()
 
 
-def test_the_table_of_classes_is_sorted_searched_and_unfolded(page_of_many_classes, opened):
-    shown = opened(page_of_many_classes.html)
+def test_the_table_of_classes_is_sorted_searched_and_unfolded(page_of_many_classes, open_html):
+    shown = open_html(page_of_many_classes.html)
     rows, table = shown.locator("table.sortable tbody tr:visible"), shown.locator("table.sortable")
     more = shown.get_by_role("button", name="Show all 80 classes")
     assert rows.count() == 24
@@ -196,8 +162,8 @@ def test_the_table_of_classes_is_sorted_searched_and_unfolded(page_of_many_class
     assert rows.first.locator("th").inner_text() == "kind 079"
 
 
-def test_a_table_that_is_too_wide_fades_at_its_right_edge_until_it_is_scrolled(page, opened):
-    shown = opened(page.html, viewport={"width": 390, "height": 900})
+def test_a_table_that_is_too_wide_fades_at_its_right_edge_until_it_is_scrolled(page, open_html):
+    shown = open_html(page.html, viewport={"width": 390, "height": 900})
     region = shown.get_by_role("region", name="Scores by class, All attributes together")
     mask = "element => getComputedStyle(element).maskImage"
     assert "linear-gradient" in region.evaluate(mask)
@@ -210,8 +176,8 @@ def test_a_table_that_is_too_wide_fades_at_its_right_edge_until_it_is_scrolled(p
     )
 
 
-def test_without_scripts_everything_but_dialogs_works(page, opened):
-    shown = opened(page.html, java_script_enabled=False)
+def test_without_scripts_everything_but_dialogs_works(page, open_html):
+    shown = open_html(page.html, java_script_enabled=False)
     cell = shown.locator("table.matrix td.right").first
     counts = cell.inner_text()
     shown.locator("#show-shares").check()
