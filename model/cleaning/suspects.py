@@ -14,7 +14,6 @@ from model.atomic_write import write_csv
 from model.data.table import Table
 from model.errors import InputError, Problems, did_you_mean, listing
 
-SUSPECTS_CSV = "suspects.csv"
 SUSPECT_COLUMNS = ("path", "group", "attribute", "level", "given", "suggested", "score", "reason", "neighbours")
 IMAGE, GROUP = "image", "group"  # levels
 MOST_NEIGHBOURS = 5  # of a suspect
@@ -59,6 +58,19 @@ class _Rows:
         for row, group in enumerate(self.table.groups.tolist()):
             self.by_group.setdefault(group, []).append(row)
 
+    def of(self, text: Mapping[str, str]) -> tuple[int, ...]:
+        """The rows that a row of suspects.csv doubts, the named image first; none if the table does not have them."""
+        row = self.by_path.get(text["path"])
+        if text["level"] != GROUP:
+            return () if row is None else (row,)
+        if row is None:
+            return tuple(self.by_group.get(text["group"], ()))
+        return (row, *(other for other in self.by_group[str(self.table.groups[row])] if other != row))
+
+    def has(self, text: Mapping[str, str]) -> bool:
+        """Whether the table has the images and the attribute of a row of suspects.csv."""
+        return bool(self.of(text)) and text["attribute"] in self.table.scheme.names
+
 
 def label_texts(table: Table, attribute: str) -> list[str]:
     """The labels of an attribute as text: the number where there is one, otherwise the name of the class; "" without.
@@ -96,12 +108,14 @@ def write_suspects(path: Path, table: Table, suspects: Sequence[Suspect]) -> Non
             writer.writerow([paths[row], group, *labels, *evidence])
 
 
-def read_suspects(path: Path, table: Table) -> list[Suspect]:
+def read_suspects(path: Path, table: Table, skip_foreign: bool = False) -> list[Suspect]:
     """Reads suspects.csv for a table, whose rows may be in another order than when the file was written.
 
     Args:
         path: The file.
         table: The channel.
+        skip_foreign: Whether rows for images and attributes that the table does not have are ignored, because
+            corrections may have deleted the images. Of a group, those are doubted that are left.
 
     Returns:
         The suspects in the order of the file. Neighbours that are not in the channel are left out.
@@ -120,23 +134,25 @@ def read_suspects(path: Path, table: Table) -> list[Suspect]:
                 expected = listing(SUSPECT_COLUMNS)
                 raise InputError(f"{path}: no column {listing(missing)}; expected {expected}, as `noise` writes them")
             for cells in reader:
-                suspect = _read_suspect(cells, rows, f"line {reader.line_num}", problems)
+                text = {name: cells[name] or "" for name in SUSPECT_COLUMNS}
+                if skip_foreign and not rows.has(text):
+                    continue
+                suspect = _read_suspect(text, rows, f"line {reader.line_num}", problems)
                 if suspect is not None:
                     suspects.append(suspect)
     except OSError as error:
-        raise InputError(f"{path}: {error.strerror}; python -m exploration noise writes it") from None
+        raise InputError(f"{path}: cannot be read: {error.strerror}; python -m exploration noise writes it") from None
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path}: not a CSV in UTF-8: {error}") from None
     problems.raise_if_any()
     return suspects
 
 
-def _read_suspect(cells: Mapping[str, str | None], rows: _Rows, where: str, problems: Problems) -> Suspect | None:
+def _read_suspect(text: Mapping[str, str], rows: _Rows, where: str, problems: Problems) -> Suspect | None:
     """The suspect of a row of the file; None, with problems, if it is invalid."""
-    text = {name: cells[name] or "" for name in SUSPECT_COLUMNS}
     before = len(problems)
-    row = rows.by_path.get(text["path"])
-    if row is None:
+    own = rows.of(text)
+    if not own:
         near = did_you_mean(text["path"], rows.by_path) if problems.shows_next(FOREIGN_IMAGES) else ""
         problems.add(FOREIGN_IMAGES, f"{where}: {text['path']!r}{near}")
     if text["attribute"] not in rows.table.scheme.names:
@@ -150,14 +166,11 @@ def _read_suspect(cells: Mapping[str, str | None], rows: _Rows, where: str, prob
         problems.add("invalid scores", f"{where}: {text['score']!r}, expected a number from 0 to 1")
     if neighbours is None:
         problems.add("invalid neighbours", f"{where}: {text['neighbours']!r}, expected a JSON list of [path, value]")
-    if len(problems) > before or row is None or score is None or neighbours is None:
+    if len(problems) > before or score is None or neighbours is None:
         return None
-    own = [row]
-    if text["level"] == GROUP:
-        own += [other for other in rows.by_group[str(rows.table.groups[row])] if other != row]
     near_rows = tuple(rows.by_path[name] for name in neighbours if name in rows.by_path)
     labels = (text["attribute"], text["given"], text["suggested"])
-    return Suspect(tuple(own), text["level"], *labels, score, text["reason"], near_rows)
+    return Suspect(own, text["level"], *labels, score, text["reason"], near_rows)
 
 
 def _score(text: str) -> float | None:

@@ -70,6 +70,19 @@ def test_all_problems_are_named_with_the_line_and_the_nearest_name(tmp_path, tab
         read_suspects(path, table)
 
 
+def test_images_and_attributes_that_the_table_does_not_have_can_be_skipped(tmp_path, table):
+    path = tmp_path / "suspects.csv"
+    write_suspects(path, table, SUSPECTS)
+    with open(path, "a", encoding="utf-8") as file:
+        file.write('images/b/00002.jpg,b,mask,image,worn,none,0.5,"",[]\n')
+    # the first image of the suspect group a is deleted: the other one is still suspect
+    group, image = read_suspects(path, table.take([0, 2, 3]), skip_foreign=True)
+    assert (group.rows, group.neighbours) == ((0,), (1,)) and (image.rows, image.neighbours) == ((1,), (0,))
+    assert [one.attribute for one in read_suspects(path, table.take([2, 3]), skip_foreign=True)] == ["age"]
+    with pytest.raises(InputError, match="'mask', expected one of gender, age"):
+        read_suspects(path, table)
+
+
 @pytest.mark.parametrize("content", ["path,group\n", "\xff\n", None])
 def test_a_missing_or_other_file_is_an_input_error(tmp_path, table, content):
     path = tmp_path / "suspects.csv"
