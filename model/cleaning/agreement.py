@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from model.cleaning.grouped import group_means, rows_of_groups
 from model.cleaning.temperature import SMALLEST, Codes, Floats, fit_temperature, tempered
 from model.cleaning.verdicts import is_of_group
 from model.data.corrections import DELETE, RELABEL, Correction
@@ -167,8 +168,7 @@ class _Groups:
         names, self.of_row = np.unique(table.groups.astype(str), return_inverse=True)
         self._names, self._paths = names.tolist(), table.locations.paths
         self._is_grouped = bool(table.grouped_by)
-        order = np.argsort(self.of_row, kind="stable")
-        self.rows = np.split(order, np.cumsum(np.bincount(self.of_row, minlength=1))[:-1])
+        self.rows = rows_of_groups(self.of_row)
 
     def name_of(self, row: int) -> str:
         """Name of an image's group, "" if it has none."""
@@ -228,12 +228,8 @@ def agree(
 
 def _pooled(probabilities: Floats, group_of_row: Codes) -> Floats:
     """The mean log probability of each image's group, normalised, float64 (n, K). Images of NaN do not count."""
-    known = ~np.isnan(probabilities).any(axis=1)
-    sums = np.zeros((int(group_of_row.max(initial=-1)) + 1, probabilities.shape[1]))
-    np.add.at(sums, group_of_row[known], np.log(np.maximum(probabilities[known], SMALLEST)))
-    counts = np.bincount(group_of_row[known], minlength=len(sums))[:, None]
-    means = np.divide(sums, counts, out=np.full_like(sums, np.nan), where=counts > 0)
-    return tempered(np.exp(means), 1.0)[group_of_row]
+    logs = np.log(np.maximum(probabilities, SMALLEST))  # NaN stays NaN
+    return tempered(np.exp(group_means(logs, group_of_row)), 1.0)[group_of_row]
 
 
 def _one_per_unit(probabilities: Floats, codes: Codes, units: Codes) -> tuple[Floats, Codes]:

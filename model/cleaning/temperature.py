@@ -15,9 +15,8 @@ SMALLEST = 1e-7  # probability; predictions are float32
 TEMPERATURES = np.geomspace(0.4, 5, 65)
 RANDOM_SHARES = np.linspace(0, 0.5, 26)  # of the labels
 MOST_UNITS = 20_000  # images or groups from which a temperature is fitted
-MOST_LOSS = (
-    1.92  # of log-likelihood for a smaller share: half of the 95 % quantile of chi-square with 1 degree of freedom
-)
+# Of log-likelihood for a smaller share: half of the 95 % quantile of chi-square with 1 degree of freedom
+MOST_LOSS = 1.92
 
 Codes = NDArray[np.int64]
 Floats = NDArray[np.float64]
