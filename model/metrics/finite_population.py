@@ -32,10 +32,6 @@ class Estimate:
     low: float
     high: float
 
-    def scaled(self, factor: float, shift: float = 0.0) -> Estimate:
-        """The estimate of `shift + factor * x`; factor is not negative."""
-        return Estimate(*(shift + factor * bound for bound in (self.value, self.low, self.high)))
-
     def to_dict(self) -> dict[str, float]:
         """value, low and high for JSON."""
         return {"value": self.value, "low": self.low, "high": self.high}
