@@ -54,7 +54,7 @@ from container.gpu_check import check_gpus
 from container.locations import Locations
 from container.next_commands import inference_command
 from container.torchrun import refuse_alone
-from model.answers.files import OUTPUT, TRUTH
+from model.answers.files import OUT_OF_FOLD, OUTPUT, TRUTH
 from model.artifacts.discovery import is_finished, models_below
 from model.artifacts.learnt_from import LearntFrom
 from model.artifacts.saved_model import save_model
@@ -74,7 +74,6 @@ from model.training.ensembles import save_ensembles
 from model.training.fit import fit
 from model.training.held_out import VALIDATION, answer_validation
 from model.training.job import TrainingJob
-from model.training.out_of_fold import FOLDER as OUT_OF_FOLD
 from model.training.plan import Plan, Run, make_plan
 from model.training.progress import Outcome
 from model.training.resume import Claim, RunLocation, claim

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from model.answers.files import PROBABILITIES, labels_file
+from model.answers.files import OUT_OF_FOLD, PROBABILITIES, labels_file
 from model.answers.labels_json import LabelsJson
 from model.answers.read import read_probabilities
 from model.artifacts.fingerprint import file_digest
@@ -23,7 +23,6 @@ from model.data.table import Table
 from model.errors import InputError, Problems, listing
 from model.labels import Scheme
 
-OUT_OF_FOLD = "out_of_fold"  # the folder in that of the run
 OTHER_CLASSES = "classes that differ from the channel's"
 OTHER_ATTRIBUTES = "attributes that the channel does not have"
 

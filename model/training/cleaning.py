@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from model.answers.files import OUT_OF_FOLD
 from model.atomic_write import write_csv
 from model.attributes import normal_text
 from model.cleaning.agreement import Agreement, AgreementRule, agree
@@ -25,7 +26,6 @@ from model.labels import JOINT
 from model.runtime.signals import Stopped, StopSignal
 from model.settings.train import TrainSettings
 from model.training.checkpoints import Checkpoints
-from model.training.out_of_fold import FOLDER as OUT_OF_FOLD
 from model.training.out_of_fold import answer_out_of_fold
 from model.training.plan import Plan, make_plan
 from model.training.resume import Claim
