@@ -20,9 +20,9 @@ import numpy as np
 import pandas as pd
 
 from model.answers.files import OUTPUT, TRUTH
-from model.atomic_write import write_csv, write_json
+from model.atomic_write import write_json
 from model.cleaning.suspects import GROUP
-from model.data.corrections import CORRECTION_COLUMNS, KEEP, RELABEL, Correction, effective, read_corrections
+from model.data.corrections import KEEP, RELABEL, Correction, effective, read_corrections, write_corrections
 from model.errors import Problems
 from model.metrics.bootstrap import Interval, interval, resample
 from model.metrics.scores import Counts, count_statistics, scores_of
@@ -150,8 +150,7 @@ def main(argv: Sequence[str]) -> int:
     output.mkdir(parents=True, exist_ok=True)
     answers, corrected = simulate_review(Path(settings.suspects), Path(settings.truth), settings.reviewed)
     review = output / "corrections.csv"
-    with write_csv(review) as writer:
-        writer.writerows([CORRECTION_COLUMNS, *(answer.row() for answer in answers)])
+    write_corrections(review, answers)
     print(f"review of {settings.reviewed} groups: {len(answers)} suspects, {corrected} labels corrected")
     kinds = {
         NOISY: ("noisy", []),

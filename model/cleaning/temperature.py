@@ -1,5 +1,5 @@
 """Calibration of out-of-fold probabilities by a temperature if some of the labels are wrong (Guo et al. 2017, "On
-Calibration of Modern Neural Networks", section 4.2).
+Calibration of Modern Neural Networks", section 4.2). model.metrics.calibration measures the error that it reduces.
 
 The likelihood has a second parameter, the share of labels that are random; otherwise a good model would have to become
 unsure, and no probability would reach a threshold such as 0.9. It is the smallest share that is about as likely as the
