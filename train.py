@@ -54,7 +54,7 @@ from container.gpu_check import check_gpus
 from container.locations import Locations
 from container.next_commands import inference_command
 from container.torchrun import refuse_alone
-from model.answers.files import OUTPUT, TRUTH
+from model.answers.files import OUT_OF_FOLD, OUTPUT, TRUTH
 from model.artifacts.discovery import is_finished, models_below
 from model.artifacts.learnt_from import LearntFrom
 from model.artifacts.saved_model import save_model
@@ -74,8 +74,7 @@ from model.training.ensembles import save_ensembles
 from model.training.fit import fit
 from model.training.held_out import VALIDATION, answer_validation
 from model.training.job import TrainingJob
-from model.training.out_of_fold import FOLDER as OUT_OF_FOLD
-from model.training.plan import Run, make_plan
+from model.training.plan import Plan, Run, make_plan
 from model.training.progress import Outcome
 from model.training.resume import Claim, RunLocation, claim
 from model.training.run_metrics import run_metrics
@@ -133,13 +132,7 @@ def run_training(settings: TrainSettings, env: Environment) -> TrainingEnd:
         return TrainingEnd(ExitCode.DONE)
 
     # the name to train under: new, or that of an unfinished run, which is resumed
-    identity = {**as_dict(settings, only_result=True), **plan.identity(), **(cleaning.identity() if cleaning else {})}
-    claimed = distributed.on_rank_zero(lambda: claim(settings.name, location, identity, settings.resume))
-    new_name = claimed.new_name_text(settings.name, location)
-    if new_name:
-        log.info("%s", new_name)
-    if location.is_packed and claimed.state is None and is_finished(claimed.run_dir):
-        log.warning("%s contains the model of a finished run; this run replaces that model", claimed.run_dir)
+    claimed, new_name = claim_name(settings, location, plan, cleaning)
     output = output_dir(locations.training_output_dir(settings.output_data_dir), claimed, location.is_packed)
     account = env.wandb_account(settings.wandb_project, settings.wandb_entity)
 
@@ -174,6 +167,20 @@ def start_from_earlier_model(settings: TrainSettings, earlier: Path | None) -> T
         return settings
     log.info("training starts from the weights of the channel `model`: %s", earlier)
     return replace(settings, weights=str(earlier))
+
+
+def claim_name(
+    settings: TrainSettings, location: RunLocation, plan: Plan, cleaning: Cleaning | None
+) -> tuple[Claim, str]:
+    """Claims the name to train under. Also returns Claim.new_name_text, which is logged here and at the end."""
+    identity = {**as_dict(settings, only_result=True), **plan.identity(), **(cleaning.identity() if cleaning else {})}
+    claimed = distributed.on_rank_zero(lambda: claim(settings.name, location, identity, settings.resume))
+    new_name = claimed.new_name_text(settings.name, location)
+    if new_name:
+        log.info("%s", new_name)
+    if location.is_packed and claimed.state is None and is_finished(claimed.run_dir):
+        log.warning("%s contains the model of a finished run; this run replaces that model", claimed.run_dir)
+    return claimed, new_name
 
 
 def output_dir(output: Path | None, claimed: Claim, is_packed: bool) -> Path:

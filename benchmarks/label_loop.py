@@ -10,11 +10,10 @@ review, after `--clean` without a reviewer, and with all labels corrected. docs/
 
 from __future__ import annotations
 
-import csv
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +21,9 @@ import pandas as pd
 
 from model.answers.files import OUTPUT, TRUTH
 from model.atomic_write import write_json
-from model.data.corrections import CORRECTION_COLUMNS
+from model.cleaning.suspects import GROUP
+from model.data.corrections import KEEP, RELABEL, Correction, effective, read_corrections, write_corrections
+from model.errors import Problems
 from model.metrics.bootstrap import Interval, interval, resample
 from model.metrics.scores import Counts, count_statistics, scores_of
 from model.runtime.terminal import text_table
@@ -34,6 +35,7 @@ ROOT = Path(__file__).resolve().parents[1]
 NOISY, REVIEWED, CLEANED, CORRECTED = "as they are", "reviewed", "--clean", "all corrected"
 SCORES = ("macro_f1", "gmean_f1", "accuracy")
 CONFIDENCE = 0.95
+REVIEWER = ("simulated", "2026-01-01T00:00:00Z", "suspects")  # reviewer, time and source of its corrections
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ class LoopSettings:
     resamples: int = setting(2000, "bootstrap resamples", low=10)
 
 
-def simulate_review(suspects: Path, truth: Path, groups: int) -> tuple[list[dict[str, str]], int]:
+def simulate_review(suspects: Path, truth: Path, groups: int) -> tuple[list[Correction], int]:
     """Answers the suspects of the first groups by the truth.
 
     Args:
@@ -62,26 +64,24 @@ def simulate_review(suspects: Path, truth: Path, groups: int) -> tuple[list[dict
         groups: Number of groups to review.
 
     Returns:
-        The rows of the reviewer's corrections.csv, and the number of corrected labels.
+        The reviewer's corrections, and the number of corrected labels.
     """
-    corrections = {(row["path"], row["group"] * (not row["path"]), row["attribute"]): row for row in _rows(truth)}
-    seen: dict[str, None] = {}
+    problems = Problems(str(truth))
+    right = {
+        key: row.value for key, row in effective(read_corrections(truth, problems)).items() if row.action == RELABEL
+    }
+    problems.raise_if_any()
+    seen: set[str] = set()
     answers = []
-    for suspect in _rows(suspects):
-        seen[suspect["group"] or suspect["path"]] = None
+    for suspect in pd.read_csv(suspects, dtype=str, keep_default_na=False).to_dict("records"):
+        seen.add(suspect["group"] or suspect["path"])
         if len(seen) > groups:
             break
-        path = "" if suspect["level"] == "group" else suspect["path"]
-        correct = corrections.get((path, "" if path else suspect["group"], suspect["attribute"]))
-        answer = {"path": path, "group": suspect["group"], "attribute": suspect["attribute"], "given": suspect["given"]}
-        answer |= {"action": "relabel", "value": correct["value"]} if correct else {"action": "keep", "value": ""}
-        answers.append(answer | {"reviewer": "simulated", "time": "2026-01-01T00:00:00Z", "source": "suspects"})
-    return answers, sum(answer["action"] == "relabel" for answer in answers)
-
-
-def _rows(path: Path) -> list[dict[str, str]]:
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        return list(csv.DictReader(file))
+        path = "" if suspect["level"] == GROUP else suspect["path"]
+        kept = Correction(path, suspect["group"], suspect["attribute"], KEEP, "", suspect["given"], *REVIEWER)
+        value = right.get(kept.key)
+        answers.append(replace(kept, action=RELABEL, value=value) if value else kept)
+    return answers, sum(answer.action == RELABEL for answer in answers)
 
 
 def train_and_predict(settings: LoopSettings, name: str, seed: int, flags: Iterable[str]) -> np.ndarray:
@@ -150,7 +150,7 @@ def main(argv: Sequence[str]) -> int:
     output.mkdir(parents=True, exist_ok=True)
     answers, corrected = simulate_review(Path(settings.suspects), Path(settings.truth), settings.reviewed)
     review = output / "corrections.csv"
-    pd.DataFrame(answers, columns=CORRECTION_COLUMNS).to_csv(review, index=False)
+    write_corrections(review, answers)
     print(f"review of {settings.reviewed} groups: {len(answers)} suspects, {corrected} labels corrected")
     kinds = {
         NOISY: ("noisy", []),

@@ -21,13 +21,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from model.cleaning.suspects import SUSPECT_COLUMNS
 from model.errors import ExitCode, Failure, InputError
 from model.runtime.terminal import text_table
 from model.settings.cli import from_flags
 from model.settings.fields import setting
 
 USAGE = __doc__ or ""
-COLUMNS = ("path", "group", "attribute", "level", "given", "suggested", "score", "reason", "neighbours")
 FRAMES = (1000 / 60, 2000 / 60)  # milliseconds: one frame, and one missed
 # Scrolls an element and returns the milliseconds between frames.
 SCROLL = """async ([id, speed, frames]) => {
@@ -91,7 +91,7 @@ def draw(settings: PageSettings, scratch: Path) -> tuple[Path, Path]:
     generator = random.Random(settings.seed)
     with open(scratch / "suspects.csv", "w", encoding="utf-8", newline="") as file:
         rows = csv.writer(file)
-        rows.writerow(COLUMNS)
+        rows.writerow(SUSPECT_COLUMNS)
         for number in range(settings.suspects):
             rows.writerow(suspect(images, number / settings.suspects, generator))
     return channel, scratch / "suspects.csv"

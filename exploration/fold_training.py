@@ -89,13 +89,12 @@ def predict_out_of_fold(settings: TrainSettings, channel: Path, work: Path) -> P
         Failure: Stopped by SIGTERM.
         KeyboardInterrupt: Ctrl-C. In both cases there is a checkpoint.
     """
-    from model.answers.files import PROBABILITIES
+    from model.answers.files import OUT_OF_FOLD, PROBABILITIES
     from model.data.checked_tables import read_tables
     from model.images.decode import allow_pixels
     from model.runtime.hardware import find_hardware
     from model.runtime.signals import StopSignal
     from model.training.early_checks import check_early
-    from model.training.out_of_fold import FOLDER
     from model.training.plan import make_plan
     from model.training.resume import RunLocation, claim
 
@@ -106,14 +105,14 @@ def predict_out_of_fold(settings: TrainSettings, channel: Path, work: Path) -> P
     identity = {**as_dict(settings, only_result=True), **plan.identity()}
     digest = hashlib.blake2b(json.dumps(identity, sort_keys=True, default=str).encode(), digest_size=4).hexdigest()
     settings = replace(settings, name=f"folds-{digest}")
-    predictions = work / settings.name / FOLDER
+    predictions = work / settings.name / OUT_OF_FOLD
     if (predictions / PROBABILITIES).is_file():
         log.info("out-of-fold predictions of an earlier training: %s", predictions)
         return predictions
     claimed = claim(settings.name, RunLocation(work, work / ".checkpoints"), identity, settings.resume)
     with claimed.lock, StopSignal() as stop:
         _train(settings, plan, claimed, hardware, stop)
-    return claimed.run_dir / FOLDER
+    return claimed.run_dir / OUT_OF_FOLD
 
 
 def _train(settings: TrainSettings, plan: Plan, claimed: Claim, hardware: Hardware, stop: StopSignal) -> None:

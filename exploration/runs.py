@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from exploration.run_records import find_runs
-from exploration.runs_table import runs_frame, runs_text, sorted_runs
 from model.artifacts.files import METRICS, SETTINGS
 from model.atomic_write import write_beside
 from model.errors import InputError, did_you_mean
@@ -36,6 +34,9 @@ class RunsSettings:
 
 def main(argv: Sequence[str]) -> int:
     settings = from_flags(RunsSettings, argv, USAGE)
+    from exploration.run_records import find_runs
+    from exploration.runs_table import runs_frame, runs_text, sorted_runs
+
     root = Path(settings.dir)
     if not root.is_dir():
         beside = [entry.name for entry in root.parent.iterdir()] if root.parent.is_dir() else []

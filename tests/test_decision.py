@@ -206,7 +206,6 @@ ALLOWED = {
         "model/cleaning/agreement.py",
         "agree",
     ): "the label that out-of-fold predictions suggest",
-    ("model/cleaning/confident.py", "confident_joint"): "counts of confident learning",
     ("model/cleaning/detection.py", "_judge_classes"): "the label to suggest to a reviewer",
     ("model/cleaning/neighbours.py", "nearest"): "the nearest images",
     ("model/cleaning/numeric.py", "out_of_fold_ridge"): "the strength of the ridge with the lowest error",
@@ -218,6 +217,7 @@ ALLOWED = {
         "model/metrics/calibration.py",
         "calibration_statistics",
     ): "calibration of the most probable class",
+    ("model/metrics/confident.py", "confident_joint"): "counts of confident learning",
     ("model/training/losses.py", "F1Loss.forward"): "which classes occur in a batch, for the loss",
 }
 DECIDING = re.compile("(nan)?arg(max|min)|idx(max|min)|topk|argpartition")

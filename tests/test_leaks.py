@@ -11,8 +11,8 @@ import pytest
 
 import evaluation
 import inference
+from model.answers.files import OUT_OF_FOLD
 from model.errors import InputError
-from model.training.out_of_fold import FOLDER
 
 MACHINE = ["--num_workers", "0", "--device", "cpu", "--precision", "fp32"]
 
@@ -103,8 +103,8 @@ def test_models_of_earlier_versions_say_nothing(faces, run_train, mixed, tmp_pat
 
 def test_out_of_fold_answers_are_not_flagged_but_answers_of_all_folds_are(faces, run_train, tmp_path):
     run = run_train(faces / "train", "--folds", "2")
-    scores = score(run / FOLDER, run / FOLDER)
-    assert "learnt_from" not in scores and not (run / FOLDER / "learnt_from.csv").exists()
+    scores = score(run / OUT_OF_FOLD, run / OUT_OF_FOLD)
+    assert "learnt_from" not in scores and not (run / OUT_OF_FOLD / "learnt_from.csv").exists()
     output = infer(faces / "train", run, tmp_path / "output")
     assert json.loads((output / "labels.json").read_text())["learnt_from"] == {"train": 168, "validation": 0}
 

@@ -71,18 +71,20 @@ class ExportSettings(ExploredChannel):
 def main(argv: Sequence[str]) -> int:
     """Writes the file and prints how to use it."""
     settings = from_flags(ExportSettings, argv, USAGE)
-    from exploration.export.exported_images import ExportedImages, read_suspicions
+    from exploration.export.exported_images import ExportedImages, suspicions_by_row
     from exploration.export.formats import FORMATS
+    from model.cleaning.suspects import read_suspects
 
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     require_writable("output", settings.output)
     table = read_labelled(settings, Path(settings.channel))
     output = Path(settings.output)
     refuse_own_table(table, output)
-    suspicions = read_suspicions(Path(settings.suspects), table) if settings.suspects else {}
+    # corrections may have deleted some of the suspect images
+    suspects = read_suspects(Path(settings.suspects), table, skip_missing=True) if settings.suspects else []
     url = settings.image_url or f"/data/local-files/?d={table.root.absolute().name}/"
     problems = Problems(f"format {settings.format}")
-    FORMATS[settings.format](ExportedImages(table, suspicions, url), output, problems)
+    FORMATS[settings.format](ExportedImages(table, suspicions_by_row(suspects), url), output, problems)
     problems.raise_if_any()
     print(f"wrote {output}: {len(table):,} images")
     if settings.format == "csv":

@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
-from model.cleaning.suspects import label_texts, read_suspects
+from model.cleaning.suspects import Suspect, label_texts
 from model.data.table import Table
-
-
-@dataclass(frozen=True)
-class Suspicion:
-    """A doubt about one label of an image. score: from 0 to 1; suggested: the label that is probably right."""
-
-    score: float
-    suggested: str
 
 
 @dataclass(frozen=True)
@@ -29,14 +20,14 @@ class ExportedImage:
         group: Its group; "" without groups.
         joint: Name of its joint class; "" if a label is missing.
         labels: Value of each attribute, the number if the attribute has numbers; "" for a missing label.
-        suspicions: Suspicions by attribute.
+        suspicions: What is suspect about it, by attribute.
     """
 
     path: str
     group: str
     joint: str
     labels: Mapping[str, str]
-    suspicions: Mapping[str, Suspicion]
+    suspicions: Mapping[str, Suspect]
 
     def fields(self) -> dict[str, Any]:
         """Group and suspicions, for tools that show fields of an image."""
@@ -52,12 +43,12 @@ class ExportedImages:
 
     Attributes:
         table: The table.
-        suspicions: By row, the suspicions by attribute.
+        suspicions: By row, what is suspect by attribute (suspicions_by_row).
         image_url: What precedes a path in a URL.
     """
 
     table: Table
-    suspicions: Mapping[int, Mapping[str, Suspicion]]
+    suspicions: Mapping[int, Mapping[str, Suspect]]
     image_url: str = ""
 
     @cached_property
@@ -77,20 +68,10 @@ class ExportedImages:
             yield ExportedImage(path, groups[row], joint, labels, self.suspicions.get(row, {}))
 
 
-def read_suspicions(path: Path, table: Table) -> dict[int, dict[str, Suspicion]]:
-    """Reads suspects.csv: the suspicions by row of the table and attribute.
-
-    Rows for images that the table does not have are ignored: corrections may have deleted them.
-
-    Args:
-        path: The file.
-        table: The images.
-
-    Raises:
-        InputError: The file is missing or invalid; lists all problems.
-    """
-    suspicions: dict[int, dict[str, Suspicion]] = {}
-    for suspect in read_suspects(path, table, skip_missing=True):
+def suspicions_by_row(suspects: Iterable[Suspect]) -> dict[int, dict[str, Suspect]]:
+    """The suspects by row of the table and attribute; a suspect group is one of each of its images."""
+    suspicions: dict[int, dict[str, Suspect]] = {}
+    for suspect in suspects:
         for row in suspect.rows:
-            suspicions.setdefault(row, {})[suspect.attribute] = Suspicion(suspect.score, suspect.suggested)
+            suspicions.setdefault(row, {})[suspect.attribute] = suspect
     return suspicions

@@ -15,6 +15,7 @@ PREDICTIONS = "predictions.csv"
 ERRORS = "errors.csv"
 LEARNT_FROM_CSV = "learnt_from.csv"
 TRUTH = "gt.csv"
+OUT_OF_FOLD = "out_of_fold"  # folder of predictions of the folds of a training; held_out in labels.json
 PARTS = "parts"  # folder of the parts of predictions (model.answers.parts)
 MANIFEST = "part.json"  # in the folder of each part
 

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from model.cleaning.grouped import group_means, rows_of_groups
 from model.cleaning.temperature import SMALLEST, Codes, Floats, fit_temperature, tempered
 from model.cleaning.verdicts import is_of_group
 from model.data.corrections import DELETE, RELABEL, Correction
@@ -28,6 +29,7 @@ from model.errors import InputError, did_you_mean, listing
 # because with the suggested class the combination of labels is not a joint class
 KEPT, RELABELLED, DROPPED, CAPPED, UNKNOWN = range(5)
 FEW_CLASSES = 10  # with K more than these, drop_below is divided by K / 10: right labels are improbable too
+ALL = -1  # in place of an attribute's column: the image is deleted
 ROUNDING = 1e-9  # 0.29 * 100 is 28.999999999999996
 REVIEWER = "out-of-fold"  # in corrections
 
@@ -121,38 +123,36 @@ class Agreement:
         one per image."""
         time = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         groups = _Groups(self.table)
-        rows = []
-        for path, group, attribute, action, value, given in self._changes(groups):
-            rows.append(Correction(path, group, attribute, action, value, given, REVIEWER, time, REVIEWER))
-        return rows
+        return [Correction(*change, REVIEWER, time, REVIEWER) for change in self._changes(groups)]
 
     def _changes(self, groups: _Groups) -> Iterator[tuple[str, str, str, str, str, str]]:
         """Yields path, group, attribute, action, value and given label of each change, in the order of the table."""
         dropped = (self.actions == DROPPED).any(axis=1)
         deleted_groups = groups.all_of(dropped)
         paths = self.table.locations.paths
-        done: set[tuple[int, int]] = set()  # group and column of changes of whole groups; -1: deleted
+        done: set[tuple[int, int]] = set()  # group and column of changes of whole groups
         for row in np.flatnonzero(dropped | (self.actions == RELABELLED).any(axis=1)).tolist():
-            group = int(groups.of_row[row])
-            name = groups.name_of(row)
-            if dropped[row]:
-                if not deleted_groups[group] or not name:
-                    yield paths[row], name, "", DELETE, "", ""
-                elif (group, -1) not in done:
-                    done.add((group, -1))
-                    yield "", name, "", DELETE, "", ""
-                continue
-            for column in np.flatnonzero(self.actions[row] == RELABELLED).tolist():
-                attribute = self.table.scheme.attributes[column]
-                codes = self.table.labels[attribute.name].to_numpy()
-                value, given = attribute.values[self.suggested[row, column]], attribute.values[codes[row]]
-                own = groups.rows[group]
-                alike = self.is_of_group[column] and name and (self.actions[own, column] == RELABELLED).all()
-                if not (alike and (codes[own] == codes[row]).all()):
-                    yield paths[row], name, attribute.name, RELABEL, value, given
+            group, name = int(groups.of_row[row]), groups.name_of(row)
+            for column in [ALL] if dropped[row] else np.flatnonzero(self.actions[row] == RELABELLED).tolist():
+                change = ("", DELETE, "", "") if column == ALL else self._relabel(row, column)
+                alike = deleted_groups[group] if column == ALL else self._is_alike(groups.rows[group], column)
+                if not (name and alike):
+                    yield paths[row], name, *change
                 elif (group, column) not in done:
                     done.add((group, column))
-                    yield "", name, attribute.name, RELABEL, value, given
+                    yield "", name, *change
+
+    def _relabel(self, row: int, column: int) -> tuple[str, str, str, str]:
+        """Attribute, action, value and given label of a relabelled image."""
+        attribute = self.table.scheme.attributes[column]
+        given = attribute.values[self.table.labels[attribute.name].to_numpy()[row]]
+        return attribute.name, RELABEL, attribute.values[self.suggested[row, column]], given
+
+    def _is_alike(self, rows: Codes, column: int) -> bool:
+        """Whether the images of a group had the same label of an attribute of groups, and are all relabelled."""
+        codes = self.table.labels[self.table.scheme.names[column]].to_numpy()[rows]
+        is_relabelled = (self.actions[rows, column] == RELABELLED).all()
+        return bool(self.is_of_group[column] and is_relabelled and (codes == codes[0]).all())
 
 
 class _Groups:
@@ -167,8 +167,7 @@ class _Groups:
         names, self.of_row = np.unique(table.groups.astype(str), return_inverse=True)
         self._names, self._paths = names.tolist(), table.locations.paths
         self._is_grouped = bool(table.grouped_by)
-        order = np.argsort(self.of_row, kind="stable")
-        self.rows = np.split(order, np.cumsum(np.bincount(self.of_row, minlength=1))[:-1])
+        self.rows = rows_of_groups(self.of_row)
 
     def name_of(self, row: int) -> str:
         """Name of an image's group, "" if it has none."""
@@ -228,12 +227,8 @@ def agree(
 
 def _pooled(probabilities: Floats, group_of_row: Codes) -> Floats:
     """The mean log probability of each image's group, normalised, float64 (n, K). Images of NaN do not count."""
-    known = ~np.isnan(probabilities).any(axis=1)
-    sums = np.zeros((int(group_of_row.max(initial=-1)) + 1, probabilities.shape[1]))
-    np.add.at(sums, group_of_row[known], np.log(np.maximum(probabilities[known], SMALLEST)))
-    counts = np.bincount(group_of_row[known], minlength=len(sums))[:, None]
-    means = np.divide(sums, counts, out=np.full_like(sums, np.nan), where=counts > 0)
-    return tempered(np.exp(means), 1.0)[group_of_row]
+    logs = np.log(np.maximum(probabilities, SMALLEST))  # NaN stays NaN
+    return tempered(np.exp(group_means(logs, group_of_row)), 1.0)[group_of_row]
 
 
 def _one_per_unit(probabilities: Floats, codes: Codes, units: Codes) -> tuple[Floats, Codes]:

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.attributes import Attribute
-from model.cleaning.confident import confident_joint
 from model.cleaning.evidence import Sources, class_evidence, number_evidence, unit_numbers
 from model.cleaning.grouped import Exchange, Units, exchanged, is_constant, joined_posterior, make_units
 from model.cleaning.neighbours import Neighbours
@@ -19,6 +18,7 @@ from model.cleaning.ranking import KEPT, SHARE, ranked, within_cap
 from model.cleaning.suspects import GROUP, IMAGE, MOST_NEIGHBOURS, Suspect, label_texts
 from model.data.table import Table
 from model.errors import listing
+from model.metrics.confident import confident_joint
 from model.runtime.terminal import counted
 
 LEAST_SCORE = 0.005  # of a suspect

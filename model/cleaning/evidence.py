@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from model.cleaning.grouped import Units, group_means
 from model.cleaning.neighbours import Neighbours, nearest, vote
+from model.cleaning.noise_model import FLOOR
 from model.cleaning.numeric import combined_prediction, out_of_fold_ridge
 from model.cleaning.probe import FOLDS, centred, grouped_folds, out_of_fold_probe
 
 NEIGHBOURS = 40  # at most, that vote
 VOTERS = (5, 10, 20, 40)  # numbers of neighbours that are tried
-FLOOR = 1e-5  # of probabilities
 
 
 @dataclass(frozen=True)

@@ -62,8 +62,23 @@ def within_group_disagreement(codes: NDArray[np.int64], groups: NDArray[np.int64
 
 def is_constant(codes: NDArray[np.int64], groups: NDArray[np.int64]) -> bool:
     """Whether an attribute belongs to the group (gender of a person), judged by the labels; see
-    within_group_disagreement."""
+    within_group_disagreement.
+
+    It tolerates wrong labels of single images, because finding them in their groups is the purpose. The labels of an
+    attribute that is constant here may therefore differ within many groups; verdicts.is_of_group is the rule for
+    changing or counting the labels of a group as one.
+    """
     return within_group_disagreement(codes, groups) <= MOST_DISAGREEMENT
+
+
+def rows_of_groups(group_of_row: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    """The rows of each group in order, int64 each.
+
+    Args:
+        group_of_row: int64 (n,), 0 to G - 1, each of which occurs.
+    """
+    order = np.argsort(group_of_row, kind="stable")
+    return np.split(order, np.cumsum(np.bincount(group_of_row, minlength=1))[:-1])
 
 
 def make_units(codes: NDArray[np.int64], groups: NDArray[np.int64], by_group: bool) -> Units:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 BLOCK = 2**24  # similarities computed at a time, 64 MiB
 REFERENCE = 50_000  # images among which neighbours are searched; a random sample of a larger channel
 NO_ROW = -1
+SMOOTHING = 1.0  # number of neighbours that the shares of the classes count as in a vote
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ def nearest(
     return Neighbours(rows, similarity)
 
 
-def vote(neighbours: Neighbours, codes: NDArray[np.int64], classes: int, smoothing: float = 1.0) -> NDArray[np.float64]:
+def vote(neighbours: Neighbours, codes: NDArray[np.int64], classes: int) -> NDArray[np.float64]:
     """The probability of each class by the labels of the neighbours.
 
     The votes are weighted by similarity above that of the farthest neighbour (Dudani 1976, "The Distance-Weighted
@@ -78,7 +79,6 @@ def vote(neighbours: Neighbours, codes: NDArray[np.int64], classes: int, smoothi
         neighbours: The neighbours of n images.
         codes: int64 (n,), the class of each image; negative: without a label, which has no vote.
         classes: Number of classes.
-        smoothing: Number of neighbours that the shares of the classes count as.
 
     Returns:
         float64 (n, classes), rows sum to 1.
@@ -95,5 +95,5 @@ def vote(neighbours: Neighbours, codes: NDArray[np.int64], classes: int, smoothi
     votes = np.zeros((len(labels), classes))
     for code in range(classes):
         votes[:, code] = (weights * (labels == code)).sum(axis=1)
-    votes += smoothing * shares
+    votes += SMOOTHING * shares
     return np.asarray(votes / votes.sum(axis=1, keepdims=True), np.float64)

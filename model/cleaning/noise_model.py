@@ -25,7 +25,7 @@ PSEUDO_COUNT = 10.0  # units per class that the noise matrix of _even_errors cou
 SAMPLE = 50_000  # units that the model is fitted to; a random sample of a larger channel
 LEAST_NOISE = 1e-4
 MOST_WEIGHT = 5.0  # of a source
-FLOOR = 1e-5  # of a source's probabilities
+FLOOR = 1e-5  # of the probabilities of every source
 
 
 @dataclass(frozen=True)

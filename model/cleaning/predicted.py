@@ -5,7 +5,6 @@ Training (--clean) and `python -m exploration noise` read them from the folder o
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,16 +14,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from model.answers.files import PROBABILITIES, labels_file
+from model.answers.files import OUT_OF_FOLD, PROBABILITIES, labels_file
 from model.answers.labels_json import LabelsJson
 from model.answers.read import read_probabilities
+from model.artifacts.fingerprint import file_digest
 from model.attributes import normal_text
-from model.data.corrections import HASH_BYTES
 from model.data.table import Table
 from model.errors import InputError, Problems, listing
 from model.labels import Scheme
 
-OUT_OF_FOLD = "out_of_fold"  # the folder in that of the run
 OTHER_CLASSES = "classes that differ from the channel's"
 OTHER_ATTRIBUTES = "attributes that the channel does not have"
 
@@ -111,9 +109,8 @@ def read_out_of_fold(path: Path) -> OutOfFold:
     problems.raise_if_any()
     assert scheme is not None and frame is not None  # otherwise there is a problem
     rows = {str(name): row for row, name in enumerate(frame.index)}
-    digest = hashlib.blake2b(file.read_bytes(), digest_size=HASH_BYTES).hexdigest()
     probabilities = attribute_probabilities(scheme, frame.to_numpy(np.float64))
-    return OutOfFold(file, digest, labels.held_out(), rows, scheme, probabilities)
+    return OutOfFold(file, file_digest(file), labels.held_out(), rows, scheme, probabilities)
 
 
 def read_predicted(folder: Path, table: Table) -> dict[str, NDArray[np.float64]]:

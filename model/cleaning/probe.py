@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
+from model.cleaning.noise_model import FLOOR
 from model.data.splits import assign
 
 STRENGTHS = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0)  # inverse regularisation of logistic regression, C of scikit-learn
@@ -16,7 +17,6 @@ FIRST = 2  # index of the strength that is tried first
 FOLDS = 5
 SAMPLE = 20_000  # rows that a probe is fitted to; a random sample of a larger channel
 ITERATIONS = 200
-FLOOR = 1e-5  # of probabilities
 
 
 def centred(features: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -1,5 +1,5 @@
 """Calibration of out-of-fold probabilities by a temperature if some of the labels are wrong (Guo et al. 2017, "On
-Calibration of Modern Neural Networks", section 4.2).
+Calibration of Modern Neural Networks", section 4.2). model.metrics.calibration measures the error that it reduces.
 
 The likelihood has a second parameter, the share of labels that are random; otherwise a good model would have to become
 unsure, and no probability would reach a threshold such as 0.9. It is the smallest share that is about as likely as the
@@ -15,9 +15,8 @@ SMALLEST = 1e-7  # probability; predictions are float32
 TEMPERATURES = np.geomspace(0.4, 5, 65)
 RANDOM_SHARES = np.linspace(0, 0.5, 26)  # of the labels
 MOST_UNITS = 20_000  # images or groups from which a temperature is fitted
-MOST_LOSS = (
-    1.92  # of log-likelihood for a smaller share: half of the 95 % quantile of chi-square with 1 degree of freedom
-)
+# Of log-likelihood for a smaller share: half of the 95 % quantile of chi-square with 1 degree of freedom
+MOST_LOSS = 1.92
 
 Codes = NDArray[np.int64]
 Floats = NDArray[np.float64]

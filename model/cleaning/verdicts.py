@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.attributes import UNKNOWN, normal_text
+from model.cleaning.grouped import rows_of_groups
 from model.data.corrected_labels import LabelReader
 from model.data.corrections import DELETE, KEEP, MARKED, RELABEL, Correction, Key, effective
 from model.data.corrections import UNSURE as IS_UNSURE
@@ -61,7 +62,11 @@ class Verdicts:
 
 def is_of_group(table: Table, name: str) -> bool:
     """Whether an attribute is one of the whole group, as the gender of a person: the labels of all images agree, in
-    nearly every group that has several."""
+    nearly every group that has several.
+
+    Here a label of the group is changed, or counted, as one. This is only right if the labels agree, so the rule is
+    stricter than grouped.is_constant, which recognises the attribute although many labels of single images are wrong.
+    """
     if not table.grouped_by:
         return False
     codes = table.codes()[name]
@@ -91,9 +96,7 @@ class LabelJudge:
         self.table = table
         self.group_names, self.group_of_row = np.unique(table.groups.astype(str), return_inverse=True)
         self._by_path = {normal_text(path): row for row, path in enumerate(table.locations.paths)}
-        order = np.argsort(self.group_of_row, kind="stable")
-        ends = np.cumsum(np.bincount(self.group_of_row))[:-1]
-        self._by_group = dict(zip(self.group_names.tolist(), np.split(order, ends)))
+        self._by_group = dict(zip(self.group_names.tolist(), rows_of_groups(self.group_of_row)))
         self._readers = [LabelReader(attribute) for attribute in table.scheme.attributes]
 
     def judge(self, corrections: Iterable[Correction]) -> Verdicts:

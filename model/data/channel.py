@@ -138,13 +138,9 @@ def read_channel(
         # Find the columns of splits, groups and metadata
         split = find_column(rows, options.split_column, "split column", problems) if options.split_column else None
         rows = rows_of_splits(rows, split, problems) if split else rows
-        group = find_column(rows, options.group_column, "group column", problems) if options.group_column else None
-        labels = [column_named(rows.columns, attribute.column) for attribute in attributes]
-        group = group or usual_group_column(rows, labels)
-        group = group_by_pattern(rows, options.group_pattern, problems) if options.group_pattern else group
-        if scheme is None or group:  # for the validation channel, advice on groups would be repeated
-            log_groups(rows, group, options.group_pattern)
-        metadata = [find_column(rows, name, "metadata column", problems) for name in options.metadata_columns]
+        roles = _find_roles(rows, options, split, attributes, forms, problems)
+        if scheme is None or roles.group:  # for the validation channel, advice on groups would be repeated
+            log_groups(rows, roles.group, options.group_pattern)
 
         # Derive the label scheme
         if scheme is None and forms:
@@ -160,14 +156,13 @@ def read_channel(
         return _unlabelled_table(files, rows)
 
     # Parse the labels
-    roles = Roles(group, split, [column for column in metadata if column], forms)
     table = labelled_table(files, rows, scheme, roles, corrections, problems)
     if not len(table) and not len(table.set_aside):
         if not problems:
             problems.add("no images to train on", f"{rows.source}: none of its {len(rows.paths):,} rows is used")
         return None
-    if split:
-        sides = sides_by_path(rows, split)
+    if roles.split:
+        sides = sides_by_path(rows, roles.split)
         table = replace(table, sides=np.array([sides[path] for path in table.locations.paths], dtype=object))
     if scheme.is_large:
         return replace(table, scheme=scheme.occurring(table.codes()))
@@ -177,6 +172,31 @@ def read_channel(
             "%s: %d of %d classes have no image: %s", files.root, len(absent), scheme.num_classes, listing(absent)
         )
     return table
+
+
+def _find_roles(
+    rows: Rows,
+    options: ChannelOptions,
+    split: str | None,
+    attributes: Sequence[Attribute | AttributeForm],
+    forms: Sequence[AttributeForm],
+    problems: Problems,
+) -> Roles:
+    """The columns of splits, groups and metadata.
+
+    Args:
+        rows: The rows. The setting group_pattern adds a column to them.
+        options: How the channel is read.
+        split: Column of the splits.
+        attributes: Attributes whose columns are no groups.
+        forms: The parsed setting `attributes`.
+        problems: Collects columns that do not exist.
+    """
+    group = find_column(rows, options.group_column, "group column", problems) if options.group_column else None
+    group = group or usual_group_column(rows, [column_named(rows.columns, one.column) for one in attributes])
+    group = group_by_pattern(rows, options.group_pattern, problems) if options.group_pattern else group
+    metadata = [find_column(rows, name, "metadata column", problems) for name in options.metadata_columns]
+    return Roles(group, split, [column for column in metadata if column], forms)
 
 
 def _read_rows(

@@ -9,6 +9,7 @@ from typing import Any
 
 from model.data.corrections import PENDING, Correction
 from model.errors import listing
+from model.runtime.terminal import counted
 
 SHOWN_HASH = 8  # hex digits of the file's hash in sentences
 
@@ -76,8 +77,8 @@ class CorrectionRecord:
         """A sentence: `corrections.csv (1f2e3d4c) changed 12 labels (gender 7, age 5) and left out 3 images`."""
         counts = listing(f"{name} {count:,}" for name, count in self.relabelled.items() if count)
         labels = sum(self.relabelled.values())
-        changed = f"changed {_count(labels, 'label')}{f' ({counts})' if counts else ''}"
-        left_out = f" and left out {_count(self.deleted, 'image')}" if self.deleted else ""
+        changed = f"changed {counted(labels, 'label')}{f' ({counts})' if counts else ''}"
+        left_out = f" and left out {counted(self.deleted, 'image')}" if self.deleted else ""
         return f"{self.source} {changed}{left_out}"
 
     def details(self) -> list[str]:
@@ -85,18 +86,18 @@ class CorrectionRecord:
         pending = sum(self.rows.get(action, 0) for action in PENDING)
         sentences = []
         if pending:
-            sentences.append(f"{_count(pending, 'row')} without a decision (marked or unsure) changed nothing")
+            sentences.append(f"{counted(pending, 'row')} without a decision (marked or unsure) changed nothing")
         if self.repaired:
-            sentences.append(f"{_count(self.repaired, 'missing or invalid label')} got a valid one")
+            sentences.append(f"{counted(self.repaired, 'missing or invalid label')} got a valid one")
         if self.unused:
-            sentences.append(f"{_count(self.unused, 'row')} for attributes that are not used changed nothing")
+            sentences.append(f"{counted(self.unused, 'row')} for attributes that are not used changed nothing")
         if self.disagreements:
-            about = _count(self.disagreements, "label")
+            about = counted(self.disagreements, "label")
             sentences.append(f"reviewers disagree about {about}; the latest row is used")
         if self.unusual:
             sentences.append(f"numbers that are far outside of those in the data: {listing(self.unusual, 3)}")
         if self.outdated:
-            count = _count(len(self.outdated), "row")
+            count = counted(len(self.outdated), "row")
             sentences.append(
                 f"{count} of a review of other labels than the present ones, used all the same: "
                 f"{listing(self.outdated, 3)}"
@@ -128,7 +129,3 @@ def merged(records: Sequence[CorrectionRecord]) -> CorrectionRecord:
         paths=frozenset().union(*(record.paths for record in records)),
         disagreements=first.disagreements,
     )
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from model.atomic_write import write_csv
 from model.attributes import normal_text
 from model.data.readers.text_files import LINE_END, decode_text
 from model.data.readers.text_table import table_rows
@@ -124,6 +125,18 @@ def read_log(path: Path, problems: Problems, encoding: str = "utf-8") -> Correct
         for location in locations:
             problems.add(f"{PROBLEM}{kind}", location)
     return CorrectionLog(path.name, digest, corrections)
+
+
+def write_corrections(path: Path, corrections: Iterable[Correction]) -> None:
+    """Writes a log that read_log reads.
+
+    Args:
+        path: The file, which is replaced.
+        corrections: Its rows in their order.
+    """
+    with write_csv(path) as writer:
+        writer.writerow(CORRECTION_COLUMNS)
+        writer.writerows(correction.row() for correction in corrections)
 
 
 def _decoded(content: bytes, name: str, problems: Problems, encoding: str) -> str | None:

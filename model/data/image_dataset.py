@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -18,8 +16,7 @@ from model.data.image_locations import ImageLocations
 from model.errors import Failure, listing
 from model.images.decode import UnreadableImage, image_source, read_content, read_source
 from model.images.inputs import Inputs
-
-PREFETCHED = 4  # batches per worker
+from model.runtime.workers import in_threads
 
 Item = tuple[int, int]  # a row, and the number that seeds its random augmentation (the draw)
 # A row, its inputs or the reason why it is unreadable, and the key of its content (0 if keys are not computed)
@@ -117,20 +114,7 @@ def thread_batches(dataset: ImageDataset, items: Iterable[list[Item]], workers: 
     def load(batch: list[Item]) -> Batch:
         return collate([dataset[item] for item in batch])
 
-    if not workers:
-        yield from map(load, items)
-        return
-    pool = ThreadPoolExecutor(workers, thread_name_prefix="loader")
-    pending: deque[Future[Batch]] = deque()
-    try:
-        for batch in items:
-            pending.append(pool.submit(load, batch))
-            if len(pending) > PREFETCHED * workers:
-                yield pending.popleft().result()
-        while pending:
-            yield pending.popleft().result()
-    finally:
-        pool.shutdown(cancel_futures=True)
+    return in_threads(load, items, workers, "loader")
 
 
 def unreadable_images(dataset: ImageDataset, reasons: Mapping[int, str]) -> Failure:

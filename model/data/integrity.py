@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -32,6 +31,7 @@ from model.errors import Problems
 from model.images.decode import UnreadableImage, image_source, read_content, read_header, read_source
 from model.images.image_location import ImageLocation
 from model.runtime.division import team
+from model.runtime.workers import in_threads
 
 CHUNK = 64  # images per task of a thread
 ROUND = 8192  # images per process between two exchanges of results, if more than one process checks
@@ -164,12 +164,8 @@ def _read_images(root: Path, how: str, rows: NDArray[np.int64], job: _Job, worke
         return [_read(root, *job(row), how) for row in chunk]
 
     chunks = [rows[first : first + CHUNK].tolist() for first in range(0, len(rows), CHUNK)]
-    pool = ThreadPoolExecutor(max(1, workers), thread_name_prefix="check")  # PIL decodes without the GIL
-    try:
-        for results in pool.map(read_chunk, chunks):
-            yield from results
-    finally:
-        pool.shutdown(cancel_futures=True)
+    for results in in_threads(read_chunk, chunks, max(1, workers), "check"):
+        yield from results
 
 
 def _read(root: Path, location: ImageLocation, is_new: bool, how: str) -> _Facts:

@@ -48,6 +48,13 @@ class Roles:
             return rows.paths
         return [normal_text(group) or path for group, path in zip(rows.columns[self.group], rows.paths)]
 
+    def metadata_columns(self, rows: Rows, labels: Sequence[str | None]) -> Sequence[str]:
+        """The columns to keep as metadata. labels: the columns of the attributes."""
+        if self.metadata:
+            return self.metadata
+        used = {self.group, self.split, *labels, *(column_named(rows.columns, name) for name in LABEL_COLUMNS)}
+        return [column for column in rows.columns if column not in used]
+
 
 def labelled_table(
     files: ChannelFiles,
@@ -81,10 +88,8 @@ def labelled_table(
     valid = (codes_by_row >= MISSING).all(axis=0) & ~deleted
     invalid = (codes_by_row == UNKNOWN).any(axis=0) & ~deleted
     labelled = (codes_by_row >= 0).any(axis=0)
-    metadata = roles.metadata
-    if not metadata:
-        used = {roles.group, roles.split, *columns, *(column_named(rows.columns, name) for name in LABEL_COLUMNS)}
-        metadata = [column for column in rows.columns if column not in used]
+
+    metadata = roles.metadata_columns(rows, columns)
 
     # Keep valid rows that have at least one label, and one row per image
     unlabelled = valid & ~labelled

@@ -16,8 +16,9 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader, get_worker_info
 
-from model.data.image_dataset import PREFETCHED, Batch, ImageDataset, Item, Sample, collate
+from model.data.image_dataset import Batch, ImageDataset, Item, Sample, collate
 from model.images.inputs import Inputs
+from model.runtime.workers import AHEAD
 
 log = logging.getLogger("rarebird")
 
@@ -84,7 +85,7 @@ def batches(
         collate_fn=_collate,
         pin_memory=pin_memory,
         worker_init_fn=_start_worker if workers else None,
-        prefetch_factor=PREFETCHED if workers else None,
+        prefetch_factor=AHEAD if workers else None,
     )
     loaded = iter(loader)  # starts the workers
     return (transported.batch() for transported in loaded)

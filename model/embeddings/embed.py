@@ -89,7 +89,8 @@ def embed_table(
     request = request_digest(embedder)
     found = read_request(cache, request)
     computed, seconds = 0, 0.0
-    if not found or not all(_has_all(cache, entry, keys) for entry in found):
+    caches = _open_caches(cache, found)
+    if not found or not all(each.contains(keys).all() for each in caches):
         started = time.monotonic()
         embedders = make_embedders(embedder)
         found = [CachedFeatures(each.folder, each.name, each.features) for each in embedders]
@@ -98,8 +99,8 @@ def embed_table(
         with _writing(cache):
             write_request(cache, request, found)
         seconds = time.monotonic() - started
-    folders = [cache / entry.folder for entry in found]
-    caches = [FeatureCache(folder, entry.features) for folder, entry in zip(folders, found)]
+        caches = _open_caches(cache, found)
+    folders = [each.folder for each in caches]
     name = ", ".join([found[0].name, *(entry.name.rpartition(", ")[2] for entry in found[1:])])
     embeddings = Embeddings(_assembled(caches, keys, cache), name, computed, seconds, tuple(folders))
     unreadable = len(table) - int(embeddings.readable().sum())
@@ -108,8 +109,8 @@ def embed_table(
     return embeddings
 
 
-def _has_all(cache: Path, entry: CachedFeatures, keys: NDArray[np.uint64]) -> bool:
-    return bool(FeatureCache(cache / entry.folder, entry.features).contains(keys).all())
+def _open_caches(cache: Path, found: list[CachedFeatures]) -> list[FeatureCache]:
+    return [FeatureCache(cache / entry.folder, entry.features) for entry in found]
 
 
 def _complete(

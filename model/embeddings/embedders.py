@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,10 +21,10 @@ from model.images.inputs import PIXELS, Inputs
 from model.images.pipeline import InputPipeline
 from model.images.preprocessing import Preprocessing
 from model.images.tta import Views
+from model.runtime.workers import in_threads
 from model.settings.embedder import THUMBNAIL, EmbedderSettings
 
 THUMBNAIL_SIDE = 12  # pixels
-BATCHES_PER_THREAD = 4  # that are computed ahead
 FORMAT = 1  # part of every identity; raise it if features of the same identity are computed differently
 
 
@@ -92,21 +90,8 @@ class Embedder(ABC):
         def compute(batch: list[Item]) -> Computed:
             return self.of_batch(collate([dataset[item] for item in batch]))
 
-        if not workers:
-            yield from map(compute, items)
-            return
         workers = cpu_count() if workers < 0 else workers
-        pool = ThreadPoolExecutor(workers, "embedder", initializer=self.start_thread)
-        pending: deque[Future[Computed]] = deque()
-        try:
-            for batch in items:
-                pending.append(pool.submit(compute, batch))
-                if len(pending) > BATCHES_PER_THREAD * workers:
-                    yield pending.popleft().result()
-            while pending:
-                yield pending.popleft().result()
-        finally:
-            pool.shutdown(cancel_futures=True)
+        return in_threads(compute, items, workers, "embedder", self.start_thread)
 
     def of_batch(self, batch: Batch) -> Computed:
         """The features of a batch."""

@@ -20,6 +20,8 @@ from model.answers.seen_images import count_seen
 from model.artifacts.files import LABELS
 from model.artifacts.provenance import Provenance
 from model.attributes import DROPPED, normal_text
+from model.data.correction_record import CorrectionRecord
+from model.data.corrections import CorrectionLog
 from model.data.readers.columns import PICTURE_COLUMNS
 from model.errors import Problems, listing
 from model.evaluation.answer_tables import (
@@ -79,28 +81,21 @@ def match_answers(
     problems = Problems("evaluation cannot read its input")
     notes: list[str] = []
     # read all tables and the classes in them; collect every problem
-    picture_column = reading.picture_column
-    tables = read_tables(answers_file, other_file, picture_column, problems, notes)
+    tables = read_tables(answers_file, other_file, reading.picture_column, problems, notes)
     if not tables.labelled_file.parent.is_dir():  # labels.json, by which the others are read, is missing too
         problems.raise_if_any()
     labels_json = LabelsJson.read(labels) if labels else tables.labels
-    options = truth_options(tables, picture_column, reading.encoding)
+    options = truth_options(tables, reading.picture_column, reading.encoding)
     truth_table = read_truth_table(truth, tables, labels_json, group_column, options, problems, notes)
     tables = replace(tables, truth=truth_table)
-    check_picture_column(tables, picture_column, problems)
+    check_picture_column(tables, reading.picture_column, problems)
     classes = _find_classes(tables, labels_json, label_values, problems, notes)
     pattern = labels_json.trained_with("group_pattern") if labels_json else None
     record = None
     if reading.corrections:
         log = read_truth_log(reading.corrections, truth, reading.encoding, problems)
         if tables.truth and classes:
-            corrected = correct_truth(
-                log, tables.truth, classes.truth, classes.scheme, (group_column, pattern), problems
-            )
-            notes += correction_notes(corrected.record, tables.truth.names.tolist())
-            tables = replace(tables, truth=corrected.truth)
-            classes = replace(classes, truth=corrected.codes, scheme=corrected.scheme)
-            record = corrected.record
+            tables, classes, record = _correct(log, tables, classes, (group_column, pattern), problems, notes)
     if tables.truth and classes:
         kept, classes = _leave_out(tables.truth, classes, notes)
         tables = replace(tables, truth=kept)
@@ -109,7 +104,6 @@ def match_answers(
     groups = find_groups(tables.truth, group_column, pattern, problems, notes)
     problems.raise_if_any()
     assert classes and tables.truth and tables.answers  # otherwise there were problems
-
     # match by image name, in the order of the true labels
     written = tables.answers.names  # as inference has written them
     tables = spelled_alike(tables, problems, notes)
@@ -147,6 +141,22 @@ def match_answers(
         corrected=record,
         **sources,
     )
+
+
+def _correct(
+    log: CorrectionLog,
+    tables: Tables,
+    classes: _Classes,
+    groups: tuple[str | None, str | None],
+    problems: Problems,
+    notes: list[str],
+) -> tuple[Tables, _Classes, CorrectionRecord]:
+    """The tables and classes with corrected true labels, and what was changed. Arguments: see correct_truth."""
+    assert tables.truth is not None
+    corrected = correct_truth(log, tables.truth, classes.truth, classes.scheme, groups, problems)
+    notes += correction_notes(corrected.record, tables.truth.names.tolist())
+    tables = replace(tables, truth=corrected.truth)
+    return tables, replace(classes, truth=corrected.codes, scheme=corrected.scheme), corrected.record
 
 
 def _without_truth(names: Sequence[str], answers: ClassTable, notes: list[str]) -> list[str]:

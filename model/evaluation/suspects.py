@@ -13,6 +13,7 @@ from model.atomic_write import write_beside
 from model.evaluation.coverage import answer_confidence
 from model.evaluation.matched_answers import MatchedAnswers
 from model.labels import Scheme
+from model.metrics.confident import class_thresholds
 from model.metrics.scores import NO_ANSWER
 
 SUSPECTS, COMPARED = "suspects.csv", "compared.csv"  # next to report.html
@@ -32,11 +33,7 @@ def suspected_label_errors(matched: MatchedAnswers) -> np.ndarray:
     confidence = answer_confidence(matched)
     own = matched.probabilities[np.arange(len(matched.names)), matched.truth]  # of the label
     known = ~np.isnan(own)
-    size = matched.scheme.num_classes
-    # the threshold of each class: mean probability of the class over its images
-    counts = np.bincount(matched.truth[known], minlength=size)
-    sums = np.bincount(matched.truth[known], weights=own[known], minlength=size)
-    threshold = np.divide(sums, counts, out=np.full(size, np.inf), where=counts > 0)
+    threshold = class_thresholds(matched.probabilities[known], matched.truth[known])
     rows = np.flatnonzero(~matched.correct & ~np.isnan(confidence))
     rows = rows[confidence[rows] >= threshold[matched.answers[rows]]]
     return rows[np.argsort(-confidence[rows], kind="stable")]

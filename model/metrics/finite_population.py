@@ -1,5 +1,6 @@
 """Intervals of totals of a finite population of groups, estimated from a random sample without replacement: how many
-labels are wrong in the groups that were not sampled.
+labels are wrong in the groups that were not sampled. model.metrics.proportions has the intervals of shares that hold
+for further data, of which the images are themselves a sample.
 
 If each group has at most one wrong label, the bounds are the exact ones of the hypergeometric distribution, which
 invert its tails (Buonaccorsi 1987, "A Note on Confidence Intervals for Proportions in Finite Populations", The American
@@ -31,10 +32,6 @@ class Estimate:
     value: float
     low: float
     high: float
-
-    def scaled(self, factor: float, shift: float = 0.0) -> Estimate:
-        """The estimate of `shift + factor * x`; factor is not negative."""
-        return Estimate(*(shift + factor * bound for bound in (self.value, self.low, self.high)))
 
     def to_dict(self) -> dict[str, float]:
         """value, low and high for JSON."""

@@ -14,18 +14,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from model.atomic_write import write_csv
+from model.answers.files import OUT_OF_FOLD
 from model.attributes import normal_text
 from model.cleaning.agreement import Agreement, AgreementRule, agree
 from model.cleaning.predicted import OutOfFold, read_out_of_fold
 from model.data.corrected_labels import apply_corrections
-from model.data.corrections import CORRECTION_COLUMNS, Correction
+from model.data.corrections import Correction, write_corrections
 from model.errors import InputError, Problems, did_you_mean, listing
 from model.labels import JOINT
 from model.runtime.signals import Stopped, StopSignal
 from model.settings.train import TrainSettings
 from model.training.checkpoints import Checkpoints
-from model.training.out_of_fold import FOLDER as OUT_OF_FOLD
 from model.training.out_of_fold import answer_out_of_fold
 from model.training.plan import Plan, make_plan
 from model.training.resume import Claim
@@ -193,9 +192,7 @@ def decide(cleaning: Cleaning, plan: Plan, checkpoints: Path, output: Path) -> d
         agreement = agree(datasets.train, predictions.of(datasets.train), cleaning.rule, cleaning.joint)
         corrections, record = agreement.corrections(), _record(agreement, cleaning, predictions, plan)
         file = output / name / CLEANED_CSV
-        with write_csv(file) as writer:
-            writer.writerow(CORRECTION_COLUMNS)
-            writer.writerows(correction.row() for correction in corrections)
+        write_corrections(file, corrections)
         counts = listing(f"{attribute} {own['relabelled']:,}" for attribute, own in record["attributes"].items())
         log.info(
             "%scleaned training labels: relabelled %s; left out %s of %s images; list: %s",

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from model.answers.files import OUT_OF_FOLD
 from model.answers.labels_json import HELD_OUT_KEY
 from model.answers.write import Answers
 from model.artifacts.ensemble import PRODUCT, load, make_ensemble
@@ -22,8 +23,6 @@ from model.settings.train import TrainSettings
 from model.training.held_out import write_held_out
 from model.training.plan import Plan
 from model.training.validation import Validation
-
-FOLDER = "out_of_fold"  # name of the folder, and of its rows in labels.json
 
 log = logging.getLogger("rarebird")
 
@@ -50,11 +49,11 @@ def answer_out_of_fold(
     table = plan.table
     answers = _answer_folds(plan, models, settings, stop)
 
-    folder = output / FOLDER
+    folder = output / OUT_OF_FOLD
     classes = table.classes()
     known = classes >= 0  # a row that lacks a label has no joint class to score
     provenance = _provenance(plan, models)
-    labels = table.scheme.to_dict() | {HELD_OUT_KEY: FOLDER, PROVENANCE_KEY: provenance.to_dict()}
+    labels = table.scheme.to_dict() | {HELD_OUT_KEY: OUT_OF_FOLD, PROVENANCE_KEY: provenance.to_dict()}
     write_held_out(folder, table, answers, labels, plan.decision, {"fold": plan.folds + 1})
 
     predicted = np.full(len(table), NO_ANSWER, np.int64)

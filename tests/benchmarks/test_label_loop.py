@@ -30,7 +30,7 @@ def review(folder: Path, groups: int) -> tuple[list[tuple[str, ...]], int]:
     (folder / "suspects.csv").write_text(SUSPECTS)
     (folder / "truth.csv").write_text(TRUTH)
     rows, corrected = simulate_review(folder / "suspects.csv", folder / "truth.csv", groups)
-    return [tuple(row[name] for name in ("path", "group", "attribute", "action", "value")) for row in rows], corrected
+    return [(row.path, row.group, row.attribute, row.action, row.value) for row in rows], corrected
 
 
 def test_the_reviewer_answers_the_suspects_of_the_first_groups_only(tmp_path: Path) -> None:

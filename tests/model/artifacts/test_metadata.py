@@ -13,7 +13,8 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 def test_runs_are_listed_without_torch():
-    script = "import sys, exploration.runs; print(sorted({'torch', 'timm', 'torchvision'} & set(sys.modules)))"
+    modules = "exploration.run_records, exploration.runs_table"
+    script = f"import sys, {modules}; print(sorted({{'torch', 'timm', 'torchvision'}} & set(sys.modules)))"
     completed = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
     assert completed.stdout == "[]\n"
 

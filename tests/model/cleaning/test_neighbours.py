@@ -55,7 +55,7 @@ def test_votes_are_weighted_and_smoothed_by_the_shares():
     rows = np.array([[1, 2, 3], [NO_ROW, NO_ROW, NO_ROW], [1, 3, NO_ROW]])
     similarity = np.where(rows >= 0, np.array([0.9, 0.5, 0.1], np.float32), -np.inf).astype(np.float32)
     codes = np.array([0, 0, 1, -1])
-    votes = vote(Neighbours(rows, similarity), codes, 2, smoothing=1)
+    votes = vote(Neighbours(rows, similarity), codes, 2)
     shares = np.array([3, 2]) / 5  # counts 2 and 1, plus 1
     # the nearest has weight 1, the farthest labelled one 0.5, the one without a label none
     np.testing.assert_allclose(votes[0], (np.array([1, 0.5]) + shares) / 2.5)

@@ -20,6 +20,7 @@ from model.data.corrections import (
     effective,
     read_corrections,
     read_log,
+    write_corrections,
 )
 from model.errors import Problems
 
@@ -54,6 +55,12 @@ def test_rows_are_read_in_their_order_with_their_lines(tmp_path: Path) -> None:
     rows = parsed(tmp_path, HEADER + ROW + "\n" + ROW.replace("male", "other", 1))
     assert rows == [CORRECTION, Correction(*CORRECTION.row()[:4], "other", *CORRECTION.row()[5:])]
     assert [row.line for row in rows] == [2, 4]
+
+
+def test_rows_are_read_as_they_were_written(tmp_path: Path) -> None:
+    rows = [CORRECTION, Correction("", "p, 2", "", "delete")]
+    write_corrections(tmp_path / "written.csv", rows)
+    assert read_corrections(tmp_path / "written.csv", Problems("")) == rows
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from model.data.image_dataset import PREFETCHED, ImageDataset, collate, in_order, thread_batches, unreadable_images
+from model.data.image_dataset import ImageDataset, collate, in_order, thread_batches, unreadable_images
 from model.data.image_locations import ImageLocations
 from model.images.image_location import ImageLocation
 from model.images.inputs import Inputs
+from model.runtime.workers import AHEAD
 
 ROOT = Path(__file__).resolve().parents[3]
 NUMBER = 20
@@ -90,7 +91,7 @@ def test_threads_read_a_bounded_number_of_batches_ahead_and_end_with_the_consume
 
     loaded = thread_batches(dataset(root, transform), items(), workers)
     next(loaded), next(loaded)
-    assert len(asked) == PREFETCHED * workers + 2
+    assert len(asked) == AHEAD * workers + 2
     loaded.close()
     assert not any(thread.is_alive() for thread in transform.threads)
 

@@ -1,7 +1,12 @@
-"""The number of workers that read images."""
+"""The number of workers that read images, and threads that work on items in order."""
+
+import threading
+import time
+
+import pytest
 
 from model.runtime import workers as counting
-from model.runtime.workers import worker_count
+from model.runtime.workers import AHEAD, in_threads, worker_count
 
 
 def test_the_number_of_workers_is_as_set_or_one_less_than_the_cores(monkeypatch):
@@ -9,3 +14,36 @@ def test_the_number_of_workers_is_as_set_or_one_less_than_the_cores(monkeypatch)
     for cores, workers in ((1, 1), (2, 1), (8, 7), (64, 12)):
         monkeypatch.setattr(counting, "cpu_count", lambda cores=cores: cores)
         assert worker_count(-1) == workers
+
+
+@pytest.mark.parametrize("workers", [0, 1, 3])
+def test_results_are_in_order_and_few_items_are_taken_in_advance(workers):
+    taken, started = [], threading.local()
+
+    def items():
+        for number in range(40):
+            taken.append(number)
+            yield number
+
+    def square(number):
+        assert not workers or started.ready
+        time.sleep(0.001 * (number % 3))
+        return number**2
+
+    results = in_threads(square, items(), workers, "squares", lambda: setattr(started, "ready", True))
+    for number, result in enumerate(results):
+        assert result == number**2 and len(taken) <= number + 1 + AHEAD * workers
+    assert number == 39
+
+
+def test_after_an_exception_no_further_item_starts():
+    started = []
+
+    def fail(number):
+        started.append(number)
+        time.sleep(0.01)
+        raise ValueError(number)
+
+    with pytest.raises(ValueError, match=r"^0$"):
+        list(in_threads(fail, range(1000), 2, "fails"))
+    assert len(started) <= 1 + AHEAD * 2 + 1

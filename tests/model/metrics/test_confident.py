@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from model.cleaning.confident import class_thresholds, confident_joint, normalised_margin, self_confidence
+from model.metrics.confident import class_thresholds, confident_joint, self_confidence
 
 
 def drawn(n: int = 200, classes: int = 4, seed: int = 0):
@@ -22,7 +22,6 @@ def test_the_joint_is_that_of_the_paper():
     # counted: (0, 0) once, (1, 1) twice, (1, 0) once; scaled to 2 and 3 labels
     np.testing.assert_allclose(confident_joint(probabilities, codes), [[2, 0], [1, 2]])
     np.testing.assert_allclose(self_confidence(probabilities, codes), [0.9, 0.5, 0.8, 0.75, 0.25])
-    np.testing.assert_allclose(normalised_margin(probabilities, codes), [0.9, 0.5, 0.8, 0.75, 0.25])
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -34,9 +33,6 @@ def test_joint_and_scores_are_those_of_cleanlab(seed):
     np.testing.assert_allclose(confident_joint(probabilities, codes), expected, atol=1)  # cleanlab rounds
     np.testing.assert_allclose(
         self_confidence(probabilities, codes), rank.get_self_confidence_for_each_label(codes, probabilities)
-    )
-    np.testing.assert_allclose(
-        normalised_margin(probabilities, codes), rank.get_normalized_margin_for_each_label(codes, probabilities)
     )
 
 

@@ -1,4 +1,4 @@
-"""Confident learning: counts and scores of label errors from out-of-fold probabilities.
+"""Confident learning: thresholds of the classes, and counts of label errors, from out-of-fold probabilities.
 
 Northcutt, Jiang and Chuang (2021), "Confident Learning: Estimating Uncertainty in Dataset Labels", JAIR 70, pages 1373
 to 1411. cleanlab (Apache-2.0) is its reference implementation, which the tests compare with; it cannot take groups.
@@ -53,15 +53,3 @@ def self_confidence(probabilities: NDArray[np.float64], codes: NDArray[np.int64]
         codes: int64 (n,), the given classes.
     """
     return np.asarray(probabilities[np.arange(len(codes)), codes], np.float64)
-
-
-def normalised_margin(probabilities: NDArray[np.float64], codes: NDArray[np.int64]) -> NDArray[np.float64]:
-    """The probability of the given label minus the largest other one, scaled to 0 to 1, float64 (n,); low is suspect.
-
-    Args:
-        probabilities: float64 (n, K), out of fold.
-        codes: int64 (n,), the given classes.
-    """
-    others = probabilities.copy()
-    others[np.arange(len(codes)), codes] = -np.inf
-    return np.asarray((self_confidence(probabilities, codes) - others.max(axis=1) + 1) / 2, np.float64)
