@@ -5,10 +5,8 @@ from __future__ import annotations
 import io
 import json
 import shutil
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from itertools import islice
 from pathlib import Path
 
 from PIL import Image
@@ -20,11 +18,11 @@ from model.data.readers.image_names import is_image
 from model.errors import InputError, listing
 from model.images.decode import UnreadableImage, in_channels, open_image
 from model.runtime.terminal import progress_bar
+from model.runtime.workers import map_in_threads
 
 DONE = ".crops.jsonl"  # in the output folder while a run is not finished: a line per cropped image
 WRITTEN = {"JPEG", "PNG", "WEBP", "BMP", "TIFF"}  # formats that are kept; others become PNG, under the same name
 QUALITY = 95  # of JPEG and WebP
-WAITING = 4  # images per thread that are read in advance
 
 FindBoxes = Callable[[str, Image.Image], Boxes]  # the boxes of an image by its path and pixels
 
@@ -96,25 +94,14 @@ def crop_images(
         progress_bar("crops", len(images), done=len(images) - len(open_images)) as bar,
         log_file.open("a", encoding="utf-8") as log,
     ):
-        for result in _in_threads(lambda path: crop_image(channel, output, path, find, rule), open_images, workers):
+        for result in map_in_threads(
+            lambda path: crop_image(channel, output, path, find, rule), open_images, workers, "crop", 1
+        ):
             done[result.row.path] = result
             log.write(json.dumps(asdict(result), ensure_ascii=False) + "\n")
             log.flush()
             bar.update()
     return [done[path] for path in images]
-
-
-def _in_threads(crop: Callable[[str], CropResult], paths: list[str], workers: int) -> Iterator[CropResult]:
-    """Yields the results in order; only a few images per thread are in progress."""
-    remaining = iter(paths)
-    pool = ThreadPoolExecutor(max(1, workers), thread_name_prefix="crop")  # PIL and onnxruntime release the GIL
-    try:
-        waiting = [pool.submit(crop, path) for path in islice(remaining, WAITING * max(1, workers))]
-        while waiting:
-            yield waiting.pop(0).result()
-            waiting += [pool.submit(crop, path) for path in islice(remaining, 1)]
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
 def read_done(output: Path) -> dict[str, CropResult]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -32,8 +31,8 @@ from model.errors import Problems
 from model.images.decode import UnreadableImage, image_source, read_content, read_header, read_source
 from model.images.image_location import ImageLocation
 from model.runtime.division import team
+from model.runtime.workers import CHUNK, map_in_threads
 
-CHUNK = 64  # images per task of a thread
 ROUND = 8192  # images per process between two exchanges of results, if more than one process checks
 PROGRESS_SECONDS = 10.0
 
@@ -158,18 +157,8 @@ def _read_part(
 
 
 def _read_images(root: Path, how: str, rows: NDArray[np.int64], job: _Job, workers: int) -> Iterator[_Facts]:
-    """Yields the result of reading the image of each row, in order. workers: number of threads."""
-
-    def read_chunk(chunk: Sequence[int]) -> list[_Facts]:
-        return [_read(root, *job(row), how) for row in chunk]
-
-    chunks = [rows[first : first + CHUNK].tolist() for first in range(0, len(rows), CHUNK)]
-    pool = ThreadPoolExecutor(max(1, workers), thread_name_prefix="check")  # PIL decodes without the GIL
-    try:
-        for results in pool.map(read_chunk, chunks):
-            yield from results
-    finally:
-        pool.shutdown(cancel_futures=True)
+    """The result of reading the image of each row, in order. workers: number of threads."""
+    return map_in_threads(lambda row: _read(root, *job(row), how), rows.tolist(), workers, "check", CHUNK)
 
 
 def _read(root: Path, location: ImageLocation, is_new: bool, how: str) -> _Facts:
