@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from exploration.channels import ExploredChannel, read_labelled, require_writable, review_command
 from model.atomic_write import write_csv, write_json
-from model.errors import InputError, Problems, did_you_mean, listing
+from model.errors import InputError, Problems, did_you_mean, listing, nearest_path
 from model.settings.cli import from_flags
 from model.settings.fields import setting
 
@@ -203,8 +203,7 @@ def read_sample(path: Path, table: Table, problems: Problems) -> list[str]:
                 )
             listed = [(line, row["path"]) for line, row in enumerate(reader, 2)]
     except OSError as error:
-        siblings = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
-        raise InputError(f"{path}: {error.strerror}{did_you_mean(path.name, siblings)}") from None
+        raise InputError(f"{path}: {error.strerror}{nearest_path(path)}") from None
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path}: no valid CSV: {error}") from None
     if not listed:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from model.errors import InputError, Problems, did_you_mean, raise_all
+from model.errors import InputError, Problems, nearest_path, raise_all
 from model.settings.channel import ReadingSettings
 from model.settings.embedder import EmbedderSettings
 from model.settings.fields import differences, setting
@@ -104,9 +104,7 @@ def read_labelled(settings: ExploredChannel, channel: Path, scheme: Scheme | Non
     from model.data.correction_files import check_corrections
     from model.images.decode import allow_pixels
 
-    if not channel.is_dir():
-        siblings = [entry.name for entry in channel.parent.iterdir()] if channel.parent.is_dir() else []
-        raise InputError(f"{channel}: there is no such folder{did_you_mean(channel.name, siblings)}")
+    require_folder(channel)
     allow_pixels(settings.max_pixels)
     problems = Problems(str(channel))
     table = read_channel(channel, problems, ChannelOptions.from_settings(settings), scheme)
@@ -132,6 +130,12 @@ def embeddings_of(settings: EmbeddedChannel, table: Table) -> Embeddings:
     from model.embeddings.embed import embed_table
 
     return embed_table(table, settings, cache_folder(settings), settings.batch_size, settings.num_workers)
+
+
+def require_folder(folder: Path) -> None:
+    """InputError with the nearest name if there is no such folder."""
+    if not folder.is_dir():
+        raise InputError(f"{folder}: there is no such folder{nearest_path(folder)}")
 
 
 def require_writable(name: str, file: str) -> None:

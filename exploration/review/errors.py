@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from exploration.channels import require_folder
 from exploration.review.page_settings import PageSettings
 from model.answers.files import TRUTH, answers_file
-from model.errors import InputError, did_you_mean, listing
+from model.errors import InputError, listing
 from model.settings.checks import unknown_encoding
 from model.settings.cli import from_flags
 from model.settings.fields import setting
@@ -179,9 +180,7 @@ def read_predictions(settings: ErrorsSettings) -> Predictions:
     from model.evaluation.truth import truth_location
 
     channel = Path(settings.channel)
-    if not channel.is_dir():
-        siblings = [entry.name for entry in channel.parent.iterdir()] if channel.parent.is_dir() else []
-        raise InputError(f"{channel}: there is no such folder{did_you_mean(channel.name, siblings)}")
+    require_folder(channel)
     answers = answers_file(Path(settings.answers))
     beside = answers.parent / TRUTH
     truth = Path(settings.ground_truth) if settings.ground_truth else beside if beside.is_file() else channel

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from model.errors import InputError, Problems, did_you_mean, listing
+from model.errors import InputError, Problems, did_you_mean, listing, nearest_path
 
 if TYPE_CHECKING:
     from exploration.review.row_labels import RowLabels
@@ -164,8 +164,7 @@ def _read_rows(path: Path, columns: Sequence[str]) -> Iterable[tuple[int, dict[s
                 )
             return [(number, {name: row[name] for name in columns}) for number, row in enumerate(reader, start=2)]
     except OSError as error:
-        siblings = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
-        raise InputError(f"{path}: {error.strerror or error}{did_you_mean(path.name, siblings)}") from None
+        raise InputError(f"{path}: {error.strerror or error}{nearest_path(path)}") from None
     except csv.Error as error:
         raise InputError(f"{path}: no valid CSV: {error}") from None
 
