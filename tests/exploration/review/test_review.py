@@ -14,7 +14,6 @@ import pytest
 
 from exploration.__main__ import main
 from exploration.review.review import ReviewSettings, make_queue, open_review
-from exploration.review.serve import login_name
 from model.data.corrections import read_corrections
 from model.errors import InputError, Problems
 
@@ -187,10 +186,12 @@ def test_an_audit_beside_suspects_gives_estimates_only(labels, tmp_path, faces, 
 
 def test_the_reviewer_has_a_name_without_a_login(monkeypatch):
     monkeypatch.setenv("LOGNAME", "ann")
-    assert login_name() == "ann"
+    settings = ReviewSettings(channel="c")
+    assert settings.reviewer_name == "ann"
 
     def nobody():
         raise KeyError("getpwuid(): uid not found: 1000")
 
     monkeypatch.setattr("getpass.getuser", nobody)
-    assert login_name() == "reviewer"
+    assert settings.reviewer_name == "reviewer"
+    assert ReviewSettings(channel="c", reviewer="bob").reviewer_name == "bob"
