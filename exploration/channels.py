@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -68,21 +69,22 @@ def cache_folder(settings: ExploredChannel) -> Path:
     return Path(base).expanduser() / "rarebird"
 
 
-def review_command(settings: ExploredChannel, channel: str, flag: str, file: str) -> list[str]:
-    """The command that reviews the images of a file, and reads the channel with the same settings.
+def next_command(
+    words: Sequence[str], settings: ExploredChannel, shared: type[ReadingSettings] = ReadingSettings
+) -> str:
+    """The line that names the command to run next, which reads the channel with the same settings.
 
     Args:
+        words: Subcommand, channel, and flags of its own.
         settings: How the channel was read.
-        channel: Its folder.
-        flag: Flag of the review that names the file.
-        file: The file.
+        shared: The settings that the next command has, too.
     """
-    command = ["python", "-m", "exploration", "review", channel, flag, file]
-    reading = {field.name for field in fields(ReadingSettings)}
+    command = ["python", "-m", "exploration", *words]
+    names = {field.name for field in fields(shared)}
     for name, value in differences(settings).items():
-        if name in reading:
+        if name in names:
             command += [f"--{name}", value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)]
-    return command
+    return f"next: {shlex.join(command)}"
 
 
 def read_labelled(settings: ExploredChannel, channel: Path, scheme: Scheme | None = None) -> Table:

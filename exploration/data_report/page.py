@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from jinja2 import Environment
+from markupsafe import Markup
 
 from exploration.data_report import sentences as own_sentences
 from exploration.data_report.analysis import Analysis
@@ -173,9 +174,14 @@ def _labels(attributes: Sequence[Any], labels: Any, row: int) -> list[str]:
     return [(*attribute.values, "")[int(labels[attribute.name].iloc[row])] for attribute in attributes]
 
 
+def _breakable_path(path: str) -> Markup:
+    """A path that may be broken after each folder."""
+    return Markup("/<wbr>").join(path.split("/"))
+
+
 def _environment() -> Environment:
     environment = page_environment(TEMPLATES)
-    environment.filters.update(short_count=own_sentences.short_count)
+    environment.filters.update(short_count=own_sentences.short_count, breakable_path=_breakable_path)
     environment.globals.update(
         listing=listing,
         few_groups=FEW_GROUPS,

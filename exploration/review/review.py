@@ -139,7 +139,8 @@ def make_queue(settings: ReviewSettings, labels: RowLabels) -> tuple[str, list[I
         items = items_of_rows(labels, rows, level)
     problems.raise_if_any()
     if not items:
-        raise InputError(f"{problems.heading}: nothing to review")
+        asked = {"search": f"search {settings.search}: ", "filter": f"filter {' '.join(settings.filter)}: "}
+        raise InputError(f"{asked.get(source, '')}{problems.heading}: nothing to review")
     return source, items
 
 
