@@ -11,7 +11,7 @@ from container.locations import NAME_A_MODEL, Locations
 from model.artifacts.discovery import find_model, newest_model
 from model.artifacts.files import is_saved_model
 from model.artifacts.metadata import read_settings_and_metrics
-from model.errors import InputError, did_you_mean
+from model.errors import InputError, nearest_path
 from model.settings.evaluation import EvaluationSettings
 from model.settings.inference import InferenceSettings
 from model.settings.train import TrainSettings
@@ -60,5 +60,4 @@ def _require(name: str, path: Path, kind: str = "folder") -> None:
     """
     if path.exists():
         return
-    siblings = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
-    raise InputError(f"{name} {path}: there is no such {kind}{did_you_mean(path.name, siblings)}")
+    raise InputError(f"{name} {path}: there is no such {kind}{nearest_path(path)}")

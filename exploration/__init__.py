@@ -8,7 +8,7 @@ run_records reads them, runs_table formats them. scores: prints an evaluation. c
 notebooks.
 
 near_duplicates finds copies of images by image_signatures, image_alignment and duplicate_check; altered_copies makes
-copies to find. image_statistics: size, light, blur and oddities.
+copies to find. image_statistics: size, light, blur and oddities. image_pass reads the images for both.
 
 Tested by files of other names:
     altered_copies, duplicate_check, image_signatures: tests/exploration/test_near_duplicates.py

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import csv
 import logging
-import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from exploration.channels import ExploredChannel, read_labelled, require_writable, review_command
+from exploration.channels import ExploredChannel, next_command, read_labelled, require_writable
 from model.atomic_write import write_csv, write_json
-from model.errors import InputError, Problems, did_you_mean, listing
+from model.errors import InputError, Problems, did_you_mean, listing, nearest_path
 from model.settings.cli import from_flags
 from model.settings.fields import setting
 
@@ -103,7 +102,7 @@ def main(argv: Sequence[str]) -> int:
     units = "groups" if table.grouped_by else "images"
     total = len(set(table.groups))
     print(f"wrote {settings.output}: {len(sample):,} of {total:,} {units}, drawn at random (seed {settings.seed})")
-    print(f"next: {shlex.join(review_command(settings, str(channel), '--audit', settings.output))}")
+    print(next_command(["review", str(channel), "--audit", settings.output], settings))
     return 0
 
 
@@ -203,8 +202,7 @@ def read_sample(path: Path, table: Table, problems: Problems) -> list[str]:
                 )
             listed = [(line, row["path"]) for line, row in enumerate(reader, 2)]
     except OSError as error:
-        siblings = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
-        raise InputError(f"{path}: {error.strerror}{did_you_mean(path.name, siblings)}") from None
+        raise InputError(f"{path}: {error.strerror}{nearest_path(path)}") from None
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path}: no valid CSV: {error}") from None
     if not listed:

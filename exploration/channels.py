@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from model.errors import InputError, Problems, did_you_mean, raise_all
+from model.errors import InputError, Problems, nearest_path, raise_all
 from model.settings.channel import ReadingSettings
 from model.settings.embedder import EmbedderSettings
 from model.settings.fields import differences, setting
@@ -68,21 +69,22 @@ def cache_folder(settings: ExploredChannel) -> Path:
     return Path(base).expanduser() / "rarebird"
 
 
-def review_command(settings: ExploredChannel, channel: str, flag: str, file: str) -> list[str]:
-    """The command that reviews the images of a file, and reads the channel with the same settings.
+def next_command(
+    words: Sequence[str], settings: ExploredChannel, shared: type[ReadingSettings] = ReadingSettings
+) -> str:
+    """The line that names the command to run next, which reads the channel with the same settings.
 
     Args:
+        words: Subcommand, channel, and flags of its own.
         settings: How the channel was read.
-        channel: Its folder.
-        flag: Flag of the review that names the file.
-        file: The file.
+        shared: The settings that the next command has, too.
     """
-    command = ["python", "-m", "exploration", "review", channel, flag, file]
-    reading = {field.name for field in fields(ReadingSettings)}
+    command = ["python", "-m", "exploration", *words]
+    names = {field.name for field in fields(shared)}
     for name, value in differences(settings).items():
-        if name in reading:
+        if name in names:
             command += [f"--{name}", value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)]
-    return command
+    return f"next: {shlex.join(command)}"
 
 
 def read_labelled(settings: ExploredChannel, channel: Path, scheme: Scheme | None = None) -> Table:
@@ -104,9 +106,7 @@ def read_labelled(settings: ExploredChannel, channel: Path, scheme: Scheme | Non
     from model.data.correction_files import check_corrections
     from model.images.decode import allow_pixels
 
-    if not channel.is_dir():
-        siblings = [entry.name for entry in channel.parent.iterdir()] if channel.parent.is_dir() else []
-        raise InputError(f"{channel}: there is no such folder{did_you_mean(channel.name, siblings)}")
+    require_folder(channel)
     allow_pixels(settings.max_pixels)
     problems = Problems(str(channel))
     table = read_channel(channel, problems, ChannelOptions.from_settings(settings), scheme)
@@ -132,6 +132,12 @@ def embeddings_of(settings: EmbeddedChannel, table: Table) -> Embeddings:
     from model.embeddings.embed import embed_table
 
     return embed_table(table, settings, cache_folder(settings), settings.batch_size, settings.num_workers)
+
+
+def require_folder(folder: Path) -> None:
+    """InputError with the nearest name if there is no such folder."""
+    if not folder.is_dir():
+        raise InputError(f"{folder}: there is no such folder{nearest_path(folder)}")
 
 
 def require_writable(name: str, file: str) -> None:

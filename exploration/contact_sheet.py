@@ -21,13 +21,18 @@ def contact_sheet(
 
     Args:
         images: Files or images. An unreadable file is a grey square.
-        captions: A text below each image, of several lines if it contains line breaks.
+        captions: A text below each image, of several lines if it contains line breaks; none for no texts.
         columns: Images per row.
         side: Longest side of an image on the sheet, in pixels.
 
     Returns:
         The sheet, RGB.
+
+    Raises:
+        ValueError: The numbers of images and captions differ.
     """
+    if captions and len(captions) != len(images):
+        raise ValueError(f"{len(captions)} captions for {len(images)} images; expected one per image, or none")
     lines = max((caption.count("\n") + 1 for caption in captions), default=0)
     width, height = side + GAP, side + lines * CAPTION_HEIGHT + GAP
     rows = -(-len(images) // columns)

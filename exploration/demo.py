@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from PIL import Image
 
 from exploration.portrait import Portrait
@@ -187,6 +186,8 @@ def write_train(images: Path, persons: Sequence[Person], settings: DemoSettings)
 
 def write_eval(folder: Path, persons: Sequence[Person], settings: DemoSettings) -> None:
     """Draws the images of the channel eval and writes info.csv, with 0 in the column ans, and gt.csv."""
+    import pandas as pd  # imported here and below, so that --help does not wait for it
+
     scheme, rows = mask_scheme(), []
     mask, gender, age = scheme.attributes
     (folder / "eval" / "images").mkdir(parents=True)
@@ -226,6 +227,8 @@ def write_table(
     folder: Path, learn: Sequence[Person], test: Sequence[Person], settings: DemoSettings
 ) -> dict[str, Sequence[Person]]:
     """Draws train and test, each with labels.csv, which has a row per image and a column per attribute."""
+    import pandas as pd
+
     parts = {"train": learn, "test": test}
     for part, persons in parts.items():
         (folder / part / "images").mkdir(parents=True)

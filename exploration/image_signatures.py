@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,13 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from model.data.content_index import content_key
+from exploration.image_pass import read_images
 from model.data.table import Table
 from model.embeddings.cache import FeatureCache
-from model.images.decode import UnreadableImage, image_source, read_content, read_source
-from model.images.image_location import ImageLocation
+from model.images.decode import read_source
 from model.runtime.terminal import progress_bar
-from model.runtime.workers import worker_count
 
 CACHE = "signatures"  # folder in the cache folder
 SIDE = 24  # pixels of the thumbnail, which has the aspect ratio 1
@@ -26,7 +22,7 @@ HASH_SIDE = 32  # pixels of which ImageHash computes the 64-bit pHash
 PIXELS = SIDE * SIDE * 3
 FEATURES = PIXELS + 16  # of the cache: the pixels, then the bytes of both hashes
 DRAFT = 96  # smallest side in pixels at which a JPEG is decoded
-CHUNK, WRITTEN = 64, 4096  # images per task of a thread, and per chunk of the cache
+WRITTEN = 4096  # images per chunk of the cache
 
 log = logging.getLogger("rarebird")
 
@@ -66,9 +62,9 @@ def image_signatures(table: Table, cache: Path | None = None, workers: int = -1)
     with progress_bar("signatures of images", len(new)) as bar:
         for first in range(0, len(new), WRITTEN):
             rows = new[first : first + WRITTEN]
-            for row, (key, signature) in zip(rows.tolist(), _read_all(table, rows, workers)):
-                if signature is not None:
-                    keys[row], values[row], is_known[row] = key, signature, True
+            for row, found in zip(rows.tolist(), read_images(table, rows, signature_of, workers, "signatures")):
+                if found is not None:
+                    (keys[row], values[row]), is_known[row] = found, True
                 bar.update()
             _write(store, keys, values, rows[is_known[rows]])
     hashes = np.ascontiguousarray(values[:, PIXELS:]).view(">u8").astype(np.uint64)
@@ -87,32 +83,9 @@ def _write(
         log.info("cannot write the cache of signatures: %s: %s", store.folder, error.strerror)
 
 
-def _read_all(table: Table, rows: NDArray[np.int64], workers: int) -> Iterator[tuple[int, NDArray[np.uint8] | None]]:
-    """Yields the content key and the signature of each row, in order; None if an image is unreadable."""
-
-    def read_chunk(chunk: Sequence[int]) -> list[tuple[int, NDArray[np.uint8] | None]]:
-        return [_read(table.root, table.locations[row]) for row in chunk]
-
-    chunks = [rows[first : first + CHUNK].tolist() for first in range(0, len(rows), CHUNK)]
-    pool = ThreadPoolExecutor(max(1, worker_count(workers)), thread_name_prefix="signatures")  # PIL releases the GIL
-    try:
-        for results in pool.map(read_chunk, chunks):
-            yield from results
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _read(root: Path, location: ImageLocation) -> tuple[int, NDArray[np.uint8] | None]:
-    try:
-        content = read_content(image_source(root, location))
-        assert isinstance(content, bytes)
-        return content_key(content), signature_of(read_source(content, draft=(DRAFT, DRAFT)))
-    except UnreadableImage:
-        return 0, None
-
-
-def signature_of(image: Image.Image) -> NDArray[np.uint8]:
-    """The thumbnail and the hashes of an RGB image, uint8 (FEATURES,)."""
+def signature_of(content: bytes) -> NDArray[np.uint8]:
+    """The thumbnail and the hashes of an encoded image, uint8 (FEATURES,). Raises UnreadableImage."""
+    image = read_source(content, draft=(DRAFT, DRAFT))
     grey = image.convert("L").resize((HASH_SIDE, HASH_SIDE), Image.Resampling.LANCZOS)
     bits = np.stack([perceptual_hash(grey), perceptual_hash(ImageOps.mirror(grey))])  # bool (2, 64)
     return np.concatenate([thumbnail(image, SIDE).ravel(), np.packbits(bits, axis=1).ravel()])

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -12,20 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from model.data.content_index import content_key, read_array, write_array
+from exploration.image_pass import read_images
+from model.data.content_index import read_array, write_array
 from model.data.table import Table
-from model.images.decode import UnreadableImage, image_source, read_content, read_header, read_source
-from model.images.image_location import ImageLocation
+from model.images.decode import read_header, read_source
 from model.runtime.terminal import progress_bar
-from model.runtime.workers import worker_count
 
 CACHE = "image_statistics.npy"  # in the cache folder: keys of contents and the statistics, float64 bits as uint64
-SIDE = (
-    256  # longest side in pixels at which brightness, contrast and blur are measured; smaller images stay as they are
-)
+SIDE = 256  # longest side in pixels at which brightness, contrast and blur are measured; images are not enlarged
 GREY_SIDE, GREY_LEVELS = 32, 3  # an RGB image is grey if at this size no channels differ by more than these levels
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, as in PIL's conversion to L
-CHUNK = 64  # images per task of a thread
 UNUSUAL = 5.0  # robust standard deviations from the median from which on a value is unusual
 MAD_TO_SD = 1.4826  # standard deviation of a normal distribution per median absolute deviation
 ODDITIES = {
@@ -138,40 +132,16 @@ def image_statistics(table: Table, cache: Path | None = None, workers: int = -1)
     rows = np.flatnonzero(np.isnan(values[:, 0]))
     try:
         with progress_bar("statistics of images", len(rows)) as bar:
-            for row, (key, own) in zip(rows.tolist(), _read_all(table, rows, workers)):
-                keys[row], values[row] = key, own
+            for row, found in zip(rows.tolist(), read_images(table, rows, statistics_of, workers, "statistics")):
+                if found is not None:
+                    keys[row], values[row] = found
                 bar.update()
     finally:  # an interrupted pass saves its results too
-        new = rows[(keys[rows] != 0) & ~np.isnan(values[rows, 0])]
+        new = rows[~np.isnan(values[rows, 0])]
         if file is not None and len(new):
             merged = np.concatenate([np.column_stack([keys[new], values[new].view(np.uint64)]), known])
             write_array(file, merged[np.unique(merged[:, 0], return_index=True)[1]])
     return ImageStatistics(*np.ascontiguousarray(values.T))
-
-
-def _read_all(table: Table, rows: NDArray[np.int64], workers: int) -> Iterator[tuple[int, NDArray[np.float64]]]:
-    """Yields the content key and the statistics of each row, in order."""
-
-    def read_chunk(chunk: Sequence[int]) -> list[tuple[int, NDArray[np.float64]]]:
-        return [_read(table.root, table.locations[row]) for row in chunk]
-
-    chunks = [rows[first : first + CHUNK].tolist() for first in range(0, len(rows), CHUNK)]
-    pool = ThreadPoolExecutor(max(1, worker_count(workers)), thread_name_prefix="statistics")  # PIL releases the GIL
-    try:
-        for results in pool.map(read_chunk, chunks):
-            yield from results
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _read(root: Path, location: ImageLocation) -> tuple[int, NDArray[np.float64]]:
-    """The content key of an image, 0 if it is unreadable, and its statistics."""
-    try:
-        content = read_content(image_source(root, location))
-        assert isinstance(content, bytes)
-        return content_key(content), statistics_of(content)
-    except UnreadableImage:
-        return 0, np.full(len(NAMES), np.nan)
 
 
 def statistics_of(content: bytes) -> NDArray[np.float64]:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from exploration.channels import EmbeddedChannel, embeddings_of, read_labelled, review_command
+from exploration.channels import EmbeddedChannel, embeddings_of, next_command, read_labelled
 from exploration.fold_training import (
     SHARED,
     fold_settings,
@@ -101,7 +100,7 @@ def main(argv: Sequence[str]) -> int:
     print(noise_text(detection))
     print(f"\nwrote {counted(len(detection.suspects), 'suspect')} to {settings.output}")
     if detection.suspects:
-        print(f"next: {shlex.join(review_command(settings, settings.channel, '--suspects', settings.output))}")
+        print(next_command(["review", settings.channel, "--suspects", settings.output], settings))
     return 0
 
 

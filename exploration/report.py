@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from exploration.channels import EmbeddedChannel, cache_folder, embeddings_of, require_writable
+from exploration.channels import EmbeddedChannel, cache_folder, embeddings_of, next_command, require_writable
 from model.errors import InputError, WeightsUnavailable
 from model.settings.choices import THUMBNAILS
 from model.settings.cli import from_flags
@@ -107,6 +107,7 @@ def main(argv: Sequence[str]) -> int:
     for finding in analysis.findings:
         print(f"{finding.sentence}")
     print(f"wrote {settings.output}")
+    print(next_command(["noise", settings.channels[0]], settings, EmbeddedChannel))
     return 0
 
 

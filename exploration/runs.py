@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from exploration.channels import require_folder
 from model.artifacts.files import METRICS, SETTINGS
 from model.atomic_write import write_beside
-from model.errors import InputError, did_you_mean
+from model.errors import InputError
 from model.settings.cli import from_flags
 from model.settings.fields import setting
 
@@ -38,9 +39,7 @@ def main(argv: Sequence[str]) -> int:
     from exploration.runs_table import runs_frame, runs_text, sorted_runs
 
     root = Path(settings.dir)
-    if not root.is_dir():
-        beside = [entry.name for entry in root.parent.iterdir()] if root.parent.is_dir() else []
-        raise InputError(f"{root}: there is no such folder{did_you_mean(root.name, beside)}")
+    require_folder(root)
     runs, errors = find_runs(root)
     for error in errors:
         print(f"skipped: {error}", file=sys.stderr)

@@ -9,6 +9,7 @@ import difflib
 import enum
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 SHOWN_PER_KIND = 20  # problems of one kind that a message lists; further ones are only counted
 
@@ -67,6 +68,16 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     """`; nearest: NAME` for the end of a message; "" if no known name is similar."""
     candidate = nearest(name, known)
     return f"; nearest: {candidate}" if candidate else ""
+
+
+def nearest_path(path: Path) -> str:
+    """`; nearest: NAME` for a path that does not exist; "" if it exists or nothing next to it has a similar name."""
+    if path.exists():
+        return ""
+    try:
+        return did_you_mean(path.name, [entry.name for entry in path.parent.iterdir()])
+    except OSError:  # there is no such folder, or it cannot be read
+        return ""
 
 
 def listing(names: Iterable[object], most: int = 12) -> str:

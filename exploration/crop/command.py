@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from exploration.channels import require_folder
 from model.atomic_write import write_json
 from model.data.crops import CROP_MARKER
-from model.errors import InputError, did_you_mean, listing
+from model.errors import InputError, listing
 from model.settings.cli import from_flags
 from model.settings.fields import setting
 
@@ -68,9 +69,7 @@ def crop(settings: CropSettings) -> int:
     from model.runtime.workers import worker_count
 
     channel, output = Path(settings.channel), Path(settings.output)
-    if not channel.is_dir():
-        siblings = [entry.name for entry in channel.parent.iterdir()] if channel.parent.is_dir() else []
-        raise InputError(f"{channel}: there is no such folder{did_you_mean(channel.name, siblings)}")
+    require_folder(channel)
     images, others = list_channel(channel)
     if not images:
         raise InputError(f"{channel}: contains no image")

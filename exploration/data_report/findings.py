@@ -12,9 +12,8 @@ from exploration.data_report.report_data import ReportData
 from exploration.data_report.summary import FEW_GROUPS, ClassCount, MixedGroup, TargetCounts
 from exploration.image_statistics import UnusualImage
 from model.errors import listing
-from model.evaluation.report.sentences import percent
+from model.evaluation.report.sentences import NOUNS, counted, percent
 
-NOUNS = {"person": "person", "sender": "sender", "people_path": "person", "": "image"}
 VALIDATION_SHARE = 0.2  # of train.py's setting validation
 
 
@@ -26,10 +25,14 @@ class Finding:
     section: str
 
 
+def group_noun(column: str) -> str:
+    """The singular noun for the groups of a column: `person`; an image if there are no groups."""
+    return NOUNS.get(column.lower(), "group") if column else "image"
+
+
 def counted_groups(column: str, count: int) -> str:
     """`1 person`, `12 groups`; images if there are no groups."""
-    noun = NOUNS.get(column.lower(), "group")
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+    return counted(count, group_noun(column))
 
 
 def find(
@@ -82,7 +85,7 @@ def _duplicate_findings(shown: ShownPairs, column: str) -> Iterator[Finding]:
     others = sum(not (pair.labels_differ or pair.across_splits) for pair in shown.pairs)
     if others:
         be, have = ("is", "has") if others == 1 else ("are", "have")
-        verb = f"{be} of different {counted_groups(column, 2).split()[1]}, with" if column else have
+        verb = f"{be} of different {group_noun(column)}s, with" if column else have
         yield Finding(f"{_pairs(others)} {verb} the same labels", "duplicates")
 
 
@@ -123,7 +126,7 @@ def _image_findings(unusual: Sequence[UnusualImage]) -> Iterator[Finding]:
 
 def few_sentences(few: Sequence[ClassCount], column: str) -> list[tuple[str, str, list[str]]]:
     """For each number of groups of small classes: the number, what it means for scores, and the classes."""
-    texts, noun = [], NOUNS.get(column.lower(), "group")
+    texts, noun = [], group_noun(column)
     for number in sorted({one.channel_groups for one in few}):
         held_out = max(round(VALIDATION_SHARE * number), 1)
         if number == 1:
@@ -139,11 +142,11 @@ def few_sentences(few: Sequence[ClassCount], column: str) -> list[tuple[str, str
 
 
 def _images(count: int) -> str:
-    return f"{count:,} image{'' if count == 1 else 's'}"
+    return counted(count, "image")
 
 
 def _pairs(count: int) -> str:
-    return f"{count:,} pair{'' if count == 1 else 's'} of near-duplicates"
+    return f"{counted(count, 'pair')} of near-duplicates"
 
 
 def _classes(count: int) -> str:

@@ -13,7 +13,7 @@ from scipy import sparse
 from exploration.data_report.embedding_map import EmbeddingMap
 from exploration.data_report.grids import Sheets
 from exploration.data_report.report_data import ReportData
-from exploration.data_report.summary import JOINT
+from model.evaluation.report.sentences import JOINT_TITLE
 
 STEPS = 10_000  # of the positions
 MOST_VALUES = 60  # of a colouring; the rarer ones are joined as OTHER
@@ -56,7 +56,7 @@ def map_content(data: ReportData, found: EmbeddingMap, sheets: Sheets) -> dict[s
                 "name": name,
                 "values": values,
                 "codes": codes,
-                "in_card": name != JOINT,
+                "in_card": name != JOINT_TITLE,
                 "none": values.index(NO_LABEL) if NO_LABEL in values else -1,
             }
             for name, values, codes in colourings(data, rows)
@@ -80,7 +80,7 @@ def colourings(data: ReportData, rows: np.ndarray) -> list[tuple[str, list[str],
         (attribute.name, attribute.values, table.labels[attribute.name].to_numpy()) for attribute in scheme.attributes
     ]
     if len(scheme.attributes) > 1:
-        ordered.append((JOINT, scheme.class_names, table.classes()))
+        ordered.append((JOINT_TITLE, scheme.class_names, table.classes()))
     if len(data.split_names) > 1:
         ordered.append(("split", data.split_names, data.splits))
     colours = [

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from jinja2 import Environment
+from markupsafe import Markup
 
 from exploration.data_report import sentences as own_sentences
 from exploration.data_report.analysis import Analysis
@@ -17,13 +18,12 @@ from exploration.data_report.findings import few_sentences
 from exploration.data_report.grids import BLURRED, NONE, class_samples, interleaved, make_sheets, thumbnails_of
 from exploration.data_report.map_content import map_content
 from exploration.data_report.measures import by_kind, number_bars
-from exploration.data_report.summary import FEW_GROUPS, JOINT
+from exploration.data_report.summary import FEW_GROUPS
 from exploration.near_duplicates import DuplicatePair
 from model.errors import listing
 from model.evaluation.report import sentences
+from model.evaluation.report.page_files import ROWS_UNFOLDED, embedded_files, page_environment
 from model.evaluation.report.page_files import TEMPLATES as SHARED
-from model.evaluation.report.page_files import embedded_files, page_environment
-from model.evaluation.report.render import breakable
 
 TEMPLATES = Path(__file__).parent / "templates"
 # Limits of the page's size, in characters of data: URIs: thumbnails of samples, odd images and pairs; sheets of the map
@@ -31,7 +31,6 @@ THUMBNAIL_CHARACTERS, SHEET_CHARACTERS = 3_000_000, 4_000_000
 MOST_PAIRS, MOST_SAMPLED = 60, 120  # pairs of near-duplicates and classes with samples on the page
 MOST_UNUSUAL, MOST_LEAKS = 8, 10  # unusual images of each kind; pairs of splits that share nothing
 MOST_FEW, MOST_MIXED, MOST_BROKEN = 20, 30, 100  # rows of their lists
-ROWS_UNFOLDED = 24  # classes; of more, the others are hidden at first
 
 
 @dataclass(frozen=True)
@@ -85,7 +84,7 @@ def render_page(
         analysis=analysis,
         title=f"Data report: {Path(data.channels[0]).absolute().name}",
         sections=_sections(analysis, bool(sampled)),
-        joint_title=JOINT,
+        joint_title=sentences.JOINT_TITLE,
         split_names=data.split_names,
         paths=data.paths,
         split_of=lambda row: data.table.sides[row] if data.table.sides is not None else "",
@@ -175,19 +174,17 @@ def _labels(attributes: Sequence[Any], labels: Any, row: int) -> list[str]:
     return [(*attribute.values, "")[int(labels[attribute.name].iloc[row])] for attribute in attributes]
 
 
+def _breakable_path(path: str) -> Markup:
+    """A path that may be broken after each folder."""
+    return Markup("/<wbr>").join(path.split("/"))
+
+
 def _environment() -> Environment:
     environment = page_environment(TEMPLATES)
-    environment.filters.update(
-        count=sentences.count,
-        points=sentences.points,
-        breakable=breakable,
-        counted=sentences.counted,
-        short_count=own_sentences.short_count,
-    )
+    environment.filters.update(short_count=own_sentences.short_count, breakable_path=_breakable_path)
     environment.globals.update(
         listing=listing,
         few_groups=FEW_GROUPS,
-        rows_unfolded=ROWS_UNFOLDED,
         most_few=MOST_FEW,
         most_open=ROWS_UNFOLDED,
         most_unusual=MOST_UNUSUAL,

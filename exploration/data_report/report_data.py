@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from exploration.channels import ExploredChannel, cache_folder, read_labelled
+from exploration.channels import ExploredChannel, cache_folder, read_labelled, require_folder
 from exploration.joined_tables import joined_tables
 from model.attributes import MISSING, normal_text
 from model.data.channel import ChannelOptions
@@ -19,7 +19,7 @@ from model.data.groups import groups_of_paths
 from model.data.prediction_input import PredictionInput, has_labels, read_info
 from model.data.readers.columns import GROUP_COLUMNS, LABEL_COLUMNS, column_named
 from model.data.table import SIDE, Table
-from model.errors import InputError, Problems, did_you_mean, listing, raise_all
+from model.errors import InputError, Problems, listing, nearest_path, raise_all
 from model.labels import Scheme
 
 TRAIN, EVAL, NO_SPLIT = "train", "eval", "in no split"
@@ -123,8 +123,7 @@ def read_splits(path: Path, image_paths: Sequence[str]) -> np.ndarray:
     try:
         rows = pd.read_csv(path, dtype=str, keep_default_na=False)
     except FileNotFoundError:
-        siblings = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
-        raise InputError(f"split_csv {path}: there is no such file{did_you_mean(path.name, siblings)}") from None
+        raise InputError(f"split_csv {path}: there is no such file{nearest_path(path)}") from None
     except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         raise InputError(f"split_csv {path}: cannot be read as a CSV file: {error}") from None
     missing = [name for name in (PATH, SIDE) if name not in rows]
@@ -150,9 +149,7 @@ def read_evaluation(settings: ExploredChannel, root: Path, scheme: Scheme) -> Ta
         root: Folder of the evaluation channel.
         scheme: Label scheme of the labelled channel.
     """
-    if not root.is_dir():
-        siblings = [entry.name for entry in root.parent.iterdir()] if root.parent.is_dir() else []
-        raise InputError(f"{root}: there is no such folder{did_you_mean(root.name, siblings)}")
+    require_folder(root)
     if settings.table and not (root / settings.table).is_file():
         settings = replace(settings, table=None)
     options = ChannelOptions.from_settings(settings)

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from exploration.data_report.findings import NOUNS, counted_groups
+from exploration.data_report.findings import counted_groups, group_noun
 from exploration.data_report.report_data import ReportData
 from exploration.data_report.summary import GroupCounts, TargetCounts
 from model.errors import listing
-from model.evaluation.report.sentences import count, counted, percent
+from model.evaluation.report.sentences import classes_of, count, counted, percent
 
 if TYPE_CHECKING:
     from exploration.data_report.analysis import Analysis
@@ -23,7 +23,7 @@ MOST_SIZES = 3
 
 def nouns(column: str) -> tuple[str, str]:
     """The groups of a column in the plural and in the singular: `persons`, `person`; images without groups."""
-    noun = NOUNS.get(column.lower(), "group")
+    noun = group_noun(column)
     return f"{noun}s", noun
 
 
@@ -40,11 +40,7 @@ def subject(data: ReportData) -> str:
     groups = ""
     if table.grouped_by:
         groups = f" of {counted_groups(table.grouped_by, len(set(table.groups[inside & data.has_group])))}"
-    scheme = table.scheme
-    classes = counted(scheme.num_classes, "class", "es")
-    if len(scheme.attributes) > 1:
-        classes += ": " + " × ".join(f"{attribute.name} ({len(attribute.values)})" for attribute in scheme.attributes)
-    text = f"{counted(int(inside.sum()), 'image')}{groups}, {classes}"
+    text = f"{counted(int(inside.sum()), 'image')}{groups}, {classes_of(table.scheme)}"
     return text if inside.all() else f"{text}; and {counted(int((~inside).sum()), 'image')} to evaluate on"
 
 

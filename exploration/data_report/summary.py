@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from exploration.data_report.report_data import ReportData
+from model.evaluation.report.sentences import JOINT_TITLE
 
 FEW_GROUPS = 10  # groups of a class, below which its scores are uncertain
 MOSTLY = 0.9  # share of the groups with one value from which an attribute is a property of the group
 LARGEST_GROUPS = 10  # groups that are listed
-JOINT = "All attributes together"
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class TargetCounts:
     """The classes of an attribute, or the joint classes.
 
     Attributes:
-        name: Name of the attribute, or JOINT.
+        name: Name of the attribute, or JOINT_TITLE.
         classes: The classes, in the order of the scheme.
         missing: Number of images without a label in each split.
         few: Classes that have images, but fewer than FEW_GROUPS groups, the smallest first.
@@ -98,7 +98,7 @@ def target_counts(data: ReportData) -> list[TargetCounts]:
         for attribute in scheme.attributes
     ]
     if len(targets) > 1:
-        targets.insert(0, _counts_of(data, JOINT, scheme.class_names, table.classes()))
+        targets.insert(0, _counts_of(data, JOINT_TITLE, scheme.class_names, table.classes()))
     return targets
 
 

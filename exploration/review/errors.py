@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import secrets
 import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from exploration.channels import require_folder
 from exploration.review.page_settings import PageSettings
 from model.answers.files import TRUTH, answers_file
-from model.errors import InputError, did_you_mean, listing
+from model.errors import InputError, listing
 from model.settings.checks import unknown_encoding
 from model.settings.cli import from_flags
 from model.settings.fields import setting
@@ -121,11 +121,9 @@ def open_errors(settings: ErrorsSettings, port: int) -> ReviewApp:
     Raises:
         InputError: One of them is missing or invalid, or no prediction fulfils the conditions.
     """
-    from exploration.review.app import ReviewApp
     from exploration.review.predictions import ERRORS, ErrorFilter, error_items
     from exploration.review.review_data import ReviewData
-    from exploration.review.serve import login_name
-    from exploration.review.store import DecisionStore
+    from exploration.review.serve import make_review
     from exploration.review.thumbnails import ReviewImages
     from model.images.decode import allow_pixels
 
@@ -154,13 +152,10 @@ def open_errors(settings: ErrorsSettings, port: int) -> ReviewApp:
         from exploration.review.heat_images import HeatImages
 
         heat = HeatImages(HeatMaps(settings.model, settings.device), predictions, images)
-    title = (
-        f"{'Errors' if settings.wrong else 'Right predictions'} in {answers_file(Path(settings.answers)).parent.name}"
-    )
-    reviewer = settings.reviewer or login_name()
-    data = ReviewData(labels, items, ERRORS, settings.corrections, reviewer, title, predictions)
-    store = DecisionStore(Path(settings.corrections))
-    return ReviewApp(data, store, images, secrets.token_urlsafe(24), port, heat=heat)
+    kind = "Errors" if settings.wrong else "Right predictions"
+    title = f"{kind} in {answers_file(Path(settings.answers)).parent.name}"
+    data = ReviewData(labels, items, ERRORS, settings.corrections, settings.reviewer_name, title, predictions)
+    return make_review(settings, port, data, images, heat=heat)
 
 
 def read_predictions(settings: ErrorsSettings) -> Predictions:
@@ -179,9 +174,7 @@ def read_predictions(settings: ErrorsSettings) -> Predictions:
     from model.evaluation.truth import truth_location
 
     channel = Path(settings.channel)
-    if not channel.is_dir():
-        siblings = [entry.name for entry in channel.parent.iterdir()] if channel.parent.is_dir() else []
-        raise InputError(f"{channel}: there is no such folder{did_you_mean(channel.name, siblings)}")
+    require_folder(channel)
     answers = answers_file(Path(settings.answers))
     beside = answers.parent / TRUTH
     truth = Path(settings.ground_truth) if settings.ground_truth else beside if beside.is_file() else channel

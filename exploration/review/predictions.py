@@ -121,7 +121,10 @@ class ErrorFilter:
         """The attributes whose predictions are listed. InputError if the channel does not have the one that is set."""
         scheme = labels.table.scheme
         if self.attribute:
-            return (scheme.attribute(self.attribute).name,)
+            try:
+                return (scheme.attribute(self.attribute).name,)
+            except InputError as error:
+                raise InputError(f"attribute: {error}") from None
         named = {condition.partition("=")[0].strip() for condition in (*self.true, *self.predicted)}
         return tuple(name for name in scheme.names if name in named) or scheme.names
 

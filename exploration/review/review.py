@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import shlex
 import sys
 from collections.abc import Iterator, Sequence
@@ -105,11 +104,9 @@ def open_review(settings: ReviewSettings, port: int) -> ReviewApp:
     Raises:
         InputError: The channel, the file of the queue or the corrections are invalid, or nothing is to be reviewed.
     """
-    from exploration.review.app import ReviewApp
     from exploration.review.review_data import ReviewData
     from exploration.review.row_labels import RowLabels
-    from exploration.review.serve import login_name
-    from exploration.review.store import DecisionStore
+    from exploration.review.serve import make_review
     from exploration.review.thumbnails import ReviewImages
 
     table = read_labelled(replace(settings, corrections=""), Path(settings.channel))
@@ -117,11 +114,9 @@ def open_review(settings: ReviewSettings, port: int) -> ReviewApp:
         print(f"skipped: {path}: {reason}", file=sys.stderr)
     labels = RowLabels(table)
     source, items = make_queue(settings, labels)
-    data = ReviewData(labels, items, source, settings.corrections, settings.reviewer or login_name())
+    data = ReviewData(labels, items, source, settings.corrections, settings.reviewer_name)
     audit = read_audit_sample(settings.audit, labels) if settings.audit else None
-    store = DecisionStore(Path(settings.corrections))
-    images = ReviewImages(table, settings.follow_links)
-    return ReviewApp(data, store, images, secrets.token_urlsafe(24), port, audit)
+    return make_review(settings, port, data, ReviewImages(table, settings.follow_links), audit)
 
 
 def make_queue(settings: ReviewSettings, labels: RowLabels) -> tuple[str, list[Item]]:
@@ -156,7 +151,8 @@ def make_queue(settings: ReviewSettings, labels: RowLabels) -> tuple[str, list[I
         items = items_of_rows(labels, rows, level)
     problems.raise_if_any()
     if not items:
-        raise InputError(f"{problems.heading}: nothing to review")
+        asked = {"search": f"search {settings.search}: ", "filter": f"filter {' '.join(settings.filter)}: "}
+        raise InputError(f"{asked.get(source, '')}{problems.heading}: nothing to review")
     return source, items
 
 

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import contextlib
-import getpass
 import os
+import secrets
 import signal
 import webbrowser
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from container.http.server import ConnectionLimits, HttpServer, open_listener
 from exploration.review.app import ReviewApp
 from exploration.review.page_settings import PageSettings
+from exploration.review.review_data import ReviewData
+from exploration.review.store import DecisionStore
+from exploration.review.thumbnails import ReviewImages
+from model.cleaning.audit import Audit
 from model.errors import InputError
+
+if TYPE_CHECKING:
+    from exploration.review.heat_images import HeatImages
 
 HOST = "127.0.0.1"
 LIMITS = ConnectionLimits(max_connections=200, drain_seconds=5)
@@ -53,12 +61,29 @@ def _interrupt(*_: object) -> None:
     raise KeyboardInterrupt
 
 
-def login_name() -> str:
-    """The name of the user, `reviewer` if the system has none for it."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return "reviewer"
+def make_review(
+    settings: PageSettings,
+    port: int,
+    data: ReviewData,
+    images: ReviewImages,
+    audit: Audit | None = None,
+    heat: HeatImages | None = None,
+) -> ReviewApp:
+    """The app of a review, with the earlier decisions and a new token.
+
+    Args:
+        settings: The settings of the page.
+        port: Port of the server.
+        data: What is reviewed.
+        images: The images as JPEGs.
+        audit: The audit whose estimates the page shows, if there is one.
+        heat: The heat maps of a model, if there is one.
+
+    Raises:
+        InputError: The corrections are invalid.
+    """
+    store = DecisionStore(Path(settings.corrections))
+    return ReviewApp(data, store, images, secrets.token_urlsafe(24), port, audit, heat)
 
 
 def refuse_inside(corrections: Path, channel: Path) -> None:

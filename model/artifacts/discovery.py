@@ -7,7 +7,7 @@ from pathlib import Path
 
 from model.artifacts.ensemble_file import read_ensemble_file
 from model.artifacts.files import ENSEMBLE, METRICS, SETTINGS, is_ensemble, is_saved_model, last_written, missing_files
-from model.errors import InputError, did_you_mean, listing
+from model.errors import InputError, listing, nearest_path
 
 
 def is_finished(folder: Path) -> bool:
@@ -29,8 +29,7 @@ def find_model(folder: Path) -> Path:
     if is_ensemble(folder) or is_saved_model(folder):
         return folder
     if not folder.is_dir():
-        siblings = [entry.name for entry in folder.parent.iterdir()] if folder.parent.is_dir() else []
-        raise InputError(f"model {folder}: there is no such folder{did_you_mean(folder.name, siblings)}")
+        raise InputError(f"model {folder}: there is no such folder{nearest_path(folder)}")
     below = models_below(folder)
     if len(below) == 1:
         return below[0]

@@ -12,7 +12,7 @@ import numpy as np
 
 from model.atomic_write import write_csv
 from model.data.table import Table
-from model.errors import InputError, Problems, did_you_mean, listing
+from model.errors import InputError, Problems, did_you_mean, listing, nearest_path
 
 SUSPECTS_CSV = "suspects.csv"
 SUSPECT_COLUMNS = ("path", "group", "attribute", "level", "given", "suggested", "score", "reason", "neighbours")
@@ -154,8 +154,7 @@ def read_suspects(path: Path, table: Table, skip_missing: bool = False) -> list[
                 if suspect is not None:
                     suspects.append(suspect)
     except OSError as error:
-        siblings = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
-        near = "" if path.name in siblings else did_you_mean(path.name, siblings)
+        near = nearest_path(path)
         raise InputError(f"{path}: {error.strerror or error}{near}; python -m exploration noise writes it") from None
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path}: not a CSV in UTF-8: {error}") from None

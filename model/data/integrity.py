@@ -31,9 +31,8 @@ from model.errors import Problems
 from model.images.decode import UnreadableImage, image_source, read_content, read_header, read_source
 from model.images.image_location import ImageLocation
 from model.runtime.division import team
-from model.runtime.workers import in_threads
+from model.runtime.workers import CHUNK, in_threads
 
-CHUNK = 64  # images per task of a thread
 ROUND = 8192  # images per process between two exchanges of results, if more than one process checks
 PROGRESS_SECONDS = 10.0
 
@@ -158,14 +157,8 @@ def _read_part(
 
 
 def _read_images(root: Path, how: str, rows: NDArray[np.int64], job: _Job, workers: int) -> Iterator[_Facts]:
-    """Yields the result of reading the image of each row, in order. workers: number of threads."""
-
-    def read_chunk(chunk: Sequence[int]) -> list[_Facts]:
-        return [_read(root, *job(row), how) for row in chunk]
-
-    chunks = [rows[first : first + CHUNK].tolist() for first in range(0, len(rows), CHUNK)]
-    for results in in_threads(read_chunk, chunks, max(1, workers), "check"):
-        yield from results
+    """The result of reading the image of each row, in order. workers: number of threads."""
+    return in_threads(lambda row: _read(root, *job(row), how), rows.tolist(), max(1, workers), "check", chunk=CHUNK)
 
 
 def _read(root: Path, location: ImageLocation, is_new: bool, how: str) -> _Facts:

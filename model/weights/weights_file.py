@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from model.artifacts.archive import opened_model
 from model.artifacts.files import LABELS, WEIGHTS, is_ensemble
 from model.artifacts.metadata import read_json_object
-from model.errors import InputError, did_you_mean
+from model.errors import InputError, nearest_path
 from model.labels import Scheme
 from model.network.heads import Heads
 
@@ -86,8 +86,7 @@ def _opened(path: Path) -> Iterator[Path]:
 
 
 def _missing(path: Path) -> InputError:
-    siblings = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
-    return InputError(f"weights {path}: there is no such file{did_you_mean(path.name, siblings)}")
+    return InputError(f"weights {path}: there is no such file{nearest_path(path)}")
 
 
 def _tensors(file: Path, path: Path) -> dict[str, torch.Tensor]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from exploration.contact_sheet import GAP, contact_sheet
@@ -33,3 +34,9 @@ def test_images_are_in_rows_with_room_for_their_captions(tmp_path: Path) -> None
 def test_a_sheet_without_images_or_captions() -> None:
     assert contact_sheet([]).size == (1, 1)
     assert contact_sheet([Image.new("RGB", (300, 300))], side=50).size == (50 + GAP, 50 + GAP)
+
+
+@pytest.mark.parametrize("captions", [["a"], ["a", "b", "c"]])
+def test_each_image_has_a_caption(captions: list[str]) -> None:
+    with pytest.raises(ValueError, match=f"{len(captions)} captions for 2 images; expected one per image"):
+        contact_sheet([Image.new("RGB", (4, 4))] * 2, captions)

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shlex
 import shutil
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from exploration.__main__ import main
-from exploration.channels import review_command
+from exploration.channels import EmbeddedChannel, next_command
 from exploration.fold_training import fold_settings
 from exploration.noise import NoiseSettings, _overriding
 from model.cleaning.suspects import SUSPECT_COLUMNS
@@ -112,14 +113,15 @@ def test_the_experiment_says_how_the_channel_is_read_and_where_the_folds_are_tra
 
 
 def test_the_next_command_reads_the_channel_in_the_same_way():
-    assert review_command(NoiseSettings(), "a b", "--suspects", "suspects.csv")[4:] == [
-        "a b",
-        "--suspects",
-        "suspects.csv",
-    ]
-    own = {"group_column": "sender", "attributes": {"label": ["x", "y"]}, "follow_links": True}
-    flags = review_command(NoiseSettings(seed=1, **own), "a", "--suspects", "s.csv")[7:]
-    assert flags == ["--follow_links", "true", "--group_column", "sender", "--attributes", '{"label": ["x", "y"]}']
+    words = ["review", "a b", "--suspects", "suspects.csv"]
+    assert next_command(words, NoiseSettings(seed=1)) == (
+        "next: python -m exploration review 'a b' --suspects suspects.csv"
+    )
+    own = {"group_column": "sender", "attributes": {"label": ["x", "y"]}, "follow_links": True, "model": "thumbnail"}
+    reading = ["--follow_links", "true", "--group_column", "sender", "--attributes", '{"label": ["x", "y"]}']
+    assert shlex.split(next_command(["review"], NoiseSettings(seed=1, **own)))[5:] == reading
+    features = shlex.split(next_command(["noise"], NoiseSettings(seed=1, **own), EmbeddedChannel))[5:]
+    assert sorted(features) == sorted([*reading, "--model", "thumbnail"])
 
 
 def test_an_output_that_cannot_be_written_is_named(noise):

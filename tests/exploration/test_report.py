@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import re
+import shlex
 
 import pandas as pd
 import pytest
@@ -27,6 +28,10 @@ def test_it_writes_a_page_and_numbers_and_prints_the_findings(faces, cache, tmp_
     printed = capsys.readouterr().out
     assert all(finding["sentence"] in printed for finding in json.loads(numbers)["findings"])
     assert f"wrote {files['--output']}" in printed
+    # with the same embeddings, which are cached
+    command = shlex.split(printed.splitlines()[-1])
+    assert command[:6] == ["next:", "python", "-m", "exploration", "noise", str(faces / "train")]
+    assert set(command[6:]) == {"--model", "thumbnail", "--num_workers", "1", *cache}
     assert {path.name for path in tmp_path.rglob("*") if path.is_file()} == {"page.html", "numbers.json"}
 
 

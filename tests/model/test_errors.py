@@ -1,8 +1,10 @@
 """Messages: nearest names, shortened lists, problems collected by kind."""
 
+from pathlib import Path
+
 import pytest
 
-from model.errors import InputError, Problems, did_you_mean, listing, nearest, raise_all
+from model.errors import InputError, Problems, did_you_mean, listing, nearest, nearest_path, raise_all
 
 
 def test_a_long_list_is_shortened_and_its_rest_counted():
@@ -10,6 +12,13 @@ def test_a_long_list_is_shortened_and_its_rest_counted():
     assert listing([1, "b"]) == "1, b"
     assert listing("abc", most=3) == "a, b, c"
     assert listing(range(1_500), most=2) == "0, 1 and 1,498 more"
+
+
+def test_nearest_names_of_files(tmp_path: Path) -> None:
+    (tmp_path / "suspects.csv").touch()
+    assert nearest_path(tmp_path / "suspect.csv") == "; nearest: suspects.csv"
+    assert nearest_path(tmp_path / "suspects.csv") == nearest_path(tmp_path / "zzz") == ""
+    assert nearest_path(tmp_path / "none" / "suspects.csv") == nearest_path(tmp_path / "suspects.csv" / "x") == ""
 
 
 def test_problems_are_listed_by_kind_with_their_first_twenty_locations() -> None:

@@ -21,14 +21,6 @@ export function element(name, { text, class: className, on = {}, data = {}, ...a
   return created;
 }
 
-/** A button that performs an action of the page (keys.js), with its key. */
-export function actionButton(action, text, key, attributes = {}) {
-  const button = element("button", { type: "button", data: { action }, ...attributes });
-  button.append(element("span", { text }));
-  if (key) button.append(element("kbd", { text: key, "aria-hidden": "true" }));
-  return button;
-}
-
 export const count = (number) => number.toLocaleString("en");
 
 /** "1 image", "7 images". */

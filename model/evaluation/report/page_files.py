@@ -1,4 +1,4 @@
-"""What the pages share: Jinja's environment, and the style sheets and scripts that a page embeds."""
+"""What the pages share: Jinja's environment with common filters, and the style sheets and scripts of a page."""
 
 from __future__ import annotations
 
@@ -11,8 +11,11 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from model import __version__
+from model.evaluation.report import sentences
+from model.labels import JOIN
 
 TEMPLATES = Path(__file__).parent / "templates"
+ROWS_UNFOLDED = 24  # classes; of more, the others are hidden at first
 
 
 def page_environment(*folders: Path) -> Environment:
@@ -25,7 +28,16 @@ def page_environment(*folders: Path) -> Environment:
         lstrip_blocks=True,
     )
     environment.policies["json.dumps_kwargs"] = {"ensure_ascii": False, "separators": (",", ":"), "allow_nan": False}
+    environment.filters.update(
+        count=sentences.count, counted=sentences.counted, points=sentences.points, breakable=breakable
+    )
+    environment.globals.update(rows_unfolded=ROWS_UNFOLDED)
     return environment
+
+
+def breakable(name: str) -> Markup:
+    """A class name that may be broken after each attribute's value."""
+    return Markup(f"{JOIN}<wbr>").join(name.split(JOIN))
 
 
 def embedded_files(styles: Sequence[Path], scripts: Sequence[Path]) -> dict[str, str]:

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 from jinja2 import Environment
-from markupsafe import Markup
 
 from model.artifacts.provenance import Provenance
 from model.data.readers.channel_files import ChannelFiles
@@ -25,15 +24,13 @@ from model.evaluation.subgroups import MOST_VALUES, Subgroup
 from model.evaluation.summary import intervals, labelled_scores, notes_of, verdict
 from model.evaluation.suspects import COMPARED, SUSPECTS, Comparison, compare_answers, suspected_label_errors
 from model.images.deep import GivenRange
-from model.labels import JOIN, Scheme
+from model.labels import Scheme
 from model.metrics.scores import NO_ANSWER, SCORE_LABELS
 from model.settings.fields import value_text
 
-JOINT_TITLE = "All attributes together"
 WORST_GROUPS = 10
 MOST_DIFFERING = 20  # images in each table of the comparison
 MOST_MEMBERS = 6  # members with learning curves
-ROWS_UNFOLDED = 24  # classes; of more, those with a higher F1 are hidden at first
 FEW, MANY = 6, 12  # classes: a matrix with at most FEW has large cells, one with more than MANY has the page's width
 LARGE_CHARACTERS, SMALL_CHARACTERS = 1_400_000, 1_300_000  # total length of the large and of the small thumbnails
 
@@ -93,7 +90,7 @@ def render_report(
     # tables and matrices; their cells add lists of images
     lists = PictureLists(matched)
     scheme, provenance = matched.scheme, matched.provenance
-    joint = scheme.names[0] if len(scheme.attributes) == 1 else JOINT_TITLE
+    joint = scheme.names[0] if len(scheme.attributes) == 1 else sentences.JOINT_TITLE
     targets = [_target(joint, scheme, evaluation.joint, matched, lists)]
     targets += [
         _target(name, scheme.only(name), scores, matched, lists) for name, scores in evaluation.attributes.items()
@@ -228,20 +225,15 @@ def _environment() -> Environment:
     """Jinja's environment with the filters and variables of the templates."""
     environment = page_environment(TEMPLATES)
     environment.filters.update(
-        count=sentences.count,
         percent=sentences.percent,
         score=sentences.score,
         span=sentences.span,
-        points=sentences.points,
-        counted=sentences.counted,
         difference=sentences.difference,
-        breakable=breakable,
     )
     environment.globals.update(
         sentences=sentences,
         axis_limit=charts.axis_limit,
         verdict=verdict,
-        rows_unfolded=ROWS_UNFOLDED,
         few=FEW,
         many=MANY,
         most_values=MOST_VALUES,
@@ -290,8 +282,3 @@ def _settings(provenance: Provenance) -> dict[str, list[str]]:
         name: [value_text(member.settings[name]) if name in member.settings else "default" for member in members]
         for name in dict.fromkeys(name for member in members for name in member.settings)
     }
-
-
-def breakable(name: str) -> Markup:
-    """A class name that may be broken after each attribute's value."""
-    return Markup(f"{JOIN}<wbr>").join(name.split(JOIN))

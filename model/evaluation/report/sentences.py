@@ -22,6 +22,7 @@ from model.metrics.epoch_metrics import metrics_of_line
 from model.metrics.scores import SCORE_LABELS
 
 SPACE = "\u00a0"  # no-break space, before a unit
+JOINT_TITLE = "All attributes together"
 WEAKEST = 3  # classes in the summary
 ALIKE = 0.02  # difference of mean probability and accuracy below which they are said to agree
 SUREST, GOOD = 0.8, 0.95  # coverage and accuracy in the sentences about coverage
@@ -30,7 +31,7 @@ HELD_OUT = {
     "weights were saved, so scores on new images are likely to be somewhat lower.",
     "out_of_fold": "Each image was predicted by a model that did not learn from it.",
 }
-NOUNS = {"person": "persons", "sender": "senders", "group": "groups", "people_path": "persons"}
+NOUNS = {"person": "person", "sender": "sender", "group": "group", "people_path": "person"}  # by column of groups
 
 
 def count(number: float) -> str:
@@ -86,18 +87,24 @@ def inside(interval: Interval, form: Any = score) -> str:
 
 def groups_noun(column: str | None) -> str:
     """The plural noun for the groups of a column: `persons`."""
-    return NOUNS.get((column or "group").lower(), f"groups by {column}")
+    noun = NOUNS.get((column or "group").lower())
+    return f"{noun}s" if noun else f"groups by {column}"
+
+
+def classes_of(scheme: Scheme) -> str:
+    """Number of classes; of several attributes also their names and sizes."""
+    text = counted(scheme.num_classes, "class", "es")
+    if scheme.is_large:
+        text = f"{count(scheme.num_classes)} of {count(scheme.num_combinations)} combinations"
+    if len(scheme.attributes) > 1:
+        text += ": " + " × ".join(f"{attribute.name} ({len(attribute.values)})" for attribute in scheme.attributes)
+    return text
 
 
 def subject(evaluation: Evaluation, scheme: Scheme, group_column: str | None) -> str:
     """The evaluated images and classes, in one line."""
     groups = f" of {count(evaluation.groups)} {groups_noun(group_column)}" if evaluation.groups else ""
-    classes = counted(scheme.num_classes, "class", "es")
-    if scheme.is_large:
-        classes = f"{count(scheme.num_classes)} of {count(scheme.num_combinations)} combinations"
-    if len(scheme.attributes) > 1:
-        classes += ": " + " × ".join(f"{attribute.name} ({len(attribute.values)})" for attribute in scheme.attributes)
-    return f"{counted(evaluation.pictures, 'image')}{groups}, {classes}"
+    return f"{counted(evaluation.pictures, 'image')}{groups}, {classes_of(scheme)}"
 
 
 def seen_images_sentence(evaluation: Evaluation) -> str:

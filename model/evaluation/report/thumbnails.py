@@ -12,7 +12,7 @@ from pathlib import Path
 from PIL import Image
 
 from model.data.readers.channel_files import IMAGES, ChannelFiles
-from model.errors import InputError, did_you_mean, listing
+from model.errors import InputError, listing, nearest_path
 from model.images.decode import UnreadableImage, read_image
 from model.images.deep import GivenRange
 from model.images.image_location import ImageLocation
@@ -46,8 +46,7 @@ def picture_folder(root: Path, names: Sequence[str]) -> ChannelFiles:
         InputError: The folder is missing or has none of the images.
     """
     if not root.is_dir():
-        siblings = [entry.name for entry in root.parent.iterdir()] if root.parent.is_dir() else []
-        raise InputError(f"pictures {root}: no such folder{did_you_mean(root.name, siblings)}")
+        raise InputError(f"pictures {root}: no such folder{nearest_path(root)}")
     files = ChannelFiles(root)
     files.locate_images(names)
     if not any(files.find_spelling(name).kind == "file" for name in names):

@@ -178,6 +178,27 @@ def points(shown: Any) -> int:
     return int(shown.locator("canvas").get_attribute("data-points"))
 
 
+def test_paths_and_reasons_of_unreadable_images_are_legible_on_a_phone(faulty_report, open_html):
+    reason = (
+        "truncated: 12,345 of 67,890 bytes from byte 1,048,576 of the shard, as if its download had been interrupted"
+    )
+    skipped = [("/srv/data/masks/train", f"images/000012_female_Asian_2{n}/normal_{n}.jpg", reason) for n in range(3)]
+    analysis = replace(faulty_report, data=replace(faulty_report.data, skipped=skipped))
+    shown = open_html(render_page(analysis), viewport={"width": 390, "height": 800})
+    rows = shown.get_by_role("region", name="Unreadable images").locator("tbody tr")
+    assert rows.count() == 3 and rows.first.locator("th").inner_text() == skipped[0][1]
+    # each folder and file name is on one line
+    lines = rows.locator("th").evaluate_all("""(cells) => cells.flatMap((cell) => [...cell.childNodes]
+        .filter((node) => node.nodeType === Node.TEXT_NODE).map((node) => {
+            const range = document.createRange();
+            range.selectNodeContents(node);
+            return range.getClientRects().length;
+        }))""")
+    assert lines == [1] * 9
+    assert max(rows.evaluate_all("(rows) => rows.map((row) => row.offsetHeight)")) < 160
+    assert shown.evaluate("document.documentElement.scrollWidth") == 390
+
+
 def test_it_fits_every_width_without_overlap(faulty_report, open_html):
     shown = open_html(render_page(faulty_report))
     drawn(shown)

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from exploration.data_report.sentences import groups_sentence, subject
-from exploration.data_report.summary import JOINT, group_counts, mixed_groups, split_counts, target_counts
+from exploration.data_report.summary import group_counts, mixed_groups, split_counts, target_counts
+from model.evaluation.report.sentences import JOINT_TITLE
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +56,7 @@ def test_counts_are_those_of_a_plain_count(data):
             (name for name in inside if name and len(inside[name]) < 10),
             key=lambda name: (len(inside[name]), images["train", name] + images["validation", name]),
         )
-    assert joint.name == JOINT and sum(joint.missing) == sum(kind.missing) > 0 and kind.few
+    assert joint.name == JOINT_TITLE and sum(joint.missing) == sum(kind.missing) > 0 and kind.few
 
 
 def test_splits_and_sizes_of_groups_are_those_of_a_plain_count(data):

@@ -102,7 +102,7 @@ LABELLED = ["{eval}", "--answers", "{answers}", "--ground_truth", "{gt}"]
         (["{eval}", "--answers", "{answers}/none"], "none"),
         (["{gt}", "--answers", "{answers}", "--ground_truth", "{gt}"], "has none of the images in output.csv"),
         ([*LABELLED, "--true", "mask=wron"], "nearest: worn"),
-        ([*LABELLED, "--attribute", "mas"], "'mas' is not an attribute"),
+        ([*LABELLED, "--attribute", "mas"], "attribute: 'mas' is not an attribute"),
         ([*LABELLED, "--model", "{gt}"], "contain a saved model"),
         ([*LABELLED, "--least_confidence", "0.9", "--most_confidence", "0.2"], "is larger than"),
         ([*LABELLED, "--least_confidence", "2"], "least_confidence"),

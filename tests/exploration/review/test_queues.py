@@ -84,6 +84,9 @@ def test_files_that_are_missing_or_something_else(labels, tmp_path):
     with pytest.raises(InputError, match=r"audits.csv: No such file or directory; nearest: audit.csv"):
         write(tmp_path / "audit.csv", [], ("path",))
         read_sample(tmp_path / "audits.csv", labels.table, Problems(""))
+    (tmp_path / "audits").mkdir()
+    with pytest.raises(InputError, match=r"audits: Is a directory; python -m exploration noise writes it$"):
+        read_suspects(tmp_path / "audits", labels.table)
     (tmp_path / "empty.csv").touch()
     with pytest.raises(InputError, match=r"expected path,group, found $"):
         read_sample(tmp_path / "empty.csv", labels.table, Problems(""))

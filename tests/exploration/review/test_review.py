@@ -14,7 +14,6 @@ import pytest
 
 from exploration.__main__ import main
 from exploration.review.review import ReviewSettings, make_queue, open_review
-from exploration.review.serve import login_name
 from model.errors import InputError
 from tests.exploration.review.conftest import saved
 
@@ -118,7 +117,8 @@ def test_two_servers_share_a_file_and_serve_only_their_page(review_process, face
         (["{train}", "--audit", "a", "--filter", "b=c"], "audit and filter each say what to review"),
         (["{train}/images", "--corrections", "{train}/images/c.csv"], "must not be in the channel"),
         (["{train}x"], "nearest: train"),
-        (["{train}", "--search", "nobody"], "nothing to review"),
+        (["{train}", "--search", "nobody"], "search nobody: "),
+        (["{train}", "--filter", "mask=worn", "path=nowhere"], "filter mask=worn path=nowhere: "),
         (["{train}", "--filter", "maks=worn"], "nearest: mask"),
         (["{train}", "--suspects", "none.csv"], "none.csv: No such file"),
         (["{train}", "--corrections", "/dev/full/c.csv"], "corrections /dev/full/c.csv"),
@@ -180,10 +180,12 @@ def test_an_audit_beside_suspects_gives_estimates_only(labels, tmp_path, faces, 
 
 def test_the_reviewer_has_a_name_without_a_login(monkeypatch):
     monkeypatch.setenv("LOGNAME", "ann")
-    assert login_name() == "ann"
+    settings = ReviewSettings(channel="c")
+    assert settings.reviewer_name == "ann"
 
     def nobody():
         raise KeyError("getpwuid(): uid not found: 1000")
 
     monkeypatch.setattr("getpass.getuser", nobody)
-    assert login_name() == "reviewer"
+    assert settings.reviewer_name == "reviewer"
+    assert ReviewSettings(channel="c", reviewer="bob").reviewer_name == "bob"

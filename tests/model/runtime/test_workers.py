@@ -47,3 +47,26 @@ def test_after_an_exception_no_further_item_starts():
     with pytest.raises(ValueError, match=r"^0$"):
         list(in_threads(fail, range(1000), 2, "fails"))
     assert len(started) <= 1 + AHEAD * 2 + 1
+
+
+@pytest.mark.parametrize("workers", [0, 3])
+def test_a_thread_works_on_a_chunk_of_items(workers):
+    threads, started = {}, threading.local()
+
+    def compute(item):
+        assert not workers or started.ready
+        threads.setdefault(item // 5, set()).add(threading.get_ident())
+        return 2 * item
+
+    results = in_threads(compute, range(13), workers, "chunks", lambda: setattr(started, "ready", True), chunk=5)
+    assert list(results) == [2 * item for item in range(13)]
+    assert sorted(threads) == [0, 1, 2] and all(len(own) == 1 for own in threads.values())
+
+
+def test_items_are_skipped_if_the_caller_stops():
+    done = []
+    results = in_threads(done.append, range(10_000), 2, "stopped")
+    next(results)
+    results.close()
+    assert len(done) < 10_000
+    assert not [own for own in threading.enumerate() if own.name.startswith("stopped")]
