@@ -3,9 +3,10 @@
     python -m benchmarks.label_loop --channel DIR --eval DIR --ground_truth DIR --config FILE --weights FILE \\
         --suspects suspects.csv --truth truth.csv --out_of_fold DIR --output DIR
 
-A simulated reviewer answers the first suspects of suspects.csv, group by group, by truth.csv, a file in the format of
-corrections.csv that corrects every wrong label. Trains one model per seed with the labels as they are, after the
-review, after `--clean` without a reviewer, and with all labels corrected. docs/experiments.md has the results.
+A simulated reviewer answers the first suspects of suspects.csv, group by group or image by image, by truth.csv, a file
+in the format of corrections.csv that corrects every wrong label. Trains one model per seed with the labels as they
+are, after the review, after `--clean` without a reviewer, and with all labels corrected. docs/experiments.md has the
+results.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import pandas as pd
 
 from model.answers.files import OUTPUT, TRUTH
 from model.atomic_write import write_json
-from model.cleaning.suspects import GROUP
+from model.cleaning.suspects import GROUP, IMAGE
 from model.data.corrections import KEEP, RELABEL, Correction, effective, read_corrections, write_corrections
 from model.errors import Problems
 from model.metrics.bootstrap import Interval, interval, resample
@@ -50,18 +51,21 @@ class LoopSettings:
     config: str = setting("", "experiment file", section="Training")
     weights: str = setting("", "weights to start from")
     seeds: list[int] = setting([0, 1, 2], "random seeds, one model each")
-    reviewed: int = setting(130, "number of groups that are reviewed")
+    epochs: int = setting(0, "epochs", unset="those of the experiment file", low=0)
+    reviewed: int = setting(130, "number of groups, or of images, that are reviewed", section="Review")
+    unit: str = setting(GROUP, "what is reviewed and counted", choices=(GROUP, IMAGE))
     output: str = setting("", "folder of the models and predictions; finished ones are kept")
     resamples: int = setting(2000, "bootstrap resamples", low=10)
 
 
-def simulate_review(suspects: Path, truth: Path, groups: int) -> tuple[list[Correction], int]:
-    """Answers the suspects of the first groups by the truth.
+def simulate_review(suspects: Path, truth: Path, reviewed: int, unit: str) -> tuple[list[Correction], int]:
+    """Answers the suspects of the first groups or images by the truth.
 
     Args:
         suspects: suspects.csv.
         truth: Corrections of all wrong labels; an image or group that it does not list has correct labels.
-        groups: Number of groups to review.
+        reviewed: Number of groups or images to review.
+        unit: GROUP or IMAGE.
 
     Returns:
         The reviewer's corrections, and the number of corrected labels.
@@ -74,8 +78,8 @@ def simulate_review(suspects: Path, truth: Path, groups: int) -> tuple[list[Corr
     seen: set[str] = set()
     answers = []
     for suspect in pd.read_csv(suspects, dtype=str, keep_default_na=False).to_dict("records"):
-        seen.add(suspect["group"] or suspect["path"])
-        if len(seen) > groups:
+        seen.add((unit == GROUP and suspect["group"]) or suspect["path"])
+        if len(seen) > reviewed:
             break
         path = "" if suspect["level"] == GROUP else suspect["path"]
         kept = Correction(path, suspect["group"], suspect["attribute"], KEEP, "", suspect["given"], *REVIEWER)
@@ -91,6 +95,8 @@ def train_and_predict(settings: LoopSettings, name: str, seed: int, flags: Itera
     if not (folder / OUTPUT).is_file():
         train = ["--config", settings.config, "--weights", settings.weights, "--train_dir", settings.channel]
         own = ["--seed", seed, "--name", folder.name, "--model_dir", output / "models"]
+        if settings.epochs:
+            own += ["--epochs", settings.epochs]
         _run("train.py", *train, *own, "--report", "false", "--tracking", "none", *flags)
         model = output / "models" / folder.name
         _run("inference.py", "--eval_dir", settings.eval, "--model_dir", model, "--output_data_dir", folder)
@@ -148,10 +154,11 @@ def main(argv: Sequence[str]) -> int:
     settings = from_flags(LoopSettings, argv, USAGE)
     output = Path(settings.output)
     output.mkdir(parents=True, exist_ok=True)
-    answers, corrected = simulate_review(Path(settings.suspects), Path(settings.truth), settings.reviewed)
+    files = Path(settings.suspects), Path(settings.truth)
+    answers, corrected = simulate_review(*files, settings.reviewed, settings.unit)
     review = output / "corrections.csv"
     write_corrections(review, answers)
-    print(f"review of {settings.reviewed} groups: {len(answers)} suspects, {corrected} labels corrected")
+    print(f"review of {settings.reviewed} {settings.unit}s: {len(answers)} suspects, {corrected} labels corrected")
     kinds = {
         NOISY: ("noisy", []),
         REVIEWED: ("reviewed", ["--corrections", str(review.resolve())]),

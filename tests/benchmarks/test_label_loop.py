@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from benchmarks.label_loop import CORRECTED, NOISY, REVIEWED, LoopSettings, compare, simulate_review
+from model.cleaning.suspects import GROUP, IMAGE
 from model.metrics.scores import scores
 
 SUSPECTS = """path,group,attribute,level,given,suggested,score,reason,neighbours
@@ -26,10 +27,10 @@ a/1.jpg,a,mask,relabel,none,worn,t,,t
 """
 
 
-def review(folder: Path, groups: int) -> tuple[list[tuple[str, ...]], int]:
+def review(folder: Path, reviewed: int, unit: str = GROUP) -> tuple[list[tuple[str, ...]], int]:
     (folder / "suspects.csv").write_text(SUSPECTS)
     (folder / "truth.csv").write_text(TRUTH)
-    rows, corrected = simulate_review(folder / "suspects.csv", folder / "truth.csv", groups)
+    rows, corrected = simulate_review(folder / "suspects.csv", folder / "truth.csv", reviewed, unit)
     return [(row.path, row.group, row.attribute, row.action, row.value) for row in rows], corrected
 
 
@@ -43,6 +44,7 @@ def test_the_reviewer_answers_the_suspects_of_the_first_groups_only(tmp_path: Pa
         ("", "c", "age", "keep", ""),
     ]
     assert len(review(tmp_path, 4)[0]) == 5
+    assert [row[0] for row in review(tmp_path, 2, IMAGE)[0]] == ["", "b/2.jpg"]
 
 
 @pytest.mark.parametrize("grouped", [True, False])
