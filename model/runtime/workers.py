@@ -39,7 +39,7 @@ def in_threads(
     initializer: Callable[[], None] | None = None,
     chunk: int = 1,
 ) -> Iterator[R]:
-    """Yields function(item) of each item, in order. At most AHEAD items per thread are taken in advance.
+    """Yields function(item) of each item, in order. At most AHEAD items, or chunks, per thread are taken in advance.
 
     An exception of an item is raised in its turn. Afterwards, as when the iterator is closed, no further item starts.
 
