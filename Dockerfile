@@ -29,7 +29,7 @@ RUN python3 -m venv /opt/venv \
       -delete \
  && rm -rf torch/bin/protoc* torch/share tensorboard/webfiles.zip tensorboard_data_server/bin \
  && apt-get clean \
- && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/cache/debconf/*-old /var/log/* /root/.cache /tmp/*
+ && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/cache/debconf/*-old /var/log/* ~/.cache /tmp/*
 
 ENV PATH=/opt/venv/bin:${PATH} \
     PYTHONPATH=/opt/program \

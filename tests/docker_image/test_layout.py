@@ -17,7 +17,8 @@ ROOT = Path(__file__).resolve().parents[2]
 COMPILED = ("markupsafe", "pyyaml", "pillow", "numpy", "pandas")  # small wheels, one a Python
 LARGEST = 6_000_000_000  # bytes, on Debian's base
 NEEDLESS = r"""
-find /opt/ml /root/.cache /tmp /var/lib/apt/lists /var/cache/apt -mindepth 1 2>/dev/null
+find /opt/ml /tmp /var/lib/apt/lists /var/cache/apt -mindepth 1 2>/dev/null
+find /root -path '*/.cache/*'
 command -v cc gcc g++ clang nvcc make strip
 find / -xdev -name '*.a'
 find /opt/venv -path '*/site-packages/*' \( -name '*.h' -o -type d -name tests -o -type d -name include \)
