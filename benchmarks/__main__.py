@@ -20,12 +20,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from benchmarks.command_line import run
 from model.data.channel import read_channel
 from model.data.datasets import Datasets
 from model.data.image_dataset import Batch, in_order
 from model.data.loader import batches
 from model.decisions import Decision
-from model.errors import ExitCode, InputError, Problems
+from model.errors import Problems
 from model.images.inputs import Inputs
 from model.images.tta import Views
 from model.network.tensors import network_tensors
@@ -228,8 +229,4 @@ class Bench:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main(sys.argv[1:]))
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(ExitCode.BAD_INPUT)
+    sys.exit(run(main))

@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from benchmarks.command_line import run
 from model.attributes import Attribute
 from model.cleaning.audit import Audit, draw_sample
 from model.cleaning.verdicts import NOT_REVIEWED, RIGHT, WRONG, Verdicts
@@ -153,4 +154,4 @@ def main(argv: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(run(main))

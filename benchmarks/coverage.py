@@ -20,6 +20,7 @@ from functools import cached_property
 import numpy as np
 from scipy import sparse
 
+from benchmarks.command_line import run
 from model.metrics.bootstrap import Interval, interval, resample, score_intervals
 from model.metrics.calibration import calibration_error_interval, calibration_error_of, calibration_statistics
 from model.metrics.proportions import accuracy_interval, class_intervals
@@ -279,4 +280,4 @@ def main(argv: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(run(main))

@@ -1,7 +1,7 @@
 """Whether correcting labels pays: trains before and after a simulated review, and compares the scores on other images.
 
-    python -m benchmarks.label_loop --channel DIR --eval DIR --ground_truth DIR --config FILE --weights FILE \\
-        --suspects suspects.csv --truth truth.csv --out_of_fold DIR --output DIR
+    python -m benchmarks.label_loop --train_dir DIR --eval_dir DIR --ground_truth_dir DIR --config FILE \\
+        --weights FILE --suspects suspects.csv --truth truth.csv --out_of_fold DIR --output DIR
 
 A simulated reviewer answers the first suspects of suspects.csv, group by group or image by image, by truth.csv, a file
 in the format of corrections.csv that corrects every wrong label. Trains one model per seed with the labels as they
@@ -11,40 +11,35 @@ results.
 
 from __future__ import annotations
 
-import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
-from model.answers.files import OUTPUT, TRUTH
+from benchmarks.command_line import run
+from benchmarks.seeds import compare, result_rows, results_dict, score, train_and_predict
 from model.atomic_write import write_json
 from model.cleaning.suspects import GROUP, IMAGE
 from model.data.corrections import KEEP, RELABEL, Correction, effective, read_corrections, write_corrections
 from model.errors import Problems
-from model.metrics.bootstrap import Interval, interval, resample
-from model.metrics.scores import Counts, count_statistics, scores_of
 from model.runtime.terminal import text_table
 from model.settings.cli import from_flags
 from model.settings.fields import setting
 
 USAGE = __doc__ or ""
-ROOT = Path(__file__).resolve().parents[1]
 NOISY, REVIEWED, CLEANED, CORRECTED = "as they are", "reviewed", "--clean", "all corrected"
 SCORES = ("macro_f1", "gmean_f1", "accuracy")
-CONFIDENCE = 0.95
 REVIEWER = ("simulated", "2026-01-01T00:00:00Z", "suspects")  # reviewer, time and source of its corrections
 
 
 @dataclass(frozen=True)
 class LoopSettings:
-    channel: str = setting("", "training channel with wrong labels", section="Data")
-    eval: str = setting("", "channel of other images")
-    ground_truth: str = setting("", "folder with gt.csv, the correct labels of the eval images")
-    group_column: str | None = setting(None, "column of gt.csv with the groups", unset="each image is a group")
+    train_dir: str = setting("", "training channel with wrong labels", section="Data")
+    eval_dir: str = setting("", "channel of other images")
+    ground_truth_dir: str = setting("", "folder with gt.csv, the correct labels of the eval images")
+    group_column: str | None = setting(None, "column of gt.csv with the groups", unset="one with a usual name, if any")
     suspects: str = setting("", "suspects.csv of `exploration noise`")
     truth: str = setting("", "corrections of all wrong labels")
     out_of_fold: str | None = setting(None, "out-of-fold predictions for --clean", unset="no training with --clean")
@@ -88,106 +83,40 @@ def simulate_review(suspects: Path, truth: Path, reviewed: int, unit: str) -> tu
     return answers, sum(answer.action == RELABEL for answer in answers)
 
 
-def train_and_predict(settings: LoopSettings, name: str, seed: int, flags: Iterable[str]) -> np.ndarray:
-    """Trains a model, unless an earlier run has, and returns its predictions for the rows of gt.csv, int64 (n,)."""
-    output = Path(settings.output).resolve()
-    folder = output / f"{name}-{seed}"
-    if not (folder / OUTPUT).is_file():
-        train = ["--config", settings.config, "--weights", settings.weights, "--train_dir", settings.channel]
-        own = ["--seed", seed, "--name", folder.name, "--model_dir", output / "models"]
-        if settings.epochs:
-            own += ["--epochs", settings.epochs]
-        _run("train.py", *train, *own, "--report", "false", "--tracking", "none", *flags)
-        model = output / "models" / folder.name
-        _run("inference.py", "--eval_dir", settings.eval, "--model_dir", model, "--output_data_dir", folder)
-    truth = pd.read_csv(Path(settings.ground_truth) / TRUTH, dtype=str)
-    predicted = pd.read_csv(folder / OUTPUT, dtype=str)
-    by_name = dict(zip(predicted.iloc[:, 0], predicted[predicted.columns.intersection(["ans", "y_pred"])[0]]))
-    return np.array([int(by_name[name]) for name in truth.iloc[:, 0]])
-
-
-def _run(script: str, *flags: object) -> None:
-    subprocess.run([sys.executable, ROOT / script, *map(str, flags)], cwd=ROOT, check=True)
-
-
-def compare(
-    settings: LoopSettings, predictions: dict[str, list[np.ndarray]]
-) -> dict[str, dict[str, tuple[float, Interval]]]:
-    """The mean scores over the seeds, and their differences from the labels as they are.
-
-    Resamples of groups are paired: all models are scored on the same ones.
-
-    Args:
-        settings: Ground truth and resamples.
-        predictions: By kind of labels, the predictions of each seed's model, int64 (n,).
-
-    Returns:
-        By kind of labels and score: the mean over seeds, and the difference with its interval.
-    """
-    table = pd.read_csv(Path(settings.ground_truth) / TRUTH)
-    truth = table["ans" if "ans" in table else "label"].to_numpy(np.int64)
-    groups = pd.factorize(table[settings.group_column])[0] if settings.group_column else None
-    units = len(truth) if groups is None else int(groups.max()) + 1
-    classes = int(max(truth.max(), *(own.max() for seeds in predictions.values() for own in seeds))) + 1
-
-    def mean_scores(seeds: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
-        scored = [
-            scores_of(
-                Counts.from_totals(resample(count_statistics(truth, own, classes), groups, settings.resamples, 0)),
-                np.unique(truth).tolist(),
-            )
-            for own in seeds
-        ]
-        return {name: np.mean([scores[name] for scores in scored], axis=0) for name in SCORES}
-
-    means = {kind: mean_scores(seeds) for kind, seeds in predictions.items()}
-    return {
-        kind: {
-            name: (float(values[0]), interval(values - means[NOISY][name], CONFIDENCE, units, is_difference=True))
-            for name, values in scores.items()
-        }
-        for kind, scores in means.items()
-    }
-
-
 def main(argv: Sequence[str]) -> int:
     settings = from_flags(LoopSettings, argv, USAGE)
-    output = Path(settings.output)
+    output = Path(settings.output).resolve()
     output.mkdir(parents=True, exist_ok=True)
-    files = Path(settings.suspects), Path(settings.truth)
-    answers, corrected = simulate_review(*files, settings.reviewed, settings.unit)
+    truth = Path(settings.truth).resolve()
+    answers, corrected = simulate_review(Path(settings.suspects), truth, settings.reviewed, settings.unit)
     review = output / "corrections.csv"
     write_corrections(review, answers)
     print(f"review of {settings.reviewed} {settings.unit}s: {len(answers)} suspects, {corrected} labels corrected")
-    kinds = {
+    kinds: dict[str, tuple[str, list[object]]] = {
         NOISY: ("noisy", []),
-        REVIEWED: ("reviewed", ["--corrections", str(review.resolve())]),
-        CORRECTED: ("corrected", ["--corrections", str(Path(settings.truth).resolve())]),
+        REVIEWED: ("reviewed", ["--corrections", review]),
+        CORRECTED: ("corrected", ["--corrections", truth]),
     }
     if settings.out_of_fold:
         kinds[CLEANED] = ("cleaned", ["--clean", settings.out_of_fold])
-    predictions: dict[str, list[np.ndarray]] = {kind: [] for kind in kinds}
+    common = ["--config", settings.config, "--weights", settings.weights, "--train_dir", settings.train_dir]
+    common += ["--epochs", str(settings.epochs)] if settings.epochs else []
+    predict = ["--eval_dir", settings.eval_dir]
     for seed in settings.seeds:
-        for kind, (name, flags) in kinds.items():
-            predictions[kind].append(train_and_predict(settings, name, seed, flags))
-    compared = compare(settings, predictions)
-    rows = []
-    for kind, scores in compared.items():
-        cells = [
-            f"{mean:.3f}" if kind == NOISY else f"{mean:.3f}, {gain.value:+.3f} ({gain.low:+.3f} to {gain.high:+.3f})"
-            for mean, gain in scores.values()
+        for name, flags in kinds.values():
+            train_and_predict(output / f"{name}-{seed}", [*common, "--seed", seed, *flags], predict, "inference.py")
+    scored = {
+        kind: [
+            score(output / f"{name}-{seed}", settings.ground_truth_dir, settings.group_column, settings.resamples)
+            for seed in settings.seeds
         ]
-        rows.append([kind, *cells])
-    print(text_table(["labels", *SCORES], rows))
-    write_json(
-        output / "scores.json",
-        {
-            kind: {name: {"mean": mean, **gain.to_dict()} for name, (mean, gain) in scores.items()}
-            for kind, scores in compared.items()
-        },
-    )
+        for kind, (name, _) in kinds.items()
+    }
+    results = compare(scored, SCORES)
+    print(text_table(["labels", *SCORES], result_rows(results)))
+    write_json(output / "scores.json", results_dict(results))
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(run(main))

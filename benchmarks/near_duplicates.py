@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.command_line import run
 from exploration.altered_copies import CHANGES, altered_copy
 from exploration.demo import DemoSettings, draw_demo
 from exploration.joined_tables import joined_tables
@@ -150,4 +151,4 @@ def main(argv: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(run(main))

@@ -21,8 +21,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.command_line import run
 from model.cleaning.suspects import SUSPECT_COLUMNS
-from model.errors import ExitCode, Failure, InputError
+from model.errors import Failure, InputError
 from model.runtime.terminal import text_table
 from model.settings.cli import from_flags
 from model.settings.fields import setting
@@ -156,8 +157,4 @@ def summary(times: Sequence[float]) -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main(sys.argv[1:]))
-    except (InputError, Failure) as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(ExitCode.BAD_INPUT if isinstance(error, InputError) else ExitCode.FAULT)
+    sys.exit(run(main))

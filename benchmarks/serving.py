@@ -28,10 +28,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from benchmarks.command_line import run
 from container.project_root import PROJECT_ROOT
 from model.artifacts.ensemble import load
 from model.data.readers.image_names import IMAGE_SUFFIXES
-from model.errors import ExitCode, InputError
+from model.errors import InputError
 from model.prediction.api import make_predictor
 from model.prediction.predictor import EnsemblePredictor
 from model.runtime.terminal import text_table
@@ -240,8 +241,4 @@ def read_pictures(folder: Path) -> list[bytes]:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main(sys.argv[1:]))
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(ExitCode.BAD_INPUT)
+    sys.exit(run(main))

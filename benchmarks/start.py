@@ -20,8 +20,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.command_line import run
 from container.project_root import PROJECT_ROOT
-from model.errors import ExitCode, Failure, InputError
+from model.errors import Failure
 from model.runtime.terminal import text_table
 from model.settings.cli import from_flags
 from model.settings.fields import setting
@@ -192,8 +193,4 @@ def is_ready(url: str) -> bool:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main(sys.argv[1:]))
-    except (InputError, Failure) as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(ExitCode.BAD_INPUT if isinstance(error, InputError) else ExitCode.FAULT)
+    sys.exit(run(main))

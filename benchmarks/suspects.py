@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import rankdata
 
+from benchmarks.command_line import run
 from exploration.channels import EmbeddedChannel, embeddings_of, read_labelled
 from model.cleaning.detection import Detection, DetectionSettings, detect
 from model.cleaning.predicted import read_predicted
@@ -123,4 +124,4 @@ def main(argv: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(run(main))

@@ -1,0 +1,100 @@
+"""Trains experiment files with several seeds and compares their scores on other images.
+
+    python -m benchmarks.quality configs/a.yaml configs/b.yaml --train_dir DIR --eval_dir DIR --ground_truth_dir DIR \\
+        --weights FILE --output DIR
+
+Prints for each file the mean score over the seeds, its difference from the first file (or, with --against previous,
+from the file before), and the minutes of a training. The intervals are over groups, such as persons, and seeds. Choose
+settings on the training images only, and score the eval images once. docs/experiments.md has the results.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.command_line import run
+from benchmarks.seeds import compare, result_rows, results_dict, score, train_and_predict
+from model.atomic_write import write_json
+from model.errors import InputError
+from model.runtime.terminal import text_table
+from model.settings.cli import from_flags
+from model.settings.fields import setting
+
+USAGE = __doc__ or ""
+FIRST, PREVIOUS = AGAINST = ("first", "previous")
+
+
+@dataclass(frozen=True)
+class QualitySettings:
+    configs: list[str] = setting([], "experiment files; the first is the baseline", positional=True, section="Models")
+    weights: str | None = setting(None, "weights to start from", unset="those of each file")
+    seeds: list[int] = setting([0, 1, 2], "random seeds, one model each")
+    num_tta: int = setting(1, "views of each image; more than one: inference_TTA.py", low=1)
+    train_dir: str = setting("", "training channel", section="Data")
+    eval_dir: str = setting("", "channel of other images")
+    ground_truth_dir: str = setting("", "folder with gt.csv, the correct labels of the eval images")
+    group_column: str | None = setting(None, "column of gt.csv with the groups", unset="one with a usual name, if any")
+    scores: list[str] = setting(
+        ["macro_f1", "accuracy"],
+        "scores to compare; ATTRIBUTE.SCORE is that of an attribute, SCORE@N that of a part of --shots",
+        section="Scores",
+    )
+    shots: list[int] = setting(
+        [], "numbers of training images that divide the classes, as in 20 8: 20 and more, 8 to 19, fewer", low=1
+    )
+    against: str = setting(FIRST, "file that each one is compared with", choices=AGAINST)
+    resamples: int = setting(2000, "bootstrap resamples", low=10)
+    output: str = setting("", "folder of the models, predictions and scores.json; finished models are kept")
+
+    def contradictions(self) -> Iterator[str]:
+        """A sentence for each contradiction between settings."""
+        yield from (
+            f"{name} is missing"
+            for name in ("configs", "train_dir", "eval_dir", "ground_truth_dir", "output")
+            if not getattr(self, name)
+        )
+        if sorted(set(self.shots), reverse=True) != self.shots:
+            yield f"shots must be decreasing numbers, not {self.shots}"
+        names = [Path(config).stem for config in self.configs]
+        yield from (f"two experiment files are called {name}" for name in sorted(set(names)) if names.count(name) > 1)
+
+
+def main(argv: Sequence[str]) -> int:
+    settings = from_flags(QualitySettings, argv, USAGE)
+    missing = [config for config in settings.configs if not Path(config).is_file()]
+    if missing:
+        raise InputError(f"configs: there is no file {', '.join(missing)}")
+    output = Path(settings.output).resolve()
+    folders = {
+        config: [output / f"{Path(config).stem}-{seed}" for seed in settings.seeds] for config in settings.configs
+    }
+    script = "inference_TTA.py" if settings.num_tta > 1 else "inference.py"
+    predict = ["--eval_dir", settings.eval_dir, "--num_tta", settings.num_tta]
+    # all files with one seed before the next seed, so that an interrupted run has as many seeds of each
+    for number, seed in enumerate(settings.seeds):
+        for config in settings.configs:
+            train = ["--config", config, "--train_dir", settings.train_dir, "--seed", seed]
+            train += ["--weights", settings.weights] if settings.weights else []
+            train_and_predict(folders[config][number], train, predict, script)
+    kinds = {
+        Path(config).stem: [
+            score(folder, settings.ground_truth_dir, settings.group_column, settings.resamples, settings.shots)
+            for folder in own
+        ]
+        for config, own in folders.items()
+    }
+    results = compare(kinds, settings.scores, settings.against == PREVIOUS)
+    minutes = {kind: float(np.mean([model.minutes for model in models])) for kind, models in kinds.items()}
+    rows = [[*row, f"{minutes[row[0]]:.1f}"] for row in result_rows(results)]
+    print(text_table(["experiment", *settings.scores, "minutes"], rows))
+    write_json(output / "scores.json", {"scores": results_dict(results), "minutes": minutes})
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))

@@ -1,0 +1,49 @@
+"""The benchmark of experiment files: its checks, and a run with two files on drawn images."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from benchmarks.quality import main
+from model.errors import InputError
+
+
+def test_all_missing_settings_are_named_at_once() -> None:
+    with pytest.raises(InputError, match=r"configs is missing[\s\S]*output is missing"):
+        main([])
+
+
+def test_experiment_files_of_the_same_name_and_missing_ones_are_errors(tmp_path: Path) -> None:
+    flags = ["--train_dir", "a", "--eval_dir", "b", "--ground_truth_dir", "c", "--output", str(tmp_path / "out")]
+    with pytest.raises(InputError, match="two experiment files are called a"):
+        main(["x/a.yaml", "y/a.yaml", *flags])
+    with pytest.raises(InputError, match=r"there is no file .*a\.yaml"):
+        main([str(tmp_path / "a.yaml"), *flags])
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.long
+def test_two_files_are_trained_with_two_seeds_and_compared(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    from exploration.demo import main as demo
+
+    data = tmp_path / "data"
+    demo(["--output", str(data), "--persons", "30"])
+    common = "pretrained: false\ninput_size: [32, 24]\nepochs: 1\nnum_workers: 0\n"
+    files = [tmp_path / "a.yaml", tmp_path / "b.yaml"]
+    for file, loss in zip(files, ("focal", "cross_entropy")):
+        file.write_text(f"{common}loss: {loss}\n")
+    flags = ["--train_dir", str(data / "train"), "--eval_dir", str(data / "eval")]
+    flags += ["--ground_truth_dir", str(data / "gt"), "--output", str(tmp_path / "out"), "--seeds", "0", "1"]
+    flags += ["--scores", "macro_f1", "age.macro_f1", "--resamples", "50"]
+    assert main([*map(str, files), *flags]) == 0
+    table = capfd.readouterr().out.splitlines()
+    saved = json.loads((tmp_path / "out" / "scores.json").read_text())
+    assert [line.split()[0] for line in table[-2:]] == ["a", "b"] and list(saved["scores"]) == ["a", "b"]
+    assert saved["minutes"]["a"] > 0 and saved["scores"]["b"]["macro_f1"]["gain"] is not None
+    # a second run trains nothing
+    before = (tmp_path / "out" / "a-0" / "output.csv").stat().st_mtime_ns
+    assert main([*map(str, files), *flags]) == 0
+    assert (tmp_path / "out" / "a-0" / "output.csv").stat().st_mtime_ns == before
