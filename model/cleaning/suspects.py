@@ -148,9 +148,10 @@ def read_suspects(path: Path, table: Table, skip_missing: bool = False) -> list[
                 raise InputError(f"{path}: no column {listing(missing)}; {expected}; {other}")
             for cells in reader:
                 text = {name: cells[name] or "" for name in SUSPECT_COLUMNS}
-                if skip_missing and rows.of(text) is None:
+                own = rows.of(text)
+                if skip_missing and own is None:
                     continue
-                suspect = _read_suspect(text, rows, f"line {reader.line_num}", problems)
+                suspect = _read_suspect(text, own, rows, f"line {reader.line_num}", problems)
                 if suspect is not None:
                     suspects.append(suspect)
     except OSError as error:
@@ -162,10 +163,19 @@ def read_suspects(path: Path, table: Table, skip_missing: bool = False) -> list[
     return suspects
 
 
-def _read_suspect(text: Mapping[str, str], rows: _Rows, where: str, problems: Problems) -> Suspect | None:
-    """The suspect of a row of the file; None, with problems, if it is invalid."""
+def _read_suspect(
+    text: Mapping[str, str], own: tuple[int, ...] | None, rows: _Rows, where: str, problems: Problems
+) -> Suspect | None:
+    """The suspect of a row of the file; None, with problems, if it is invalid.
+
+    Args:
+        text: The row.
+        own: Rows of the table that it doubts; None if the table has none of them.
+        rows: The rows of the table.
+        where: Line of the file, for messages.
+        problems: Collects what is invalid.
+    """
     before = len(problems)
-    own = rows.of(text)
     if own is None:
         # the nearest name is slow to find among many paths
         is_named = problems.shows_next(FOREIGN_IMAGES) and len(rows.by_path) < MOST_COMPARED

@@ -25,7 +25,7 @@ from model.data.readers.path_list import PATH, begins_with_image, has_header, re
 from model.data.readers.shards import SHARD_SUFFIX
 from model.data.readers.table_options import TableOptions
 from model.data.readers.text_table import CSV_SUFFIXES, TextTable, read_table
-from model.errors import InputError, Problems, did_you_mean, listing
+from model.errors import InputError, Problems, listing, nearest_path
 from model.images.image_location import ImageLocation
 from model.labels import Scheme
 from model.paths import leaves_folder
@@ -223,8 +223,7 @@ def single_files(names: Sequence[str]) -> PredictionInput:
         if path.is_dir():
             problems.add("folders", f"{name}: pass a folder with --eval_dir {name}")
         elif not path.exists():
-            others = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
-            problems.add("missing files", f"{name}: no such file{did_you_mean(path.name, others)}")
+            problems.add("missing files", f"{name}: no such file{nearest_path(path)}")
         elif name != name.encode("utf-8", "backslashreplace").decode():
             problems.add("names", f"{name.encode('utf-8', 'backslashreplace').decode()}: its name is not UTF-8")
     problems.raise_if_any()

@@ -13,7 +13,7 @@ from model.atomic_write import write_beside
 from model.evaluation.coverage import answer_confidence
 from model.evaluation.matched_answers import MatchedAnswers
 from model.labels import Scheme
-from model.metrics.confident import class_thresholds
+from model.metrics.confident import class_thresholds, self_confidence
 from model.metrics.scores import NO_ANSWER
 
 SUSPECTS, COMPARED = "suspects.csv", "compared.csv"  # next to report.html
@@ -31,9 +31,9 @@ def suspected_label_errors(matched: MatchedAnswers) -> np.ndarray:
     if matched.probabilities is None:
         return np.array([], np.int64)
     confidence = answer_confidence(matched)
-    own = matched.probabilities[np.arange(len(matched.names)), matched.truth]  # of the label
+    own = self_confidence(matched.probabilities, matched.truth)
     known = ~np.isnan(own)
-    threshold = class_thresholds(matched.probabilities[known], matched.truth[known])
+    threshold = class_thresholds(own[known], matched.truth[known], matched.scheme.num_classes)
     rows = np.flatnonzero(~matched.correct & ~np.isnan(confidence))
     rows = rows[confidence[rows] >= threshold[matched.answers[rows]]]
     return rows[np.argsort(-confidence[rows], kind="stable")]

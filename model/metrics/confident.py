@@ -10,17 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def class_thresholds(probabilities: NDArray[np.float64], codes: NDArray[np.int64]) -> NDArray[np.float64]:
-    """The mean probability of each class over the rows labelled with it (equation 2); inf for a class without rows.
+def class_thresholds(own: NDArray[np.float64], codes: NDArray[np.int64], classes: int) -> NDArray[np.float64]:
+    """The mean probability of each class over the rows labelled with it (equation 2), float64 (classes,); inf for a
+    class without rows.
 
     Args:
-        probabilities: float64 (n, K), out of fold.
+        own: float64 (n,), the probability of each given label (self_confidence).
         codes: int64 (n,), the given classes.
+        classes: Number of classes.
     """
-    own, size = self_confidence(probabilities, codes), probabilities.shape[1]
-    counts = np.bincount(codes, minlength=size)
-    sums = np.bincount(codes, weights=own, minlength=size)
-    return np.divide(sums, counts, out=np.full(size, np.inf), where=counts > 0)
+    counts = np.bincount(codes, minlength=classes)
+    sums = np.bincount(codes, weights=own, minlength=classes)
+    return np.divide(sums, counts, out=np.full(classes, np.inf), where=counts > 0)
 
 
 def confident_joint(probabilities: NDArray[np.float64], codes: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -35,7 +36,8 @@ def confident_joint(probabilities: NDArray[np.float64], codes: NDArray[np.int64]
         codes: int64 (n,), the given classes.
     """
     size = probabilities.shape[1]
-    reached = probabilities >= class_thresholds(probabilities, codes) - 1e-6  # tolerance of cleanlab
+    thresholds = class_thresholds(self_confidence(probabilities, codes), codes, size)
+    reached = probabilities >= thresholds - 1e-6  # tolerance of cleanlab
     best = np.where(reached, probabilities, -1.0).argmax(axis=1)
     rows = np.flatnonzero(reached.any(axis=1))
     joint = np.zeros((size, size))

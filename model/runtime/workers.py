@@ -11,7 +11,7 @@ from typing import TypeVar
 from joblib import cpu_count
 
 MAX_WORKERS = 12  # largest number for num_workers -1
-CHUNK = 64  # images per task of a thread, if reading one takes milliseconds
+CHUNK = 64  # images per task of a thread, if reading one takes only milliseconds
 AHEAD = 4  # items per worker that are in progress, or finished, before they are yielded
 
 T = TypeVar("T")
@@ -49,7 +49,7 @@ def in_threads(
         workers: Number of threads; 0 calls the function in the calling thread.
         name: Beginning of the names of the threads.
         initializer: Called in each thread before its first item.
-        chunk: Items per task of a thread; more than one if an item takes less than milliseconds.
+        chunk: Items per task of a thread; more than one if an item takes only milliseconds, such as CHUNK.
     """
     if chunk > 1:
         for results in in_threads(

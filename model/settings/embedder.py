@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
-from model.errors import did_you_mean
+from model.errors import nearest_path
 from model.settings.choices import PRECISIONS
 from model.settings.fields import setting
 
@@ -65,10 +65,8 @@ class EmbedderSettings:
         # before a channel is read, which can take long
         paths = {"weights": self.weights, "model": self.model if "/" in self.model else None}
         for name, path in paths.items():
-            if path and not os.path.exists(path):
-                folder, file = os.path.split(path)
-                siblings = os.listdir(folder or ".") if os.path.isdir(folder or ".") else []
-                yield f"{name} {path}: there is no such file or folder{did_you_mean(file, siblings)}"
+            if path and not Path(path).exists():
+                yield f"{name} {path}: there is no such file or folder{nearest_path(Path(path))}"
 
     def inputs(self, height: int, width: int) -> list[tuple[int, int]]:
         """Height and width of each input.

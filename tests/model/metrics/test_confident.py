@@ -18,7 +18,7 @@ def test_the_joint_is_that_of_the_paper():
     # class 0 has the threshold 0.7 (mean of 0.9 and 0.5), class 1 that of 0.6 (mean of 0.8, 0.75 and 0.25)
     probabilities = np.array([[0.9, 0.1], [0.5, 0.5], [0.2, 0.8], [0.25, 0.75], [0.75, 0.25]])
     codes = np.array([0, 0, 1, 1, 1])
-    np.testing.assert_allclose(class_thresholds(probabilities, codes), [0.7, 0.6])
+    np.testing.assert_allclose(class_thresholds(self_confidence(probabilities, codes), codes, 2), [0.7, 0.6])
     # counted: (0, 0) once, (1, 1) twice, (1, 0) once; scaled to 2 and 3 labels
     np.testing.assert_allclose(confident_joint(probabilities, codes), [[2, 0], [1, 2]])
     np.testing.assert_allclose(self_confidence(probabilities, codes), [0.9, 0.5, 0.8, 0.75, 0.25])
@@ -39,6 +39,6 @@ def test_joint_and_scores_are_those_of_cleanlab(seed):
 def test_a_class_without_rows_has_no_threshold():
     probabilities, codes = drawn(classes=3)
     codes[codes == 2] = 1
-    assert class_thresholds(probabilities, codes)[2] == np.inf
+    assert class_thresholds(self_confidence(probabilities, codes), codes, 3)[2] == np.inf
     joint = confident_joint(probabilities, codes)
     np.testing.assert_allclose(joint.sum(axis=1), np.bincount(codes, minlength=3))
