@@ -64,9 +64,19 @@ def test_a_thread_works_on_a_chunk_of_items(workers):
 
 
 def test_items_are_skipped_if_the_caller_stops():
-    done = []
-    results = in_threads(done.append, range(10_000), 2, "stopped")
+    taken, done = [], []
+
+    def items():
+        for number in range(10_000):
+            taken.append(number)
+            yield number
+
+    def compute(number):
+        time.sleep(0.02)
+        done.append(number)
+
+    results = in_threads(compute, items(), 2, "stopped")
     next(results)
     results.close()
-    assert len(done) < 10_000
+    assert len(done) < len(taken) == 1 + AHEAD * 2
     assert not [own for own in threading.enumerate() if own.name.startswith("stopped")]
