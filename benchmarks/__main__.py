@@ -154,7 +154,7 @@ class Bench:
         trainer = self.make_trainer()
         trainer.network.train()
         inputs = self.make_inputs()
-        targets = [classes[: self.settings.batch_size].to(self.hardware.device) for classes in trainer.targets]
+        targets = trainer.targets.take(torch.arange(self.settings.batch_size)).to(self.hardware.device)
 
         def step() -> None:
             tensors = network_tensors(inputs.by_view(), self.pipeline.preprocessing, self.hardware)

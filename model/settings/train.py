@@ -10,33 +10,20 @@ from model.metrics.epoch_metrics import CRITERIA
 from model.settings.aliases import TRAIN_PY, settings_by_alias
 from model.settings.channel import ChannelSettings
 from model.settings.choices import (
-    CLASS_WEIGHTS,
     DECISIONS,
     IMAGES,
-    LOSSES,
     PATHS,
     PRECISIONS,
-    SAMPLERS,
     THUMBNAILS,
 )
 from model.settings.fields import setting
+from model.settings.loss import HeadSettings, LossSettings
 from model.settings.nested import arguments, names_by_attribute, settings_by_attribute
 from model.settings.network import NetworkSettings
 
 
 @dataclass(frozen=True)
-class HeadSettings:
-    """The settings that `heads` may contain for one attribute; the others are those of TrainSettings."""
-
-    loss_weight: float = setting(1.0, "Weight of the head's loss in the sum", low=0)
-    loss: str = setting("focal", "Training loss", choices=LOSSES)
-    loss_args: dict[str, Any] = setting({}, "Further arguments of the loss", nested=arguments)
-    class_weights: str = setting("inverse", "Class weights of the loss", choices=CLASS_WEIGHTS)
-    class_weight_values: list[float] = setting([], "One weight per class, used with --class_weights given", low=0)
-
-
-@dataclass(frozen=True)
-class TrainSettings(ChannelSettings, NetworkSettings):
+class TrainSettings(ChannelSettings, NetworkSettings, LossSettings):
     """All settings of a training, in the sections and the order of --help-all."""
 
     MAIN_INPUT: ClassVar[str] = "train_dir"
@@ -141,63 +128,6 @@ class TrainSettings(ChannelSettings, NetworkSettings):
         {},
         "Arguments of the decision, such as {temperature: 1.5, biases: [0, 0.7]}; biases has one number per class",
         nested=arguments,
-    )
-
-    # Rare classes: sampling, loss and class weights
-    sampler: str = setting(
-        "sqrt",
-        "How images are sampled for an epoch; imbalanced: all classes equally often, sqrt: halfway between "
-        "imbalanced and none, none: every image once",
-        choices=SAMPLERS,
-        section="Sampling and loss",
-        common=True,
-    )
-    sampler_strength: float | None = setting(
-        None,
-        "How much the sampler balances the classes: a class is drawn in proportion to share^(1 - strength). "
-        "1: all classes equally often, 0: as often as they occur",
-        unset="1 for imbalanced, 0.5 for sqrt, 0 for none",
-        low=0,
-        high=1,
-    )
-    loss: str = setting(
-        "focal",
-        "Training loss: focal, cross_entropy, label_smoothing, f1 (1 - macro F1 of the batch) or bce (binary "
-        "cross entropy, for an attribute with two values)",
-        choices=LOSSES,
-    )
-    loss_args: dict[str, Any] = setting(
-        {},
-        "Further arguments of the loss, such as {gamma: 1.5}; ignored for an attribute that has another loss "
-        "in `heads`",
-        nested=arguments,
-    )
-    focal_gamma: float = setting(2.0, "Focusing parameter gamma of the focal loss; 0: cross entropy", low=0)
-    label_smoothing: float = setting(
-        0.1,
-        "For loss label_smoothing: the share of the target probability that is spread over all classes",
-        low=0,
-        high=0.99,
-    )
-    class_weights: str = setting(
-        "inverse",
-        "Class weights of the loss: none, inverse (1 / class count), effective (1 / effective number of "
-        "samples, CVPR 2019) or given (those in class_weight_values); loss f1 ignores them",
-        choices=CLASS_WEIGHTS,
-    )
-    class_weights_strength: float = setting(
-        0.25,
-        "Exponent of the inverse and effective class weights, from 0 (no weights) to 1 (full weights); the "
-        "sum of this and sampler_strength should be at most 1",
-        low=0,
-        high=1,
-    )
-    class_weight_values: list[float] = setting([], "One weight per class, used with --class_weights given", low=0)
-    effective_beta: float = setting(
-        0.999,
-        "Parameter beta of --class_weights effective, where n images count as (1 - beta^n) / (1 - beta)",
-        low=0,
-        high=1,
     )
 
     # Loop: epochs, learning rate, averaging, early stopping
@@ -313,7 +243,7 @@ class TrainSettings(ChannelSettings, NetworkSettings):
 
     def contradictions(self) -> Iterator[str]:
         """A sentence for each contradiction between settings."""
-        yield from self._sampling_contradictions()
+        yield from self.sampling_contradictions()
         yield from self.image_contradictions()
         yield from self._target_contradictions()
         yield from self.reading_contradictions()
@@ -324,14 +254,6 @@ class TrainSettings(ChannelSettings, NetworkSettings):
             yield "freeze_epochs requires freeze"
         if not self.name or "/" in self.name or self.name.startswith("."):
             yield f"name {self.name!r} must be the name of a folder: without / and not starting with a dot"
-
-    def _sampling_contradictions(self) -> Iterator[str]:
-        if self.sampler == "none" and self.sampler_strength:
-            yield f"sampler none requires sampler_strength 0, not {self.sampler_strength:g}"
-        if self.class_weights == "given" and not self.class_weight_values:
-            yield "--class_weights given requires class_weight_values: one weight per class"
-        if self.class_weight_values and self.class_weights != "given":
-            yield f"class_weight_values is used only with --class_weights given, not {self.class_weights}"
 
     def _target_contradictions(self) -> Iterator[str]:
         if sorted(set(self.age_cuts)) != self.age_cuts or not self.age_cuts:

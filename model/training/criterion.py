@@ -12,12 +12,7 @@ from model.errors import InputError
 from model.network.heads import Heads
 from model.settings.train import TrainSettings
 from model.training.losses import LossContext, double_correction, make_loss
-
-
-def head_targets(heads: Heads, table: Table) -> list[torch.Tensor]:
-    """The class of each row of a table for each head, int64 (n,) each, negative if the label is missing."""
-    codes = {name: table.labels[name].to_numpy() for name in heads.scheme.names}
-    return [torch.from_numpy(np.array(targets, np.int64)) for targets in heads.targets(codes)]
+from model.training.targets import Targets
 
 
 class Criterion(nn.Module):
@@ -55,18 +50,20 @@ class Criterion(nn.Module):
         self.warnings = [warning for warning in warnings if warning is not None]
 
     def forward(
-        self, logits: torch.Tensor, targets: list[torch.Tensor], partner: torch.Tensor | None = None, own: float = 1.0
+        self, logits: torch.Tensor, targets: Targets, partner: torch.Tensor | None = None, own: float = 1.0
     ) -> torch.Tensor:
         """Returns the loss, a scalar.
 
         Args:
             logits: Logits of all heads, (N, outputs).
-            targets: Classes for each head, int64 (N,) each, negative if a label is missing.
+            targets: Targets of the N images.
             partner: Index of the image that each image was mixed with, int64 (N,); None without mixup or cutmix.
             own: Weight of an image's own target when images are mixed; its partner's has weight 1 - own.
         """
         total = torch.zeros((), device=logits.device)
-        parts = zip(self.heads.heads, self.losses, self.loss_weights, self.masked, self.heads.split(logits), targets)
+        parts = zip(
+            self.heads.heads, self.losses, self.loss_weights, self.masked, self.heads.split(logits), targets.classes
+        )
         for head, loss, weight, is_masked, head_logits, target in parts:
             mixed = partner is not None and own < 1
             # rows with a label
@@ -91,7 +88,9 @@ def _loss_contexts(settings: TrainSettings, heads: Heads, table: Table, sampler:
     strata = table.strata()
     drawn_shares = sampler.class_shares(len(strata))
     contexts = []
-    for head, stratum_classes, targets in zip(heads.heads, heads.targets(strata.codes), head_targets(heads, table)):
+    for head, stratum_classes, targets in zip(
+        heads.heads, heads.targets(strata.codes), Targets.of(heads, table).classes
+    ):
         present = targets[targets >= 0].numpy()
         if not len(present):
             raise InputError(f"attribute {head.name}: no training image has a label")

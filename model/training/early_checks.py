@@ -14,7 +14,8 @@ from model.cleaning.agreement import AgreementRule
 from model.errors import InputError
 from model.images.pipeline import InputPipeline
 from model.network.backbone import backbone_name, make_preprocessing
-from model.settings.train import HeadSettings, TrainSettings
+from model.settings.loss import HeadSettings
+from model.settings.train import TrainSettings
 from model.training.augmentation import make_augmentation
 from model.training.losses import LossContext, make_loss
 from model.training.mixing import make_mixing

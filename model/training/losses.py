@@ -20,7 +20,8 @@ from torch import Tensor, nn
 
 from model.errors import InputError, did_you_mean, listing
 from model.settings.fields import decode_value
-from model.settings.train import HeadSettings, TrainSettings
+from model.settings.loss import HeadSettings
+from model.settings.train import TrainSettings
 from model.training.class_weights import class_weights, corrected_share
 
 

@@ -39,12 +39,13 @@ from model.runtime.workers import worker_count
 from model.settings.train import TrainSettings
 from model.training.augmentation import make_augmentation
 from model.training.checkpoints import Checkpoints, State
-from model.training.criterion import Criterion, head_targets
+from model.training.criterion import Criterion
 from model.training.epoch_loss import EpochLoss
 from model.training.mixing import make_mixing
 from model.training.optim import Accumulation, Schedule, make_optimiser
 from model.training.parallel import ParallelNetwork
 from model.training.progress import Best, Outcome, Progress
+from model.training.targets import Targets
 from model.training.tracking.base import EpochResult, Tracker
 from model.training.tracking.console import progress_bar
 from model.training.validation import Validation, Validator
@@ -111,7 +112,7 @@ class Trainer:
         augmentation = make_augmentation(settings.augmentation, self.pipeline, settings.seed)
         self.images = ImageDataset(table.root, table.locations, augmentation)
         self.mixing = make_mixing(settings.augmentation)
-        self.targets = head_targets(self.heads, table)
+        self.targets = Targets.of(self.heads, table)
 
         # Network, loss, optimiser
         hardware.place(self.network)
@@ -227,7 +228,7 @@ class Trainer:
         partner, own = None, 1.0
         if self.mixing is not None:
             tensors, partner, own = self.mixing(tensors)
-        targets = [classes[batch.rows].to(device, non_blocking=True) for classes in self.targets]
+        targets = self.targets.take(torch.as_tensor(batch.rows)).to(device)
         # processes average their gradients only in the last backward pass before the optimiser step
         with self.parallel.exchange(self.accumulation.ends_group(step)):
             with self.hardware.autocast():

@@ -38,7 +38,8 @@ from model.prediction.torch_backend import TorchBackend
 from model.runtime import distributed
 from model.runtime.hardware import Hardware
 from model.runtime.signals import Stopped, StopSignal
-from model.training.criterion import Criterion, head_targets
+from model.training.criterion import Criterion
+from model.training.targets import Targets
 
 RESAMPLES = 2000  # as evaluation.py by default, with the same seed: the same intervals for the same predictions
 CONFIDENCE = 0.95
@@ -195,7 +196,7 @@ class Validator:
         self.heads = criterion.heads
         self.rank, self.world = distributed.rank(), distributed.world()
         self.batch_size = max(1, batch_size // self.world)
-        self.targets = head_targets(self.heads, table)
+        self.targets = Targets.of(self.heads, table)
         if not table.has_all_labels().any():
             raise InputError(
                 f"{table.source}: no validation image can be scored, because each lacks the label of an attribute"

@@ -8,7 +8,8 @@ import pytest
 from model.errors import InputError
 from model.settings.decode import decode
 from model.settings.fields import Layer, build
-from model.settings.train import HeadSettings, TrainSettings
+from model.settings.loss import HeadSettings
+from model.settings.train import TrainSettings
 
 
 def train(**values: Any) -> TrainSettings:

@@ -19,7 +19,8 @@ from model.network.heads import make_heads
 from model.settings.fields import Layer, build
 from model.settings.train import TrainSettings
 from model.training.class_weights import class_weights
-from model.training.criterion import Criterion, head_targets
+from model.training.criterion import Criterion
+from model.training.targets import Targets
 
 
 @pytest.fixture(scope="module")
@@ -38,16 +39,9 @@ def make(table: Table, settings: TrainSettings) -> Criterion:
     return Criterion(settings, heads, table, make_sampler(settings, table))
 
 
-def batch(criterion: Criterion, table: Table) -> tuple[torch.Tensor, list[torch.Tensor]]:
+def batch(criterion: Criterion, table: Table) -> tuple[torch.Tensor, Targets]:
     logits = torch.randn(8, criterion.heads.outputs, generator=torch.Generator().manual_seed(0))
-    return logits, [classes[:8] for classes in head_targets(criterion.heads, table)]
-
-
-def test_targets_are_the_codes_of_each_heads_attribute(table):
-    criterion = make(table, settings())
-    for name, classes in zip(("mask", "gender", "age"), head_targets(criterion.heads, table)):
-        assert classes.dtype == torch.int64
-        np.testing.assert_array_equal(classes.numpy(), table.labels[name].to_numpy())
+    return logits, Targets.of(criterion.heads, table).take(torch.arange(8))
 
 
 def test_the_loss_is_the_sum_of_the_heads_losses_with_their_weights(table):
@@ -55,14 +49,14 @@ def test_the_loss_is_the_sum_of_the_heads_losses_with_their_weights(table):
     criterion = make(table, settings(loss="cross_entropy", class_weights="none", heads=own))
     logits, targets = batch(criterion, table)
     mask, gender, age = criterion.heads.split(logits)
-    expected = F.cross_entropy(mask, targets[0]) + 0.5 * F.cross_entropy(gender, targets[1])
-    expected = expected + 3 * F.cross_entropy(age, targets[2], label_smoothing=0.1)
+    expected = F.cross_entropy(mask, targets.classes[0]) + 0.5 * F.cross_entropy(gender, targets.classes[1])
+    expected = expected + 3 * F.cross_entropy(age, targets.classes[2], label_smoothing=0.1)
     torch.testing.assert_close(criterion(logits, targets), expected)
 
 
 def test_class_weights_are_computed_from_the_classes_of_each_head(table):
     criterion = make(table, settings(class_weights="inverse", class_weights_strength=1))
-    for targets, loss in zip(head_targets(criterion.heads, table), criterion.losses):
+    for targets, loss in zip(Targets.of(criterion.heads, table).classes, criterion.losses):
         counts = np.bincount(targets.numpy())
         expected = class_weights("inverse", counts, counts / counts.sum(), 1.0)
         torch.testing.assert_close(loss.weight, expected)
@@ -72,7 +66,7 @@ def test_mixed_images_have_the_mixed_targets(table):
     criterion = make(table, settings(loss="cross_entropy", class_weights="none"))
     logits, targets = batch(criterion, table)
     partner = torch.arange(8).flip(0)
-    expected = 0.7 * criterion(logits, targets) + 0.3 * criterion(logits, [classes[partner] for classes in targets])
+    expected = 0.7 * criterion(logits, targets) + 0.3 * criterion(logits, targets.take(partner))
     torch.testing.assert_close(criterion(logits, targets, partner, own=0.7), expected)
     torch.testing.assert_close(criterion(logits, targets, partner, own=1.0), criterion(logits, targets))
 
@@ -129,21 +123,22 @@ def test_a_head_is_trained_on_the_images_with_a_label(gaps):
     """Reference: torch's cross entropy over the rows with a label."""
     criterion = make(gaps, settings(loss="cross_entropy", class_weights="none"))
     logits, targets = batch(criterion, gaps)
-    assert [(classes >= 0).tolist() for classes in targets][1:] == [
+    assert [(classes >= 0).tolist() for classes in targets.classes][1:] == [
         [False, True, True, False, True, True, False, True],
         [False, True, True, True, False, True, True, True],
     ]
     expected = sum(
         F.cross_entropy(part, classes, ignore_index=MISSING)
-        for part, classes in zip(criterion.heads.split(logits), targets)
+        for part, classes in zip(criterion.heads.split(logits), targets.classes)
     )
     torch.testing.assert_close(criterion(logits, targets), expected)
-    none = [targets[0], torch.full((8,), MISSING), targets[2]]
+    mask, _, age = targets.classes
+    none = replace(targets, classes=[mask, torch.full((8,), MISSING), age])
     logits.requires_grad_()
     loss = criterion(logits, none)
     expected = sum(
         F.cross_entropy(part, classes, ignore_index=MISSING)
-        for part, classes in zip((criterion.heads.split(logits)[i] for i in (0, 2)), (targets[0], targets[2]))
+        for part, classes in zip((criterion.heads.split(logits)[i] for i in (0, 2)), (mask, age))
     )
     torch.testing.assert_close(loss, expected)
     loss.backward()
@@ -155,7 +150,7 @@ def test_mixed_images_count_if_both_have_a_label(gaps):
     logits, targets = batch(criterion, gaps)
     partner = torch.arange(8).flip(0)
     expected = 0
-    for part, classes in zip(criterion.heads.split(logits), targets):
+    for part, classes in zip(criterion.heads.split(logits), targets.classes):
         both = (classes >= 0) & (classes[partner] >= 0)
         own, other = classes[both], classes[partner][both]
         expected += 0.75 * F.cross_entropy(part[both], own) + 0.25 * F.cross_entropy(part[both], other)

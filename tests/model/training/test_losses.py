@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from model.errors import InputError
 from model.settings import choices
 from model.settings.fields import Layer, build
-from model.settings.train import HeadSettings, TrainSettings
+from model.settings.loss import HeadSettings
+from model.settings.train import TrainSettings
 from model.training.losses import (
     LOSSES,
     BinaryCrossEntropy,

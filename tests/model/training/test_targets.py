@@ -1,0 +1,41 @@
+"""Targets of a table and of a batch."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from model.data.channel import read_channel
+from model.data.table import Table
+from model.errors import Problems
+from model.network.heads import Heads, make_heads
+from model.training.targets import Targets
+
+
+@pytest.fixture(scope="module")
+def table(faces) -> Table:
+    table = read_channel(faces / "train", Problems(""))
+    assert table is not None
+    return table
+
+
+@pytest.fixture(scope="module")
+def heads(table) -> Heads:
+    return make_heads(table.scheme, "heads", lambda head, classes: classes)
+
+
+def test_classes_are_the_codes_of_each_heads_attribute(heads, table):
+    targets = Targets.of(heads, table)
+    for name, classes in zip(("mask", "gender", "age"), targets.classes):
+        assert classes.dtype == torch.int64
+        np.testing.assert_array_equal(classes.numpy(), table.labels[name].to_numpy())
+
+
+def test_a_batch_has_the_targets_of_its_rows_in_its_order(heads, table):
+    targets = Targets.of(heads, table)
+    batch = targets.take(torch.tensor([5, 2, 7])).to(torch.device("cpu"))
+    assert batch.rows.tolist() == [5, 2, 7]
+    for whole, taken in zip(targets.classes, batch.classes):
+        assert taken.tolist() == whole[[5, 2, 7]].tolist()
+    assert batch.take(torch.tensor([2, 0])).rows.tolist() == [7, 5]
