@@ -18,20 +18,24 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.command_line import run
-from benchmarks.seeds import compare, result_rows, results_dict, score, train_and_predict
+from benchmarks.seeds import combine_and_predict, compare, result_rows, results_dict, score, train_and_predict
 from model.atomic_write import write_json
-from model.errors import InputError
+from model.errors import InputError, did_you_mean, listing
 from model.runtime.terminal import text_table
 from model.settings.cli import from_flags
 from model.settings.fields import setting
 
 USAGE = __doc__ or ""
 FIRST, PREVIOUS = AGAINST = ("first", "previous")
+ENSEMBLE = "+"  # between the names of the files whose models predict together
 
 
 @dataclass(frozen=True)
 class QualitySettings:
     configs: list[str] = setting([], "experiment files; the first is the baseline", positional=True, section="Models")
+    ensembles: list[str] = setting(
+        [], "experiment files whose models of the same seed also predict together, as in a+b for a.yaml and b.yaml"
+    )
     weights: str | None = setting(None, "weights to start from", unset="those of each file")
     seeds: list[int] = setting([0, 1, 2], "random seeds, one model each")
     num_tta: int = setting(1, "views of each image; more than one: inference_TTA.py", low=1)
@@ -62,6 +66,13 @@ class QualitySettings:
             yield f"shots must be decreasing numbers, not {self.shots}"
         names = [Path(config).stem for config in self.configs]
         yield from (f"two experiment files are called {name}" for name in sorted(set(names)) if names.count(name) > 1)
+        for ensemble in self.ensembles:
+            yield from (
+                f"ensembles: {ensemble} has {name!r}, which is not one of the experiment files {listing(names)}"
+                f"{did_you_mean(name, names)}"
+                for name in ensemble.split(ENSEMBLE)
+                if name not in names
+            )
 
 
 def main(argv: Sequence[str]) -> int:
@@ -70,9 +81,8 @@ def main(argv: Sequence[str]) -> int:
     if missing:
         raise InputError(f"configs: there is no file {', '.join(missing)}")
     output = Path(settings.output).resolve()
-    folders = {
-        config: [output / f"{Path(config).stem}-{seed}" for seed in settings.seeds] for config in settings.configs
-    }
+    names = [*(Path(config).stem for config in settings.configs), *settings.ensembles]
+    folders = {name: [output / f"{name}-{seed}" for seed in settings.seeds] for name in names}
     script = "inference_TTA.py" if settings.num_tta > 1 else "inference.py"
     predict = ["--eval_dir", settings.eval_dir, "--num_tta", settings.num_tta]
     # all files with one seed before the next seed, so that an interrupted run has as many seeds of each
@@ -80,13 +90,16 @@ def main(argv: Sequence[str]) -> int:
         for config in settings.configs:
             train = ["--config", config, "--train_dir", settings.train_dir, "--seed", seed]
             train += ["--weights", settings.weights] if settings.weights else []
-            train_and_predict(folders[config][number], train, predict, script)
+            train_and_predict(folders[Path(config).stem][number], train, predict, script)
+        for ensemble in settings.ensembles:
+            members = [folders[name][number] for name in ensemble.split(ENSEMBLE)]
+            combine_and_predict(folders[ensemble][number], members, predict, script)
     kinds = {
-        Path(config).stem: [
+        name: [
             score(folder, settings.ground_truth_dir, settings.group_column, settings.resamples, settings.shots)
             for folder in own
         ]
-        for config, own in folders.items()
+        for name, own in folders.items()
     }
     results = compare(kinds, settings.scores, settings.against == PREVIOUS)
     minutes = {kind: float(np.mean([model.minutes for model in models])) for kind, models in kinds.items()}

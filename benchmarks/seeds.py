@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.answers.files import OUTPUT
+from model.artifacts.combine import create_ensemble
 from model.artifacts.files import METRICS
 from model.atomic_write import write_json
 from model.errors import Failure, InputError, did_you_mean, listing
@@ -68,6 +69,29 @@ def train_and_predict(folder: Path, train: Sequence[object], predict: Sequence[o
     _run(script, *predict, "--model_dir", model_folder(folder), "--output_data_dir", folder)
 
 
+def combine_and_predict(folder: Path, members: Sequence[Path], predict: Sequence[object], script: str) -> None:
+    """Makes an ensemble of models and predicts with it, unless an earlier run has.
+
+    Args:
+        folder: Folder of the predictions; the ensemble is saved as in train_and_predict.
+        members: Folders of the predictions of its models.
+        predict: Flags of the inference.
+        script: inference.py or inference_TTA.py.
+    """
+    if (folder / OUTPUT).is_file():
+        return
+    if not model_folder(folder).exists():
+        create_ensemble([str(model_folder(member)) for member in members], model_folder(folder))
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(folder / COST, {"minutes": sum(training_minutes(member) for member in members)})
+    _run(script, *predict, "--model_dir", model_folder(folder), "--output_data_dir", folder)
+
+
+def training_minutes(folder: Path) -> float:
+    """Minutes that the training of the model with predictions in a folder took; NaN if they are not known."""
+    return json.loads((folder / COST).read_text())["minutes"] if (folder / COST).is_file() else float("nan")
+
+
 def model_folder(folder: Path) -> Path:
     """The saved model of a folder of predictions."""
     return folder.parent / "models" / folder.name
@@ -106,8 +130,7 @@ def score(
     }
     if shots:
         values |= _scores_by_shots(totals.counts[JOINT_CLASS], training_counts(model_folder(folder)), shots)
-    cost = json.loads((folder / COST).read_text())["minutes"] if (folder / COST).is_file() else float("nan")
-    return Scored(values, number_of_units(matched.groups, len(matched.names)), cost)
+    return Scored(values, number_of_units(matched.groups, len(matched.names)), training_minutes(folder))
 
 
 def _scores_by_shots(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from benchmarks.quality import main
@@ -22,6 +24,9 @@ def test_experiment_files_of_the_same_name_and_missing_ones_are_errors(tmp_path:
         main(["x/a.yaml", "y/a.yaml", *flags])
     with pytest.raises(InputError, match=r"there is no file .*a\.yaml"):
         main([str(tmp_path / "a.yaml"), *flags])
+    (tmp_path / "a.yaml").write_text("")
+    with pytest.raises(InputError, match=r"ensembles: a\+aa has 'aa', which is not one of the experiment files a; "):
+        main([str(tmp_path / "a.yaml"), "--ensembles", "a+aa", *flags])
     assert not (tmp_path / "out").exists()
 
 
@@ -37,12 +42,17 @@ def test_two_files_are_trained_with_two_seeds_and_compared(tmp_path: Path, capfd
         file.write_text(f"{common}loss: {loss}\n")
     flags = ["--train_dir", str(data / "train"), "--eval_dir", str(data / "eval")]
     flags += ["--ground_truth_dir", str(data / "gt"), "--output", str(tmp_path / "out"), "--seeds", "0", "1"]
-    flags += ["--scores", "macro_f1", "age.macro_f1", "--resamples", "50"]
+    flags += ["--scores", "macro_f1", "age.macro_f1", "--resamples", "50", "--ensembles", "a+b"]
     assert main([*map(str, files), *flags]) == 0
     table = capfd.readouterr().out.splitlines()
     saved = json.loads((tmp_path / "out" / "scores.json").read_text())
-    assert [line.split()[0] for line in table[-2:]] == ["a", "b"] and list(saved["scores"]) == ["a", "b"]
+    assert [line.split()[0] for line in table[-3:]] == list(saved["scores"]) == ["a", "b", "a+b"]
     assert saved["minutes"]["a"] > 0 and saved["scores"]["b"]["macro_f1"]["gain"] is not None
+    assert saved["minutes"]["a+b"] == pytest.approx(saved["minutes"]["a"] + saved["minutes"]["b"])
+    # the ensemble predicts the mean of the probabilities of its models
+    tables = [pd.read_csv(tmp_path / "out" / f"{name}-1" / "probabilities.csv") for name in ("a", "b", "a+b")]
+    first, second, together = (table.iloc[:, 1:].to_numpy() for table in tables)
+    np.testing.assert_allclose(together, (first + second) / 2, atol=2e-6)
     # a second run trains nothing
     before = (tmp_path / "out" / "a-0" / "output.csv").stat().st_mtime_ns
     assert main([*map(str, files), *flags]) == 0
