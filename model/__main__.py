@@ -8,6 +8,7 @@ from model.subcommands import run_subcommand
 
 SUBCOMMANDS = {
     "ensemble": ("model.artifacts.combine", "combines saved models into one ensemble"),
+    "average": ("model.training.average", "averages the weights of saved models into one model"),
     "join": ("model.answers.average", "averages the probabilities of several inference jobs into new predictions"),
     "transform": (
         "model.answers.served",
