@@ -41,7 +41,10 @@ Averages the weights of saved models into a new saved model, which predicts at t
 architecture, labels and preprocessing, and should come from one training or from trainings that started from the same
 weights. If the network has batch norm, its statistics are computed anew from the training images in CHANNEL.
 
-    python -m model average runs/exp runs/exp1 runs/exp2 --output runs/soup --train_dir data/train"""
+A model may also be a file of a kept epoch (train.py --keep_epochs).
+
+    python -m model average runs/exp runs/exp1 runs/exp2 --output runs/soup --train_dir data/train
+    python -m model average runs/exp/epochs/*.safetensors --output runs/swa --train_dir data/train"""
 SCORES = ("acc", "f1", "loss")  # of a member's validation, recorded in metrics.json
 
 log = logging.getLogger("rarebird")
@@ -49,7 +52,7 @@ log = logging.getLogger("rarebird")
 
 @dataclass(frozen=True)
 class AverageSettings:
-    models: list[str] = setting([], "Saved models", section="Models", positional=True)
+    models: list[str] = setting([], "Saved models, or files of kept epochs", section="Models", positional=True)
     output: str | None = setting(None, "Folder to create; it must not exist", placeholder="DIR")
     train_dir: str | None = setting(
         None,

@@ -17,6 +17,7 @@ from model.artifacts.learnt_from import LearntFrom, read_learnt_from
 from model.artifacts.saved_model import SavedModel
 from model.errors import InputError, Problems, listing, nearest_path
 from model.settings.fields import names_in_sections, value_text
+from model.training.kept_epochs import SUFFIX, read_epoch
 
 # Settings of the network that may differ: they change its training, not the network that is saved
 TRAINING_ONLY = ("pretrained", "weights", "dropout", "drop_path", "freeze", "freeze_epochs", "freeze_norm")
@@ -48,8 +49,10 @@ class Member:
 
 
 def read_member(path: str) -> Member:
-    """Reads a saved model without its network. InputError if it is missing, damaged or an ensemble."""
+    """Reads a saved model or a kept epoch without its network. InputError if it is missing, damaged or an ensemble."""
     folder = Path(path)
+    if folder.is_file() and folder.suffix == SUFFIX:
+        return Member(path, read_epoch(folder), folder, read_learnt_from(folder.parent))
     if not folder.exists():
         raise InputError(f"{path}: there is no such model{nearest_path(folder)}")
     saved = load(folder)
