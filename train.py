@@ -320,6 +320,7 @@ def train_one(run: Run, training: TrainingJob) -> Outcome | None:
             stop=training.stop,
             tracker=trackers,
             state=state,
+            epochs_dir=training.epochs_dir(folder, checkpoints),
         )
         if distributed.rank() == 0 and outcome.stopped_by != signal.SIGINT:
             metrics = run_metrics(outcome, run.datasets.summary(), training.hardware)

@@ -8,7 +8,12 @@ from model.subcommands import run_subcommand
 
 SUBCOMMANDS = {
     "ensemble": ("model.artifacts.combine", "combines saved models into one ensemble"),
+    "average": ("model.training.average", "averages the weights of saved models into one model"),
     "join": ("model.answers.average", "averages the probabilities of several inference jobs into new predictions"),
+    "weights": (
+        "model.evaluation.ensemble_weights",
+        "fits the weights of an ensemble to predictions of its members for labelled images",
+    ),
     "transform": (
         "model.answers.served",
         "converts the output of a batch transform to the files that inference.py writes",

@@ -17,7 +17,7 @@ from jobs.spec.inputs import is_remote
 from jobs.spec.job import Account, unique_name
 from jobs.storage.s3 import S3Uri, object_exists
 from jobs.storage.upload import delete_objects, upload_folder
-from model.artifacts.archive import MODEL_ARCHIVE, pack
+from model.artifacts.archive import MODEL_ARCHIVE, pack, without_epochs
 from model.artifacts.discovery import find_model
 from model.artifacts.verify import verify
 from model.errors import Failure, InputError
@@ -39,7 +39,7 @@ class ModelToHost:
         print(f"model: {self.local} ({verify(self.local)}) to {uri}")
         with tempfile.TemporaryDirectory(prefix="rarebird-") as folder:
             archive = Path(folder) / MODEL_ARCHIVE
-            pack(self.local, archive)
+            pack(self.local, archive, wanted=without_epochs)
             require_no_object(clients, uri)
             prefix = S3Uri.parse(uri.removesuffix(MODEL_ARCHIVE))
             try:

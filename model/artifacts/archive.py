@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from model.artifacts.discovery import find_model, models_below
+from model.artifacts.files import EPOCHS
 from model.atomic_write import write_beside
 from model.errors import InputError
 from model.paths import leaves_folder
@@ -55,6 +56,12 @@ def pack(folder: Path, archive: Path, lead: str = "", wanted: Callable[[str], bo
             name = path.relative_to(folder).as_posix()
             if path.is_file() and wanted(name):
                 tar.add(path, arcname=f"{lead}{name}", recursive=False)
+
+
+def without_epochs(name: str) -> bool:
+    """Whether a file of a saved model, by its path in the model's folder, is needed to predict: `wanted` of pack. Kept
+    epochs, each as large as the model, are not."""
+    return EPOCHS not in PurePosixPath(name).parts
 
 
 def unpack(archive: Path, folder: Path) -> None:

@@ -14,6 +14,7 @@ DECISION = "decision.json"  # missing in models of early versions, which predict
 # Missing in models of early versions, and if only the headers of the images were checked
 LEARNT_FROM = "learnt_from.npz"
 ENSEMBLE = "ensemble.json"
+EPOCHS = "epochs"  # subfolder with the weights of the last epochs (setting keep_epochs)
 
 # Names of the file with the network, one per backend (model.prediction.backends.BACKENDS). A folder with one of them is
 # a saved model; if it has more than one, the first is used.

@@ -27,6 +27,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 MOST_CLASSES = 1_000  # rows of the table of classes; if there are more, it has SHOWN_CLASSES
 SHOWN_CLASSES = 30
 SIDES = ("train", "validation")  # keys of the data in metrics.json
+AVERAGE = "average"  # key in metrics.json of a model whose weights are the mean of those of others
 
 
 def model_card(
@@ -54,6 +55,7 @@ def model_card(
         heads=len(heads.heads),
         preprocessing=preprocessing,
         decision=_decision_text(decision),
+        average=_average_text(metrics.get(AVERAGE)),
         metrics=metrics,
         data=metrics["data"],
         crops=crops_text(metrics["data"][CROPS]) if CROPS in metrics["data"] else "",
@@ -97,6 +99,16 @@ def ensemble_card(
 def _decision_text(decision: Decision) -> str:
     """The decision as text, "" for the default."""
     return "" if decision == Decision() else str(decision)
+
+
+def _average_text(record: Mapping[str, Any] | None) -> str:
+    """Of which models the weights are the mean, "" if they are of one training. record: AVERAGE of metrics.json."""
+    if not record:
+        return ""
+    members = listing(f"{own['model']} (run {own['run']}, epoch {own['epoch']})" for own in record["members"])
+    images = record["renewed_on"]
+    renewed = f" The batch-norm statistics are of {images:,} training images." if images else ""
+    return f"The weights are the mean of those of {len(record['members'])} models: {members}.{renewed}"
 
 
 def cell_text(text: str) -> str:

@@ -97,10 +97,7 @@ def save_model(
     """
     folder.mkdir(parents=True, exist_ok=True)
     remove_parts(folder)
-    # safetensors requires contiguous arrays; ascontiguousarray adds an axis to scalars, which reshape removes
-    contiguous = {name: np.ascontiguousarray(value).reshape(value.shape) for name, value in weights.items()}
-    with write_beside(folder / WEIGHTS) as path:
-        save_file(contiguous, path)
+    write_weights(folder / WEIGHTS, weights)
     write_text(folder / SETTINGS, yaml.safe_dump(portable_settings(settings), allow_unicode=True, sort_keys=False))
     write_json(folder / LABELS, heads.to_dict())
     write_json(folder / PREPROCESSING, pipeline.to_dict())
@@ -108,6 +105,14 @@ def save_model(
     write_decision(folder, decision)
     write_learnt_from(folder, learnt_from)
     write_json(folder / METRICS, dict(metrics))
+
+
+def write_weights(file: Path, weights: Mapping[str, NDArray[Any]], metadata: Mapping[str, str] | None = None) -> None:
+    """Writes a safetensors file atomically. metadata: texts by name, in its header."""
+    # safetensors requires contiguous arrays; ascontiguousarray adds an axis to scalars, which reshape removes
+    contiguous = {name: np.ascontiguousarray(value).reshape(value.shape) for name, value in weights.items()}
+    with write_beside(file) as path:
+        save_file(contiguous, path, None if metadata is None else dict(metadata))
 
 
 def load_model(folder: Path) -> SavedModel:

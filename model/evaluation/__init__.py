@@ -7,6 +7,7 @@ targets: the joint class and the attributes; evaluate: all scores; reliability: 
 confidence; interval_notes, score_notes: notes on the intervals and on the scores; subgroups: accuracy by group and by
 metadata value; coverage: accuracy of the most confident predictions.
 suspects: lists of single images: suspected label errors, and differences between two models.
+mixture_weights, ensemble_weights: weights of an ensemble that maximise the likelihood of its probabilities.
 summary: text for the terminal; report/: the HTML page.
 files: names of the files that evaluation writes; score_files: scores read from them.
 

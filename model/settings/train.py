@@ -161,6 +161,13 @@ class TrainSettings(ChannelSettings, NetworkSettings, LossSettings):
         low=0,
         high=0.99999,
     )
+    keep_epochs: int = setting(
+        0,
+        "Keep the weights of this many last epochs, for `python -m model average`; each is as large as the model. "
+        "0: only those of the best epoch are saved",
+        low=0,
+        result=False,
+    )
     best_criterion: str = setting(
         "f1", "Validation score that selects the epoch whose weights are saved", choices=CRITERIA
     )

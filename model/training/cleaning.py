@@ -125,7 +125,7 @@ def make_cleaning(settings: TrainSettings, plan: Plan) -> Cleaning | None:
                 f"{seen:,}",
             )
         return Cleaning(rule, settings.target == JOINT, [], predictions)
-    own = replace(settings, folds=settings.folds or FOLDS, clean=None, clean_args={})
+    own = replace(settings, folds=settings.folds or FOLDS, clean=None, clean_args={}, keep_epochs=0)
     own = replace(own, train_groups=None, validation_groups=None, split_column=None)
     jobs = [
         FoldsJob(name, make_plan(own, replace(datasets.train, sides=None), None))

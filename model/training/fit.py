@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,7 @@ from model.settings.fields import differences
 from model.settings.nested import under_own_names
 from model.settings.train import TrainSettings
 from model.training.checkpoints import Checkpoints, State
+from model.training.kept_epochs import KeptEpochs
 from model.training.losses import loss_type
 from model.training.progress import Outcome
 from model.training.tracking.base import Tracker
@@ -46,6 +48,7 @@ def fit(
     stop: StopSignal | None = None,
     tracker: Tracker | None = None,
     state: State | None = None,
+    epochs_dir: Path | None = None,
 ) -> Outcome:
     """Trains a network.
 
@@ -58,6 +61,7 @@ def fit(
         stop: Signals that end training early.
         tracker: Receives the metrics of the run.
         state: Checkpoint to resume from. For one of a finished run, its outcome is returned without training.
+        epochs_dir: Where `keep_epochs` keeps the weights of the last epochs; None to keep none.
 
     Returns:
         The best weights by best_criterion, with everything that is saved with them.
@@ -81,6 +85,10 @@ def fit(
     )
     if distributed.rank() == 0:
         _log_training(trainer, datasets.summary())
+        if epochs_dir is not None and trainer.settings.keep_epochs:
+            parts = (trainer.settings, trainer.heads, trainer.pipeline, trainer.decision)
+            outcome = Outcome(*parts, {}, trainer.progress)
+            trainer.kept_epochs = KeptEpochs(epochs_dir, outcome, datasets, trainer.hardware)
     return trainer.train(state)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from model.artifacts.files import EPOCHS
 from model.runtime.hardware import Hardware
 from model.runtime.signals import StopSignal
 from model.settings.train import TrainSettings
@@ -45,6 +46,16 @@ class TrainingJob:
     is_packed: bool
     account: Mapping[str, str | None] | None
     live_curves: Path | None = None
+
+    def epochs_dir(self, folder: Path, checkpoints: Checkpoints) -> Path:
+        """Where the weights of the last epochs are kept: in a model's folder, or next to its checkpoints if SageMaker
+        packs the model's folder.
+
+        Args:
+            folder: The model's folder.
+            checkpoints: Its checkpoints.
+        """
+        return (checkpoints.folder if self.is_packed else folder) / EPOCHS
 
     def trackers_of(self, run: Run, settings: TrainSettings, checkpoints: Checkpoints) -> list[Tracker]:
         """The trackers of one model: the console, and those that the setting `tracking` selects.

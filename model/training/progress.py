@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +14,11 @@ from model.images.pipeline import InputPipeline
 from model.network.heads import Heads
 from model.settings.train import TrainSettings
 from model.training.checkpoints import State
+
+
+def on_cpu(weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Copies of tensors on the CPU."""
+    return {name: value.detach().to("cpu", copy=True) for name, value in weights.items()}
 
 
 @dataclass

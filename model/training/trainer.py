@@ -10,7 +10,6 @@ import logging
 import math
 import signal
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,10 +40,11 @@ from model.training.augmentation import make_augmentation
 from model.training.checkpoints import Checkpoints, State
 from model.training.criterion import Criterion
 from model.training.epoch_loss import EpochLoss
+from model.training.kept_epochs import KeptEpochs
 from model.training.mixing import make_mixing
 from model.training.optim import Accumulation, Schedule, make_optimiser
 from model.training.parallel import ParallelNetwork
-from model.training.progress import Best, Outcome, Progress
+from model.training.progress import Best, Outcome, Progress, on_cpu
 from model.training.targets import Targets
 from model.training.tracking.base import EpochResult, Tracker
 from model.training.tracking.console import progress_bar
@@ -129,6 +129,7 @@ class Trainer:
             self.validator = Validator(datasets.validation, *parts, settings.batch_size, self.workers, stop)
 
         self.progress = Progress()
+        self.kept_epochs: KeptEpochs | None = None  # set by fit
         self.best_probabilities: np.ndarray | None = None  # of the validation images, from the best weights
         self.is_between_updates = True
         self.rate = 0.0  # images per second in the current epoch
@@ -165,7 +166,7 @@ class Trainer:
             if self.is_between_updates:
                 self._save()
         best = self.progress.best
-        weights = best.weights if best else _on_cpu(self.scored.state_dict())
+        weights = best.weights if best else on_cpu(self.scored.state_dict())
         parts = (self.settings, self.heads, self.pipeline, self.decision)
         return Outcome(*parts, weights, self.progress, stopped_by, self.best_probabilities)
 
@@ -303,6 +304,8 @@ class Trainer:
         # go to the next epoch
         progress.epoch, progress.batches, progress.loss_sum = progress.epoch + 1, 0, 0.0
         self.schedule.after_epoch(metrics.get(self.settings.best_criterion))
+        if self.kept_epochs:  # before the checkpoint: a run that resumes after the epoch does not write it again
+            self.kept_epochs.save(progress, metrics, self.scored)
         self._save()
 
     def _keep_best(self, validation: Validation) -> bool:
@@ -321,7 +324,7 @@ class Trainer:
         progress.stale = 0 if better else progress.stale + 1
         if better:
             kept = {**metrics, "intervals": validation.intervals()}
-            progress.best = Best(progress.epoch + 1, score, kept, _on_cpu(self.scored.state_dict()))
+            progress.best = Best(progress.epoch + 1, score, kept, on_cpu(self.scored.state_dict()))
             self.best_probabilities = validation.probabilities
         return better
 
@@ -355,7 +358,3 @@ class Trainer:
         self.optimiser.load_state_dict(state["optimiser"])
         self.schedule.load_state_dict(state["schedule"])
         self.scaler.load_state_dict(state["scaler"])
-
-
-def _on_cpu(weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    return {name: value.detach().to("cpu", copy=True) for name, value in weights.items()}

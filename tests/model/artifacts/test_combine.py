@@ -3,6 +3,8 @@
 import os
 import shutil
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from model.artifacts.combine import create_ensemble
@@ -69,3 +71,34 @@ def test_the_subcommands_print_what_they_created(models, pictures, tmp_path, cap
     assert "2 models, soft, 18 classes" in capsys.readouterr().out
     assert run_subcommand("model", SUBCOMMANDS, ["ensemble", str(models / "a")]) == 2
     assert "--output DIR is missing" in capsys.readouterr().err
+
+
+def test_two_different_backbones_answer_with_their_mean(models, faces, pictures, tmp_path):
+    """A convolutional network and a vision transformer with another input size, in Python, inference and TTA."""
+    import inference
+    import inference_TTA
+    import train
+    from model.prediction import predict
+
+    flags = ["--model", "test_vit", "--pretrained", "false", "--epochs", "0", "--device", "cpu", "--report", "false"]
+    where = ["--train_dir", str(faces / "train"), "--model_dir", str(tmp_path), "--name", "vit", "--tracking", "none"]
+    assert train.main([*flags, *where]) == 0
+    members = [models / "a", tmp_path / "vit"]
+    ensemble = create_ensemble([str(member) for member in members], tmp_path / "both")
+    backbones = [saved.settings.model for saved in ensemble.models()]
+    sizes = {(saved.pipeline.preprocessing.height, saved.pipeline.preprocessing.width) for saved in ensemble.models()}
+    assert backbones == ["test_resnet", "test_vit"] and len(sizes) == 2
+
+    names = ensemble.scheme.class_names
+    folders = (tmp_path / "both", *members)
+    answers = [predict(folder, pictures, device="cpu", precision="fp32")[names] for folder in folders]
+    np.testing.assert_allclose(answers[0], (answers[1] + answers[2]) / 2, atol=1e-6)
+    assert np.abs(answers[1].to_numpy() - answers[2].to_numpy()).max() > 1e-3
+    for job in (inference, inference_TTA):
+        tables = []
+        for model in folders:
+            where = ["--model_dir", str(model), "--output_data_dir", str(tmp_path / "answers" / model.name)]
+            flags = ["--eval_dir", str(faces / "eval"), "--device", "cpu", "--precision", "fp32", "--num_workers", "0"]
+            assert job.main([*flags, *where]) == 0
+            tables.append(pd.read_csv(tmp_path / "answers" / model.name / "probabilities.csv")[names])
+        np.testing.assert_allclose(tables[0], (tables[1] + tables[2]) / 2, atol=1e-6)
