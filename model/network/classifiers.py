@@ -103,7 +103,7 @@ def set_class_vectors(classifier: nn.Sequential, sums: torch.Tensor, scale: floa
         vectors = functional.normalize(vectors, dim=1)
     rows = has_images.nonzero()[:, 0].to(last.weight.device)  # type: ignore[arg-type]
     length = 1.0 if isinstance(last, CosineLayer) else scale
-    last.weight[rows] = (vectors[has_images] * length).to(last.weight)  # type: ignore[arg-type, index, operator]
+    last.weight[rows] = (vectors[has_images] * length).to(last.weight)  # type: ignore[arg-type, operator]
     if isinstance(last, nn.Linear):
         last.bias[rows] = 0.0
     return len(rows)

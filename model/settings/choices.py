@@ -40,6 +40,10 @@ CLASSIFIER_STARTS = {
     "random": "small random weights",
     "class_means": "the mean of the normalised features of the training images of each class",
 }
+POOLINGS = {
+    "default": "that of the backbone",
+    "attention": "an average over the positions of its feature map with learned weights",
+}
 ADAPTERS = {
     "none": "no adapters",
     "adaptformer": "a bottleneck parallel to the MLP of each block",

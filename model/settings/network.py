@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from model.settings.choices import ADAPTERS, CLASSIFIER_STARTS, CLASSIFIERS, FITS, IMAGES, INTERPOLATIONS
+from model.settings.choices import ADAPTERS, CLASSIFIER_STARTS, CLASSIFIERS, FITS, IMAGES, INTERPOLATIONS, POOLINGS
 from model.settings.fields import setting
 from model.settings.nested import arguments, named_arguments
 
@@ -27,6 +27,12 @@ class NetworkSettings:
         "archive). Weights of the classifier are matched by class name; if the shape of the saved classifier "
         "does not fit, it is not loaded",
         placeholder="PATH",
+    )
+    pooling: str = setting(
+        "default",
+        "How the features of an image are made from the positions of the backbone's feature map; "
+        + "; ".join(f"{name}: {meaning}" for name, meaning in POOLINGS.items()),
+        choices=POOLINGS,
     )
     hidden_layers: list[int] = setting([], "Widths of hidden layers between the backbone and the classifier", low=1)
     dropout: float = setting(0.0, "Dropout rate before each layer of the classifier", low=0, high=0.99)

@@ -38,10 +38,14 @@ def make_optimiser(settings: TrainSettings, network: nn.Module) -> torch.optim.O
         raise InputError("optimizer 'adahessian' needs second derivatives, which the training loop does not compute")
     if name not in known:
         raise InputError(f"optimizer {settings.optimizer!r}: timm has no such optimiser{did_you_mean(name, known)}")
-    layers = {} if settings.layer_decay == 1 else {"layer_decay": settings.layer_decay}
     try:
         optimiser = create_optimizer_v2(
-            network, opt=name, lr=settings.lr, weight_decay=settings.weight_decay, **layers, **settings.optimizer_args
+            network,
+            opt=name,
+            lr=settings.lr,
+            weight_decay=settings.weight_decay,
+            layer_decay=None if settings.layer_decay == 1 else settings.layer_decay,
+            **settings.optimizer_args,
         )
     except (TypeError, ValueError, AssertionError, ImportError, RuntimeError) as error:
         raise InputError(f"optimizer {settings.optimizer!r} with {settings.optimizer_args}: {error}") from None

@@ -63,6 +63,7 @@ def load_backbone(backbone: nn.Module, path: Path, settings: TrainSettings, prep
     """
     state = {BACKBONE + key: value for key, value in backbone.state_dict().items()}
     kept, _ = _separated(read_weights(path), backbone)
+    kept = {key: value for key, value in kept.items() if key.startswith(BACKBONE)}
     kept = _fitted(kept, state, path, settings, preprocessing)
     backbone.load_state_dict({key.removeprefix(BACKBONE): value for key, value in {**state, **kept}.items()})
 
@@ -96,12 +97,12 @@ def _fitted(
     """
     mismatches = _mismatches(kept, state)
     if mismatches:
-        adapters = {key: value for key, value in kept.items() if ADAPTER in key}
-        bare = {key.removeprefix(BACKBONE): value for key, value in kept.items() if key not in adapters}
+        own = {key: value for key, value in kept.items() if ADAPTER in key or not key.startswith(BACKBONE)}
+        bare = {key.removeprefix(BACKBONE): value for key, value in kept.items() if key not in own}
         converted = convert_weights(settings.model, preprocessing, bare, settings.model_args)
         if converted is not None:
             log.info("weights %s: converted by timm to its parameter names and to this input size", path.name)
-            kept = {**{BACKBONE + key: value for key, value in converted.items()}, **adapters}
+            kept = {**{BACKBONE + key: value for key, value in converted.items()}, **own}
             mismatches = _mismatches(kept, state)
     if mismatches:
         raise InputError("\n".join([f"weights {path}: do not fit the network; check the setting `model`", *mismatches]))
@@ -138,13 +139,13 @@ def _classifiers(
 
 
 def _mismatches(weights: Mapping[str, torch.Tensor], state: Mapping[str, torch.Tensor]) -> list[str]:
-    """A line with the keys for each kind of mismatch between weights and a network's state. Heads, adapters and the
-    batch counters of batch norm may be missing."""
+    """A line with the keys for each kind of mismatch between weights and a network's state. What is not of timm's
+    backbone (heads, pooling, adapters) and the batch counters of batch norm may be missing."""
     missing = [
         key
         for key in state
         if key not in weights
-        and not key.startswith(HEADS_PREFIX)
+        and key.startswith(BACKBONE)
         and ADAPTER not in key
         and not key.endswith("num_batches_tracked")
     ]
