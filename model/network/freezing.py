@@ -27,7 +27,7 @@ def freeze(network: Network, parts: Sequence[str]) -> None:
     """
     for part in parts:
         if part.startswith(STAGES):
-            _freeze_stages(network.backbone, part)
+            freeze_stages(network.backbone, part)
             continue
         frozen = 0
         for name, parameter in network.backbone.named_parameters():
@@ -41,8 +41,12 @@ def freeze(network: Network, parts: Sequence[str]) -> None:
             )
 
 
-def _freeze_stages(backbone: nn.Module, part: str) -> None:
-    """Freezes the stem and the first N stages. part: stages:N."""
+def freeze_stages(backbone: nn.Module, part: str) -> None:
+    """Freezes the stem and the first N stages of a backbone. part: stages:N.
+
+    Raises:
+        InputError: If the backbone does not have N stages.
+    """
     stem, *stages, _ = parameter_layers(backbone, True, f"freeze {part}")
     count = part.removeprefix(STAGES).strip()
     if not (count.isascii() and count.isdigit() and int(count) <= len(stages)):
