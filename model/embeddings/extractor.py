@@ -26,6 +26,7 @@ from model.embeddings.requests import saved_model_path
 from model.errors import InputError
 from model.images.inputs import PIXELS, Inputs
 from model.images.pipeline import InputPipeline
+from model.network.adapters import add_adapters
 from model.network.backbone import backbone_name, make_backbone, make_preprocessing
 from model.network.tensors import network_tensors
 from model.runtime.hardware import Hardware, find_hardware
@@ -137,6 +138,7 @@ def _sized(
         preprocessing = replace(own, height=height, width=width)
         fetch = not chosen.weights
         backbone = make_backbone(chosen.model, preprocessing, 0.0, fetch, chosen.model_args, WAYS_OUT)
+        add_adapters(chosen, backbone, preprocessing)
         if chosen.weights:
             load_backbone(backbone, Path(chosen.weights), chosen, preprocessing)
         weights = Path(settings.weights).name if settings.weights else model if chosen.weights else "timm's pretrained"

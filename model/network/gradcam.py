@@ -9,6 +9,7 @@ from torch import nn
 
 from model.network.heads import Heads
 from model.network.network import Network
+from model.network.pooling import has_channels_last
 
 
 def grad_cam(
@@ -60,7 +61,7 @@ def _features_and_logits(network: Network, pixels: torch.Tensor) -> tuple[torch.
     finally:
         if hook is not None:
             hook.remove()
-    pooled = network.backbone.forward_head(features)  # type: ignore[operator]
+    pooled = network.pooled(features)
     return entering[0] if entering else features, torch.cat([head(pooled) for head in network.heads], dim=1)
 
 
@@ -81,7 +82,7 @@ def _logits_of(heads: Heads, logits: torch.Tensor, classes: Mapping[str, torch.T
 def _channels_last(backbone: nn.Module, features: torch.Tensor) -> torch.Tensor:
     """The features of any timm backbone as (N, h, w, channels): maps with channels first or last, or tokens."""
     if features.ndim == 4:
-        is_last = features.shape[3] == backbone.num_features and features.shape[1] != backbone.num_features
+        is_last = has_channels_last(features, int(backbone.num_features))  # type: ignore[arg-type]
         return features if is_last else features.permute(0, 2, 3, 1)
     tokens = features[:, getattr(backbone, "num_prefix_tokens", 0) :]
     height, width = backbone.patch_embed.grid_size  # type: ignore[union-attr, misc]

@@ -129,10 +129,9 @@ def load_network(saved: SavedModel) -> Network:
             tensors and those with another shape.
     """
     settings, heads = saved.settings, saved.heads
-    backbone = make_backbone(
-        settings.model, saved.pipeline.preprocessing, settings.drop_path, model_args=settings.model_args
-    )
-    network = Network(backbone, heads, settings.hidden_layers, settings.dropout)
+    preprocessing = saved.pipeline.preprocessing
+    backbone = make_backbone(settings.model, preprocessing, settings.drop_path, model_args=settings.model_args)
+    network = Network.of(settings, backbone, heads, preprocessing)
     network.load_state_dict(_read_weights(saved.folder / WEIGHTS, network))
     network.eval()
     return network

@@ -76,6 +76,7 @@ MODEL_ARGUMENTS = {
 BACKBONES = {  # names in pretrainedmodels, torchvision and older versions of timm, with their names in timm
     "seresnet26d_32x4d": "seresnext26d_32x4d",
     "se_resnext50": "seresnext50_32x4d",
+    "seresnext50": "seresnext50_32x4d",
     "se_resnext50_32x4d": "seresnext50_32x4d",
     "se_resnext101_32x4d": "seresnext101_32x4d",
     "inceptionv3": "inception_v3",

@@ -31,6 +31,25 @@ CLASS_WEIGHTS = {
     "given": "the values of class_weight_values",
 }
 
+# Network
+CLASSIFIERS = {
+    "linear": "a linear layer with bias",
+    "cosine": "the cosine between features and a vector of each class, times a scale",
+}
+CLASSIFIER_STARTS = {
+    "random": "small random weights",
+    "class_means": "the mean of the normalised features of the training images of each class",
+}
+POOLINGS = {
+    "default": "that of the backbone",
+    "attention": "an average over the positions of its feature map with learned weights",
+}
+ADAPTERS = {
+    "none": "no adapters",
+    "adaptformer": "a bottleneck parallel to the MLP of each block",
+    "lora": "an update of low rank of the layers qkv and proj of each attention",
+}
+
 # Images in reports
 THUMBNAILS = {
     "none": "names and labels only",

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from model.settings.choices import FITS, IMAGES, INTERPOLATIONS
+from model.settings.choices import ADAPTERS, CLASSIFIER_STARTS, CLASSIFIERS, FITS, IMAGES, INTERPOLATIONS, POOLINGS
 from model.settings.fields import setting
 from model.settings.nested import arguments, named_arguments
 
@@ -28,15 +28,48 @@ class NetworkSettings:
         "does not fit, it is not loaded",
         placeholder="PATH",
     )
+    pooling: str = setting(
+        "default",
+        "How the features of an image are made from the positions of the backbone's feature map; "
+        + "; ".join(f"{name}: {meaning}" for name, meaning in POOLINGS.items()),
+        choices=POOLINGS,
+    )
     hidden_layers: list[int] = setting([], "Widths of hidden layers between the backbone and the classifier", low=1)
     dropout: float = setting(0.0, "Dropout rate before each layer of the classifier", low=0, high=0.99)
+    classifier: str = setting(
+        "linear",
+        "Last layer of each classifier; " + "; ".join(f"{name}: {meaning}" for name, meaning in CLASSIFIERS.items()),
+        choices=CLASSIFIERS,
+    )
+    classifier_scale: float = setting(
+        16.0,
+        "Scale of the logits of --classifier cosine, at the start of the training if it is learned. With "
+        "--classifier_init class_means, it is the initial scale of the logits of linear too",
+        low=0.01,
+    )
+    classifier_scale_learned: bool = setting(True, "Learn the scale of --classifier cosine; false: keep it fixed")
+    classifier_init: str = setting(
+        "random",
+        "Initial class vectors of the classifiers; "
+        + "; ".join(f"{name}: {meaning}" for name, meaning in CLASSIFIER_STARTS.items())
+        + ", computed once by the initial backbone",
+        choices=CLASSIFIER_STARTS,
+    )
     drop_path: float = setting(
         0.0, "Rate of stochastic depth in the backbone, for backbones that support it", low=0, high=0.99
     )
+    adapter: str = setting(
+        "none",
+        "Adapters in a vision transformer; "
+        + "; ".join(f"{name}: {meaning}" for name, meaning in ADAPTERS.items())
+        + ". The backbone is then frozen except for its adapters and normalisation layers",
+        choices=ADAPTERS,
+    )
+    adapter_dim: int = setting(16, "Width of the bottleneck of each adapter, or rank of the update", low=1)
     freeze: list[str] = setting(
         [],
-        "Parts that are not trained: backbone, or prefixes of parameter names of the backbone, such as "
-        "layer1 conv_stem",
+        "Parts that are not trained: backbone, stages:N for the stem and the first N stages (of a vision transformer: "
+        "blocks), or prefixes of parameter names of the backbone, such as layer1 conv_stem",
     )
     freeze_epochs: int = setting(0, "Number of epochs after which the frozen parts are trained too; 0: never", low=0)
     freeze_norm: bool = setting(False, "Do not update the batch-norm statistics of the backbone")
@@ -87,6 +120,13 @@ class NetworkSettings:
         "of any transform of torchvision v2; none: no transforms",
         nested=named_arguments,
     )
+
+    def network_contradictions(self) -> Iterator[str]:
+        """A sentence for each contradiction between the settings of the network."""
+        if self.freeze_epochs and not self.freeze:
+            yield "freeze_epochs requires freeze"
+        if self.adapter != "none" and self.freeze:
+            yield f"adapter {self.adapter} freezes the backbone except for adapters and norms; do not set freeze"
 
     def image_contradictions(self) -> Iterator[str]:
         """A sentence for each contradiction between the settings of images."""

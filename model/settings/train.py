@@ -137,6 +137,13 @@ class TrainSettings(ChannelSettings, NetworkSettings, LossSettings):
     batch_size: int = setting(64, "Images per forward pass, in all processes together", low=1, common=True)
     accumulate: int = setting(1, "Number of forward passes per optimiser step (gradient accumulation)", low=1)
     lr: float = setting(1e-3, "Maximum learning rate", low=0, common=True)
+    layer_decay: float = setting(
+        1.0,
+        "Factor of the learning rate from each block of the backbone to the block before it, such as 0.75: early "
+        "blocks then change less. 1: the same rate everywhere",
+        low=0.01,
+        high=1,
+    )
     optimizer: str = setting("adamw", "Optimiser: the name of any timm optimiser (adamw, sgd, madgrad, lamb, ...)")
     optimizer_args: dict[str, Any] = setting(
         {}, "Further arguments of the optimiser, such as {momentum: 0.9}", nested=arguments
@@ -251,14 +258,13 @@ class TrainSettings(ChannelSettings, NetworkSettings, LossSettings):
     def contradictions(self) -> Iterator[str]:
         """A sentence for each contradiction between settings."""
         yield from self.sampling_contradictions()
+        yield from self.network_contradictions()
         yield from self.image_contradictions()
         yield from self._target_contradictions()
         yield from self.reading_contradictions()
         yield from self.split_contradictions()
         if self.pixel_range and not (len(self.pixel_range) == 2 and self.pixel_range[0] < self.pixel_range[1]):
             yield f"pixel_range must be two increasing numbers, not {self.pixel_range}"
-        if self.freeze_epochs and not self.freeze:
-            yield "freeze_epochs requires freeze"
         if not self.name or "/" in self.name or self.name.startswith("."):
             yield f"name {self.name!r} must be the name of a folder: without / and not starting with a dot"
 

@@ -13,7 +13,11 @@ from torch import nn
 from model.cleaning.agreement import AgreementRule
 from model.errors import InputError
 from model.images.pipeline import InputPipeline
-from model.network.backbone import backbone_name, make_preprocessing
+from model.network.adapters import add_adapters
+from model.network.backbone import backbone_name, make_backbone, make_preprocessing
+from model.network.freezing import STAGES, freeze_stages
+from model.network.layers import parameter_layers
+from model.network.pooling import make_pooling
 from model.settings.loss import HeadSettings
 from model.settings.train import TrainSettings
 from model.training.augmentation import make_augmentation
@@ -27,8 +31,8 @@ STEPS = 100  # optimiser steps of an epoch to make a schedule with, as the numbe
 
 
 def check_early(settings: TrainSettings) -> None:
-    """Checks backbone, weights file, optimiser, schedule, losses, augmentation, mixing and clean_args. With
-    target separate, checks the settings of each attribute's model too.
+    """Checks backbone and its parts, weights file, optimiser, schedule, losses, augmentation, mixing and clean_args.
+    With target separate, checks the settings of each attribute's model too.
 
     Args:
         settings: Settings of the training.
@@ -68,14 +72,32 @@ def _checks(settings: TrainSettings, has_checked_weights: bool) -> Iterator[Call
     yield lambda: backbone_name(settings.model)
     if settings.weights and not has_checked_weights:
         yield lambda: check_weights(Path(settings.weights or ""))
+    yield lambda: _check_parts(settings)
     # the schedule is checked with the default optimiser, as the optimiser in the settings may be invalid
-    yield lambda: make_optimiser(settings, nn.Linear(1, 1))
+    yield lambda: make_optimiser(replace(settings, layer_decay=1.0), nn.Linear(1, 1))
     yield lambda: Schedule(settings, make_optimiser(TrainSettings(), nn.Linear(1, 1)), STEPS)
     yield lambda: _check_loss(settings, HeadSettings(loss=settings.loss, loss_args=settings.loss_args))
     for name in settings.heads:
         yield lambda name=name: _check_loss(settings, settings.head(name))  # type: ignore[misc]
     yield lambda: make_augmentation(settings.augmentation, _pipeline(settings), settings.seed)
     yield lambda: make_mixing(settings.augmentation)
+
+
+def _check_parts(settings: TrainSettings) -> None:
+    """Makes the backbone without weights if a setting needs parts that it may not have: layers for adapters, a feature
+    map, stages, groups of layers."""
+    stages = [part for part in settings.freeze if part.startswith(STAGES)]
+    has_parts = settings.adapter != "none" or settings.pooling != "default"
+    if not (has_parts or stages or settings.layer_decay != 1):
+        return
+    preprocessing = make_preprocessing(settings)
+    backbone = make_backbone(settings.model, preprocessing, model_args=settings.model_args)
+    add_adapters(settings, backbone, preprocessing)
+    make_pooling(settings, backbone, preprocessing)
+    for part in stages:
+        freeze_stages(backbone, part)
+    if settings.layer_decay != 1:
+        parameter_layers(backbone, False, "layer_decay")
 
 
 def _check_loss(settings: TrainSettings, head: HeadSettings) -> None:

@@ -19,11 +19,15 @@ from model.settings.train import TrainSettings
 
 TIMM_SCHEDULES = ("cosine", "tanh", "step", "multistep", "poly")  # not plateau, whose state_dict lacks its state
 STEP_SCHEDULES = ("CyclicLR", "OneCycleLR")  # torch's schedules that count optimiser steps; the others count epochs
+GROUP_RATES = ("max_lr", "base_lr")  # their arguments that may be a number for each group of parameters
 NO_SCHEDULE = "none"
 
 
 def make_optimiser(settings: TrainSettings, network: nn.Module) -> torch.optim.Optimizer:
     """Makes timm's optimiser for the trainable parameters. Biases and norm layers have no weight decay.
+
+    With layer_decay d, the learning rate of a layer is lr * d^n, where n is the number of layers behind it; classifiers
+    have n = 0 (Clark et al., ELECTRA, ICLR 2020). Each group of parameters has this factor as `lr_scale`.
 
     Raises:
         InputError: If timm has no optimiser of this name, or if an argument is invalid.
@@ -35,11 +39,20 @@ def make_optimiser(settings: TrainSettings, network: nn.Module) -> torch.optim.O
     if name not in known:
         raise InputError(f"optimizer {settings.optimizer!r}: timm has no such optimiser{did_you_mean(name, known)}")
     try:
-        return create_optimizer_v2(
-            network, opt=name, lr=settings.lr, weight_decay=settings.weight_decay, **settings.optimizer_args
+        optimiser = create_optimizer_v2(
+            network,
+            opt=name,
+            lr=settings.lr,
+            weight_decay=settings.weight_decay,
+            layer_decay=None if settings.layer_decay == 1 else settings.layer_decay,
+            **settings.optimizer_args,
         )
     except (TypeError, ValueError, AssertionError, ImportError, RuntimeError) as error:
         raise InputError(f"optimizer {settings.optimizer!r} with {settings.optimizer_args}: {error}") from None
+    if settings.scheduler.lower() not in TIMM_SCHEDULES:  # timm's apply the factors at each step
+        for group in optimiser.param_groups:
+            group["lr"] *= group.get("lr_scale", 1.0)
+    return optimiser
 
 
 @dataclass(frozen=True)
@@ -104,7 +117,7 @@ class Schedule:
                 if name == "ReduceLROnPlateau":
                     higher_is_better = CRITERIA[settings.best_criterion].higher_is_better
                     arguments = {"mode": "max" if higher_is_better else "min", **arguments}
-                self.torch = getattr(lr_scheduler, name)(optimiser, **arguments)
+                self.torch = getattr(lr_scheduler, name)(optimiser, **_by_layer(arguments, optimiser))
             elif name != NO_SCHEDULE:
                 raise InputError(f"scheduler {name!r}: there is no such schedule{did_you_mean(name, known)}")
         except (TypeError, ValueError, AssertionError) as error:
@@ -152,6 +165,19 @@ class Schedule:
         schedule = self.torch if self.torch is not None else self.timm
         if schedule is not None:
             schedule.load_state_dict(state)
+
+
+def _by_layer(arguments: dict[str, Any], optimiser: torch.optim.Optimizer) -> dict[str, Any]:
+    """The arguments of a schedule of torch, with learning rates for each group of parameters if layer_decay is set."""
+    scales = [group["lr_scale"] for group in optimiser.param_groups if "lr_scale" in group]
+    return {
+        name: [value * scale for scale in scales] if scales and name in GROUP_RATES and _is_number(value) else value
+        for name, value in arguments.items()
+    }
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _is_plain(value: Any) -> bool:

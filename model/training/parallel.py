@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 from model.errors import InputError
-from model.network.freezing import freeze, unfreeze
+from model.network.freezing import freeze, freeze_for_adapters, unfreeze
 from model.network.network import Network
 from model.runtime import distributed
 from model.runtime.hardware import Hardware, compiled
@@ -23,7 +23,7 @@ class ParallelNetwork:
 
     Args:
         network: The network, on its device.
-        settings: freeze, freeze_epochs and compile.
+        settings: adapter, freeze, freeze_epochs and compile.
         hardware: The device.
 
     Raises:
@@ -51,7 +51,9 @@ class ParallelNetwork:
         self._frozen = frozen
         # freeze, then wrap: DistributedDataParallel registers the parameters that need gradients
         unfreeze(self.network)
-        if frozen:
+        if self.settings.adapter != "none":
+            freeze_for_adapters(self.network)
+        elif frozen:
             freeze(self.network, self.settings.freeze)
         self._model: nn.Module = self.network
         if self.world > 1:

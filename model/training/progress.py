@@ -64,6 +64,12 @@ class Progress:
     history: list[dict[str, Any]] = field(default_factory=list)
     best: Best | None = None
 
+    def first_logged_step(self, steps: int) -> int:
+        """First optimiser step to log after resuming: usually the next one. It is the last one again if its epoch has
+        not been validated yet, since at the last step of an epoch the epoch is logged instead. steps: batches per
+        epoch."""
+        return self.updates + (self.updates > 0 and self.batches != steps)
+
     @classmethod
     def from_state(cls, state: State) -> Progress:
         """The progress in a checkpoint."""
@@ -111,3 +117,8 @@ class Outcome:
         """The content of a finished run's checkpoint: weights and progress."""
         best = {**vars(self.progress.best), "weights": {}} if self.progress.best else None
         return {**self.progress.to_state(), "best": best, "weights": self.weights}
+
+
+def on_cpu(weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """A copy of a network's state on the CPU."""
+    return {name: value.detach().to("cpu", copy=True) for name, value in weights.items()}

@@ -38,6 +38,7 @@ from model.runtime.workers import worker_count
 from model.settings.train import TrainSettings
 from model.training.augmentation import make_augmentation
 from model.training.checkpoints import Checkpoints, State
+from model.training.class_means import set_class_means
 from model.training.criterion import Criterion
 from model.training.epoch_loss import EpochLoss
 from model.training.kept_epochs import KeptEpochs
@@ -152,17 +153,18 @@ class Trainer:
             self._restore(state)
             if self.progress.epoch < self.settings.epochs:
                 log.info("resumed epoch=%d step=%d", self.progress.epoch + 1, self.progress.batches)
-        self.tracker.begin(self._first_logged_step())
+        self.tracker.begin(self.progress.first_logged_step(self.sampler.steps))
         self.saved_at = time.monotonic()
         stopped_by = None
         try:
+            if state is None and self.settings.classifier_init == "class_means":
+                self._start_from_class_means()
             while self.progress.epoch < self.settings.epochs and not self._is_stale():
                 self._train_epoch()
                 self._finish_epoch(self.validator(self.scored) if self.validator else None)
         except Stopped:
             stopped_by = self.stop.received or signal.SIGTERM
-            # In the middle of an accumulated step, batch norm has seen batches that the weights have not: then the last
-            # checkpoint is kept
+            # within an accumulated step, batch norm has seen more than the weights: the last checkpoint is kept
             if self.is_between_updates:
                 self._save()
         best = self.progress.best
@@ -170,11 +172,13 @@ class Trainer:
         parts = (self.settings, self.heads, self.pipeline, self.decision)
         return Outcome(*parts, weights, self.progress, stopped_by, self.best_probabilities)
 
-    def _first_logged_step(self) -> int:
-        """First optimiser step to log after resuming: usually the next one. It is the last one again if its epoch has
-        not been validated yet, since at the last step of an epoch the epoch is logged instead."""
-        awaits_validation = self.progress.batches == self.sampler.steps
-        return self.progress.updates + (self.progress.updates > 0 and not awaits_validation)
+    def _start_from_class_means(self) -> None:
+        self.is_between_updates = False  # if it is stopped, there is nothing to save
+        parts = (self.images, self.targets, self.pipeline, self.hardware, self.workers, self.stop)
+        set_class_means(self.settings, self.network, self.heads, *parts)
+        self.is_between_updates = True
+        if self.ema:
+            self.ema.set(self.network)
 
     def _is_stale(self) -> bool:
         patience = self.settings.early_stopping

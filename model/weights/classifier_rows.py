@@ -90,7 +90,8 @@ def _match_head(
         The parameters to load, empty if the classifiers do not match, and the text to log.
     """
     last = max(own, key=_layer_number).partition(".")[0] + "."
-    outputs, saved_outputs = len(own[last + "bias"]), len(saved.get(last + "bias", ()))
+    outputs, saved_outputs = len(own[last + "weight"]), len(saved.get(last + "weight", ()))
+    rows_by_class = {last + "weight", last + "bias"}  # a cosine layer has no bias, but a scale for all rows
     one_logit = outputs == 1 and len(names) == 2  # loss bce
     # all layers must have the same shapes, except for the number of rows of the last
     fits = saved.keys() == own.keys() and all(
@@ -105,20 +106,20 @@ def _match_head(
         if set(saved_names) != set(names):
             return {}, f"not used, it has other classes: {listing(saved_names, MOST_NAMES)}"
         # the only logit is that of the second class: if the classes swap, its sign changes
-        negated = {name: -value if name.startswith(last) else value for name, value in saved.items()}
+        negated = {name: -value if name in rows_by_class else value for name, value in saved.items()}
         return negated, "loaded with the opposite sign, because the order of the two classes has changed"
     # copy the rows of the classes that both have
     row_of = {name: row for row, name in enumerate(saved_names)}
-    rows = [row for row, name in enumerate(names) if name in row_of]
-    if not rows:
+    common = [row for row, name in enumerate(names) if name in row_of]
+    if not common:
         return {}, f"not used, no class name matches one of the saved model: {listing(saved_names, MOST_NAMES)}"
-    saved_rows = [row_of[names[row]] for row in rows]
+    saved_rows = [row_of[names[row]] for row in common]
     matched = dict(saved)
-    for name in (last + "weight", last + "bias"):
+    for name in rows_by_class & own.keys():
         matched[name] = own[name].clone()
-        matched[name][rows] = saved[name][saved_rows].to(matched[name].dtype)
+        matched[name][common] = saved[name][saved_rows].to(matched[name].dtype)
     new = [name for name in names if name not in row_of]
-    line = f"the rows of {len(rows):,} of {len(names):,} classes are loaded by class name"
+    line = f"the rows of {len(common):,} of {len(names):,} classes are loaded by class name"
     return matched, f"{line}; from scratch: {listing(new, MOST_NAMES)}" if new else f"{line}, in a different order"
 
 

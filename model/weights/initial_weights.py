@@ -10,6 +10,7 @@ from torch import nn
 
 from model.errors import InputError, listing
 from model.images.preprocessing import Preprocessing
+from model.network.adapters import ADAPTER
 from model.network.backbone import convert_weights, log, make_backbone
 from model.network.heads import Heads
 from model.network.network import BACKBONE, Network
@@ -23,7 +24,7 @@ def make_network(settings: TrainSettings, heads: Heads, preprocessing: Preproces
     set, otherwise random ones from torch's global generator."""
     fetch = settings.pretrained and not settings.weights
     backbone = make_backbone(settings.model, preprocessing, settings.drop_path, fetch, settings.model_args)
-    network = Network(backbone, heads, settings.hidden_layers, settings.dropout)
+    network = Network.of(settings, backbone, heads, preprocessing)
     if settings.weights:
         load_weights(network, Path(settings.weights), heads, settings, preprocessing)
     return network
@@ -62,6 +63,7 @@ def load_backbone(backbone: nn.Module, path: Path, settings: TrainSettings, prep
     """
     state = {BACKBONE + key: value for key, value in backbone.state_dict().items()}
     kept, _ = _separated(read_weights(path), backbone)
+    kept = {key: value for key, value in kept.items() if key.startswith(BACKBONE)}
     kept = _fitted(kept, state, path, settings, preprocessing)
     backbone.load_state_dict({key.removeprefix(BACKBONE): value for key, value in {**state, **kept}.items()})
 
@@ -95,11 +97,12 @@ def _fitted(
     """
     mismatches = _mismatches(kept, state)
     if mismatches:
-        bare = {key.removeprefix(BACKBONE): value for key, value in kept.items()}
+        own = {key: value for key, value in kept.items() if ADAPTER in key or not key.startswith(BACKBONE)}
+        bare = {key.removeprefix(BACKBONE): value for key, value in kept.items() if key not in own}
         converted = convert_weights(settings.model, preprocessing, bare, settings.model_args)
         if converted is not None:
             log.info("weights %s: converted by timm to its parameter names and to this input size", path.name)
-            kept = {BACKBONE + key: value for key, value in converted.items()}
+            kept = {**{BACKBONE + key: value for key, value in converted.items()}, **own}
             mismatches = _mismatches(kept, state)
     if mismatches:
         raise InputError("\n".join([f"weights {path}: do not fit the network; check the setting `model`", *mismatches]))
@@ -136,12 +139,15 @@ def _classifiers(
 
 
 def _mismatches(weights: Mapping[str, torch.Tensor], state: Mapping[str, torch.Tensor]) -> list[str]:
-    """A line with the keys for each kind of mismatch between weights and a network's state. Heads and the batch
-    counters of batch norm may be missing."""
+    """A line with the keys for each kind of mismatch between weights and a network's state. What is not of timm's
+    backbone (heads, pooling, adapters) and the batch counters of batch norm may be missing."""
     missing = [
         key
         for key in state
-        if key not in weights and not key.startswith(HEADS_PREFIX) and not key.endswith("num_batches_tracked")
+        if key not in weights
+        and key.startswith(BACKBONE)
+        and ADAPTER not in key
+        and not key.endswith("num_batches_tracked")
     ]
     unknown = [key for key in weights if key not in state]
     reshaped = [

@@ -39,3 +39,37 @@ def test_fixed_norms_keep_their_statistics_while_training(network):
     before = {name: value.clone() for name, value in network.named_buffers()}
     network(torch.randn(4, 3, 32, 24) + 3)
     assert all(torch.equal(value, before[name]) for name, value in network.named_buffers())
+
+
+@pytest.mark.parametrize(
+    ("model", "part", "parts"),
+    [
+        ("resnet10t", "stages:0", {"conv1", "bn1"}),
+        ("resnet10t", "stages:2", {"conv1", "bn1", "layer1", "layer2"}),
+        ("mobilenetv2_050", "stages:1", {"conv_stem", "bn1", "blocks.0"}),
+        ("test_vit", "stages:2", {"cls_token", "pos_embed", "patch_embed", "blocks.0", "blocks.1"}),
+    ],
+)
+def test_the_stem_and_the_first_stages_are_frozen(model, part, parts):
+    heads = make_heads(mask_scheme(), "heads", lambda head, classes: classes)
+    network = Network(make_backbone(model, Preprocessing(32, 32)), heads)
+    freeze(network, [part])
+    for name, parameter in network.named_parameters():
+        own = name.removeprefix("backbone.")
+        depth = 2 if own.startswith("blocks") else 1
+        assert parameter.requires_grad != (".".join(own.split(".")[:depth]) in parts), name
+
+
+@pytest.mark.parametrize("part", ["stages:5", "stages:-1", "stages:", "stages:two"])
+def test_the_error_about_stages_has_their_number(network, part):
+    with pytest.raises(InputError, match=rf"freeze: '{part}' must be stages:N with N from 0 \(only the stem\) to 4"):
+        freeze(network, [part])
+    assert all(parameter.requires_grad for parameter in network.parameters())
+
+
+def test_frozen_stages_update_batch_norm_statistics_unless_freeze_norm_is_set(network):
+    freeze(network, ["stages:4"])
+    network.train()
+    before = {name: value.clone() for name, value in network.named_buffers()}
+    network(torch.randn(4, 3, 32, 24) + 3)
+    assert any(not torch.equal(value, before[name]) for name, value in network.named_buffers())

@@ -18,10 +18,10 @@ from model.settings.train import TrainSettings
 from model.weights.initial_weights import make_network
 
 
-def tiny_network(heads: Heads, hidden_layers: Sequence[int] = ()) -> tuple[Network, TrainSettings]:
-    """A network with random weights, and its settings."""
-    values = {"model": "test_resnet", "pretrained": False, "input_size": [32, 24], "hidden_layers": list(hidden_layers)}
-    settings = build(TrainSettings, [Layer("--{}", values)])
+def tiny_network(heads: Heads, hidden_layers: Sequence[int] = (), **values: object) -> tuple[Network, TrainSettings]:
+    """A network with random weights, and its settings. values: further settings."""
+    small = {"model": "test_resnet", "pretrained": False, "input_size": [32, 24], "hidden_layers": list(hidden_layers)}
+    settings = build(TrainSettings, [Layer("--{}", {**small, **values})])
     return make_network(settings, heads, make_preprocessing(settings)), settings
 
 

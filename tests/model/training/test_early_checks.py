@@ -26,6 +26,8 @@ def settings_of(**values: object) -> TrainSettings:
         ({"scheduler": "StepLR", "scheduler_args": {"stepsize": 1}}, "scheduler 'StepLR' with"),
         ({"loss": "focal", "loss_args": {"gama": 1}}, "loss focal has no argument 'gama'; nearest: gamma"),
         ({"target": "heads", "heads": {"age": {"loss_args": {"gama": 1}}}}, "loss focal has no argument 'gama'"),
+        ({"adapter": "lora"}, "adapter lora: needs a vision transformer of timm"),
+        ({"freeze": ["layer1", "stages:7"]}, "'stages:7' must be stages:N with N from 0 .only the stem. to 4"),
         ({"augmentation": {"flipp": {}}}, "flipp: there is no such augmentation; nearest: flip"),
         ({"augmentation": {"mixup": {"alpha": -1}}}, "mixup: alpha = -1; expected alpha or p, above 0"),
     ],
@@ -69,6 +71,8 @@ def test_all_problems_are_listed_once():
     "values",
     [
         {"scheduler": "OneCycleLR"},
+        {"scheduler": "OneCycleLR", "layer_decay": 0.5, "pooling": "attention", "freeze": ["stages:2"]},
+        {"adapter": "adaptformer", "model": "test_vit", "input_size": [32, 32]},
         {"scheduler": "ReduceLROnPlateau", "best_criterion": "loss"},
         {"scheduler": "none", "optimizer": "sgd", "optimizer_args": {"momentum": 0.9}},
         {"loss": "cross_entropy", "class_weights": "given", "class_weight_values": [1, 2, 3]},

@@ -1,7 +1,14 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
 from model.errors import InputError
+from model.images.preprocessing import Preprocessing
+from model.labels import mask_scheme
+from model.network.backbone import make_backbone
+from model.network.heads import make_heads
+from model.network.network import Network
 from model.settings.fields import Layer, build
 from model.settings.train import TrainSettings
 from model.training.optim import Accumulation, Schedule, make_optimiser
@@ -138,3 +145,60 @@ def test_plateau_uses_the_direction_of_the_criterion(criterion, mode):
     chosen = settings(scheduler="ReduceLROnPlateau", best_criterion=criterion)
     schedule = Schedule(chosen, make_optimiser(chosen, torch.nn.Linear(2, 2)), STEPS)
     assert schedule.torch.mode == mode
+
+
+@pytest.fixture
+def network() -> Network:
+    """A stem, four stages of one block each, and two classifiers."""
+    heads = make_heads(mask_scheme().only("age"), "joint", lambda head, classes: classes)
+    return Network(make_backbone("test_resnet", Preprocessing(32, 32)), heads)
+
+
+def group_rates(network: Network, optimiser: torch.optim.Optimizer) -> dict[str, float]:
+    """The learning rate of each parameter by its name."""
+    by_id = {id(p): group["lr"] for group in optimiser.param_groups for p in group["params"]}
+    return {name: by_id[id(parameter)] for name, parameter in network.named_parameters()}
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("cosine", {}),
+        ("step", {}),
+        ("none", {}),
+        ("StepLR", {"step_size": 1}),
+        ("OneCycleLR", {}),
+        ("CyclicLR", {"base_lr": 0.01, "max_lr": 0.1, "step_size_up": 3, "cycle_momentum": False}),
+    ],
+)
+def test_the_rate_of_a_layer_is_that_of_the_classifier_times_the_decay_per_layer_behind_it(network, name, arguments):
+    chosen = settings(layer_decay=0.5, scheduler=name, scheduler_args=arguments)
+    optimiser = make_optimiser(chosen, network)
+    reference = make_optimiser(settings(scheduler=name), torch.nn.Linear(2, 2))
+    schedules = Schedule(chosen, optimiser, STEPS), Schedule(replace(chosen, layer_decay=1.0), reference, STEPS)
+    behind = {"conv1": 5, "bn1": 5, "layer1": 4, "layer2": 3, "layer3": 2, "layer4": 1}
+    for step in range(2 * STEPS):
+        whole = reference.param_groups[0]["lr"]
+        for parameter, rate in group_rates(network, optimiser).items():
+            layers = behind[parameter.split(".")[1]] if parameter.startswith("backbone.") else 0
+            assert rate == pytest.approx(whole * 0.5**layers), parameter
+        for schedule, own in zip(schedules, (optimiser, reference), strict=True):
+            own.step()
+            schedule.after_step(step + 1)
+            if (step + 1) % STEPS == 0:
+                schedule.after_epoch(0.5)
+
+
+def test_with_layer_decay_biases_and_norms_have_no_weight_decay_and_the_state_can_be_saved(network):
+    chosen = settings(layer_decay=0.5, weight_decay=0.3, optimizer="adamw")
+    optimiser = make_optimiser(chosen, network)
+    decays = {id(p): group["weight_decay"] for group in optimiser.param_groups for p in group["params"]}
+    for parameter in network.parameters():
+        assert decays[id(parameter)] == (0.3 if parameter.ndim > 1 else 0)
+    again = make_optimiser(chosen, network)
+    again.load_state_dict(optimiser.state_dict())
+    assert group_rates(network, again) == group_rates(network, optimiser)
+
+
+def test_without_layer_decay_the_groups_have_no_factors(network):
+    assert not any("lr_scale" in group for group in make_optimiser(settings(), network).param_groups)

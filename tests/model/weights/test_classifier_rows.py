@@ -77,3 +77,19 @@ def test_one_logit_of_two_classes_changes_its_sign_if_they_are_swapped():
     assert not other.tensors and "it has other classes: a, b" in other.lines[0]
     _, _, mixed = matched(heads_of(one_logit=True, kind=("a", "b")), heads_of(kind=("a", "b")))
     assert not mixed.tensors
+
+
+@pytest.mark.parametrize("one_logit", [False, True])
+def test_the_scale_of_a_cosine_layer_is_that_of_all_rows(one_logit):
+    def state(heads: Heads) -> dict[str, torch.Tensor]:
+        return tiny_network(heads, classifier="cosine")[0].state_dict()
+
+    saved_heads, heads = (heads_of(one_logit=one_logit, kind=names) for names in (("a", "b"), ("b", "a")))
+    saved, initial = state(saved_heads), state(heads)
+    saved["heads.0.1.log_scale"] += 1
+    tensors = match_classifiers(saved, saved_heads, initial, heads).tensors
+    rows = saved["heads.0.1.weight"]
+    assert torch.equal(tensors["heads.0.1.weight"], -rows if one_logit else rows.flip(0))
+    assert torch.equal(tensors["heads.0.1.log_scale"], saved["heads.0.1.log_scale"])
+    linear = tiny_network(heads)[0].state_dict()
+    assert not match_classifiers(saved, saved_heads, linear, heads).tensors
