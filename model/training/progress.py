@@ -17,7 +17,7 @@ from model.training.checkpoints import State
 
 
 def on_cpu(weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Copies of tensors on the CPU."""
+    """A copy of a network's state on the CPU."""
     return {name: value.detach().to("cpu", copy=True) for name, value in weights.items()}
 
 
@@ -117,8 +117,3 @@ class Outcome:
         """The content of a finished run's checkpoint: weights and progress."""
         best = {**vars(self.progress.best), "weights": {}} if self.progress.best else None
         return {**self.progress.to_state(), "best": best, "weights": self.weights}
-
-
-def on_cpu(weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """A copy of a network's state on the CPU."""
-    return {name: value.detach().to("cpu", copy=True) for name, value in weights.items()}

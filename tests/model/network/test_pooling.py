@@ -36,6 +36,11 @@ def network_of(model: str, size: int = 64, **values: object) -> Network:
     return make_network(settings, HEADS, make_preprocessing(settings)).eval()
 
 
+@pytest.fixture(autouse=True)
+def seed() -> None:
+    torch.manual_seed(0)
+
+
 def filled(pooling: nn.Module) -> nn.Module:
     nn.init.normal_(pooling.score.weight)
     return pooling
