@@ -18,6 +18,10 @@ SUBCOMMANDS = {
         "model.answers.served",
         "converts the output of a batch transform to the files that inference.py writes",
     ),
+    "search-augmentation": (
+        "model.training.search.command",
+        "searches an augmentation for a channel within some minutes",
+    ),
     "settings": ("model.settings.readme_table", "prints the settings of all jobs as Markdown tables"),
     "aliases": (
         "model.settings.aliases",

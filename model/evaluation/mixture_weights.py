@@ -109,14 +109,11 @@ def nested_gain(
     totals = resample(sparse.csr_array(sparse.hstack([columns, *counts])), groups, resamples, seed)
     differences, images = totals[:, 0], totals[:, 1]
     scores = [scores_of(Counts.from_totals(part)) for part in np.split(totals[:, 2:], 2, axis=1)]
-    return Gain(
-        _mean_interval(differences / np.maximum(images, 1), units),
-        *(
-            interval(scores[0][name] - scores[1][name], CONFIDENCE, units, is_difference=True)
-            for name in ("accuracy", "macro_f1")
-        ),
-        fold_weights,
+    accuracy, macro_f1 = (
+        interval(scores[0][name] - scores[1][name], CONFIDENCE, units, is_difference=True)
+        for name in ("accuracy", "macro_f1")
     )
+    return Gain(_mean_interval(differences / np.maximum(images, 1), units), accuracy, macro_f1, fold_weights)
 
 
 def _mean_interval(values: NDArray[np.float64], units: int) -> Interval:

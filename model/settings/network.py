@@ -8,7 +8,8 @@ from typing import Any
 
 from model.settings.choices import ADAPTERS, CLASSIFIER_STARTS, CLASSIFIERS, FITS, IMAGES, INTERPOLATIONS, POOLINGS
 from model.settings.fields import setting
-from model.settings.nested import arguments, named_arguments
+from model.settings.nested import arguments
+from model.settings.policy_file import named_or_file
 
 
 @dataclass(frozen=True)
@@ -117,8 +118,8 @@ class NetworkSettings:
         {"flip": {}, "random_resized_crop": {"scale": [0.7, 1.0]}},
         "Random transforms of the training images, in this order, with their arguments. Names: flip, "
         "random_resized_crop, colour, randaugment, trivialaugment, erasing, mixup, cutmix, timm, or the name "
-        "of any transform of torchvision v2; none: no transforms",
-        nested=named_arguments,
+        "of any transform of torchvision v2, or the path of a policy file (.yaml); none: no transforms",
+        nested=named_or_file,
     )
 
     def network_contradictions(self) -> Iterator[str]:

@@ -140,7 +140,11 @@ def training_images(members: Sequence[Member], train_dir: Path) -> Table:
     settings = replace(
         members[0].saved.settings,
         # all images of the channel, whatever splits and corrections did with them
-        **dict.fromkeys(("corrections", "clean", "train_groups", "validation_groups", "split_column")),
+        corrections=None,
+        clean=None,
+        train_groups=None,
+        validation_groups=None,
+        split_column=None,
         clean_args={},
         folds=0,
         check="decode",

@@ -105,7 +105,7 @@ class Validation:
         the intervals do not account for that bias."""
         groups = pd.factorize(self.table.groups)[0]
         units = number_of_units(groups, len(groups))
-        resampled = self._scores_of(self._counts(resample(self._statistics, groups, RESAMPLES, seed=0)))
+        resampled = self._resampled_scores(groups)
         by_class = class_intervals(self.classes, self.answers, self.table.scheme.num_classes, groups, CONFIDENCE)
         intervals = with_border_intervals(score_intervals(resampled, CONFIDENCE, units), by_class, CONFIDENCE)
         known = self.classes >= 0
@@ -116,6 +116,16 @@ class Validation:
             if estimate.low is not None and estimate.high is not None:
                 bounds[name] = [estimate.low, estimate.high]
         return bounds
+
+    def resampled(self) -> dict[str, np.ndarray]:
+        """Each score that can select the best weights, over the images and over bootstrap resamples of their groups,
+        (1 + RESAMPLES,). Of two validations of the same images, the resamples are the same."""
+        scores = self._resampled_scores(pd.factorize(self.table.groups)[0])
+        return {name: scores[score] for name, score in _scores().items()}
+
+    def _resampled_scores(self, groups: np.ndarray) -> dict[str, np.ndarray]:
+        """The scores by name in scores_of, (1 + RESAMPLES,). groups: number of the group of each image, int64 (n,)."""
+        return self._scores_of(self._counts(resample(self._statistics, groups, RESAMPLES, seed=0)))
 
     @cached_property
     def _attributes(self) -> dict[str, tuple[np.ndarray, np.ndarray, int]]:

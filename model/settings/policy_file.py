@@ -1,0 +1,61 @@
+"""Policy files: YAML with an augmentation, as `python -m model search-augmentation` writes it. Its path may replace or
+accompany names in the setting `augmentation`, whose value is then the content of the file. No torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from model.errors import did_you_mean
+from model.settings.decode import decode
+from model.settings.nested import named_arguments
+
+POLICY = "augmentation"  # key of the policy in the file
+SUFFIXES = (".yaml", ".yml")
+Named = dict[str, dict[str, Any]]  # arguments of each transform by its name
+
+
+def named_or_file(where: str, value: Mapping[str, Mapping[str, Any]]) -> tuple[Named, list[str]]:
+    """Names with arguments, of which those that end with SUFFIXES are replaced by the policy in the file. A `nested` of
+    a field (model.settings.fields.Nested)."""
+    named: dict[str, Any] = {}
+    problems: list[str] = []
+    for name, arguments in value.items():
+        if not name.lower().endswith(SUFFIXES):
+            named[name] = arguments
+            continue
+        if arguments:
+            problems.append(f"{where}: {name}: a policy file takes no arguments, not {dict(arguments)!r}")
+        try:
+            named |= read_policy(Path(name))
+        except ValueError as error:
+            problems.append(f"{where}: {error}")
+    renamed, wrong = named_arguments(where, named)
+    return renamed, problems + wrong
+
+
+def read_policy(path: Path) -> Named:
+    """The augmentation in a policy file.
+
+    Raises:
+        ValueError: The file is missing, no YAML, or has no augmentation; the message names it.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        siblings = [entry.name for entry in path.parent.glob("*.y*ml")] if path.parent.is_dir() else []
+        raise ValueError(f"{path}: {error.strerror}{did_you_mean(path.name, siblings)}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path}: invalid YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(content, Mapping) or POLICY not in content:
+        raise ValueError(f"{path}: expected a mapping with the key {POLICY}")
+    try:
+        named: Named = decode(Named, content[POLICY])
+    except ValueError as error:
+        raise ValueError(f"{path}: {POLICY}: {error}") from None
+    if files := [name for name in named if name.lower().endswith(SUFFIXES)]:
+        raise ValueError(f"{path}: {POLICY}: a policy file cannot name other files: {', '.join(files)}")
+    return named
