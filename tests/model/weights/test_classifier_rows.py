@@ -1,9 +1,10 @@
 import pytest
 import torch
 
-from model.attributes import Attribute
+from model.attributes import Attribute, banded
 from model.labels import Scheme
 from model.network.heads import Heads, make_heads
+from model.network.number_bins import NumberBins
 from model.weights.classifier_rows import match_classifiers
 from tests.model.training.conftest import tiny_network
 
@@ -77,3 +78,18 @@ def test_one_logit_of_two_classes_changes_its_sign_if_they_are_swapped():
     assert not other.tensors and "it has other classes: a, b" in other.lines[0]
     _, _, mixed = matched(heads_of(one_logit=True, kind=("a", "b")), heads_of(kind=("a", "b")))
     assert not mixed.tensors
+
+
+def test_a_learned_number_is_loaded_if_its_bins_are_the_same():
+    def ages(edges: tuple[float, ...], *names: str) -> Heads:
+        scheme = Scheme((banded("age", [30], names),))
+        bins = {"age": NumberBins(edges, (30.0,), 0.5, 4.0)} if edges else {}
+        return make_heads(scheme, "age", lambda head, classes: classes, bins=bins)
+
+    edges = (0.0, 30.0, 40.0, 90.0)
+    saved, _, match = matched(ages(edges), ages(edges, "old", "older"))
+    assert torch.equal(match.tensors["heads.0.1.bias"], saved["heads.0.1.bias"])
+    _, _, match = matched(ages(edges), ages((0.0, 30.0, 60.0, 90.0)))
+    assert not match.tensors and "the saved one has 3 bins of its number from 0 to 90" in match.lines[0]
+    _, _, match = matched(ages(()), ages((0.0, 30.0, 90.0)))
+    assert not match.tensors and "the saved one has a row for each class" in match.lines[0]
