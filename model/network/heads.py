@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from model.errors import InputError, listing
 from model.labels import HEADS, JOINT, Scheme
-from model.network.number_bins import NumberBins
+from model.network.number_bins import NumberBins, Numbers
 
 
 @dataclass(frozen=True)
@@ -82,8 +82,8 @@ class Heads:
         """Names of the attributes whose distribution is learned."""
         return tuple(head.name for head in self.heads if head.bins is not None)
 
-    def numbers(self, logits: NDArray[Any]) -> dict[str, NDArray[np.float32]]:
-        """The mean of each learned distribution by the name of its attribute, float32 (N,), from logits (N, ...)."""
+    def numbers(self, logits: NDArray[Any]) -> Numbers:
+        """The mean of each learned distribution by the name of its attribute, from logits (N, outputs)."""
         return {
             head.name: head.numbers(part) for head, part in zip(self.heads, self.split(logits)) if head.bins is not None
         }

@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 from model.errors import InputError
 from model.settings.numbers import NumberLearning
 
+Numbers = dict[str, NDArray[np.float32]]  # numbers of images, (N,), by the name of their attribute
+
 MOST_BINS = 1_000
 MARGIN = 3  # sigmas beyond the smallest and the largest training number: cuts off 0.1 % of a target at most
 
