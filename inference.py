@@ -355,7 +355,7 @@ def print_predictions(
     reasons: list[str] = []
     for answers in predictor.predict_channel(Path("/"), inputs.locations, settings.batch_size, workers):
         read = [names[row] for row in answers.rows]
-        predicted = terminal_rows(read, answers.probabilities, saved.scheme, predictor.decision)
+        predicted = terminal_rows(read, answers.probabilities, saved.scheme, predictor.decision, answers.numbers)
         batch = dict(zip(answers.rows.tolist(), predicted))
         for row, reason in answers.unreadable.items():
             batch[row] = [[names[row], "(unreadable)", *[""] * (len(header) - 2)]]

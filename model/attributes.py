@@ -242,3 +242,8 @@ def banded(name: str, cuts: Sequence[float], names: Sequence[str] = (), column: 
 def pattern_column(name: str) -> str:
     """The name of the column that is added to a channel for an attribute with a pattern."""
     return f"{name} by pattern"
+
+
+def number_column(name: str) -> str:
+    """The name of the column with the number of an attribute, such as age_number."""
+    return f"{name}_number"

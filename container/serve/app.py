@@ -186,7 +186,8 @@ class Server:
             try:
                 if isinstance(image, RequestError):
                     raise image
-                return Answer(await loaded.batcher(image, row), "", metadata)
+                predicted = await loaded.batcher(image, row)
+                return Answer(predicted.probabilities, "", metadata, predicted.numbers)
             except RequestError as error:
                 return Answer(None, str(error), metadata)
 

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    import numpy as np
+from typing import Any
 
 
 class Batcher:
@@ -18,7 +15,7 @@ class Batcher:
 
     Args:
         prepare: Decodes the bytes of an image to the model's inputs, given its row in the request. Runs in `decoders`.
-        predict: Returns the probabilities, float32 (N, classes), of N images' inputs. Runs in `model_thread`.
+        predict: Returns the predictions of N images' inputs. Runs in `model_thread`.
         batch_size: Largest number of images in a batch.
         max_wait: Seconds that the first image of a batch waits for others.
         decoders: The threads that decode.
@@ -30,7 +27,7 @@ class Batcher:
     def __init__(
         self,
         prepare: Callable[[bytes, int], Any],
-        predict: Callable[[Sequence[Any]], np.ndarray],
+        predict: Callable[[Sequence[Any]], Iterable[Any]],
         batch_size: int,
         max_wait: float,
         decoders: Executor,
@@ -43,10 +40,10 @@ class Batcher:
         self.decoders, self.model_thread = decoders, model_thread
         self.decoded_slots = asyncio.Semaphore(2 * batch_size + num_decoders)
         self.undecoded = 0  # images that are waiting for a slot or being decoded
-        self.queue: asyncio.Queue[tuple[float, Any, asyncio.Future[np.ndarray]]] = asyncio.Queue()
+        self.queue: asyncio.Queue[tuple[float, Any, asyncio.Future[Any]]] = asyncio.Queue()
         self.task = asyncio.create_task(self._run())
 
-    async def __call__(self, image: bytes, row: int) -> np.ndarray:
+    async def __call__(self, image: bytes, row: int) -> Any:
         """Predicts an image.
 
         Args:
@@ -54,7 +51,7 @@ class Batcher:
             row: Its position in its request.
 
         Returns:
-            Its probabilities, float32 (classes,).
+            Its prediction.
 
         Raises:
             Exception: Any exception of `prepare` and `predict`.
@@ -73,7 +70,7 @@ class Batcher:
                 inputs = await loop.run_in_executor(self.decoders, self.prepare, image, row)
             finally:
                 self.undecoded -= 1
-            answer: asyncio.Future[np.ndarray] = loop.create_future()
+            answer: asyncio.Future[Any] = loop.create_future()
             self.queue.put_nowait((loop.time(), inputs, answer))
             return await answer
         finally:

@@ -8,7 +8,7 @@ from typing import Any
 from container.serve.errors import Unavailable
 from model.errors import Failure
 
-Predict = Callable[[Sequence[Any]], Any]  # the inputs of N images -> their probabilities, N rows float32 (classes,)
+Predict = Callable[[Sequence[Any]], Any]  # the inputs of N images -> their N predictions
 
 
 class ModelHealth:
@@ -61,7 +61,7 @@ def predict_in_parts(predict: Predict, inputs: Sequence[Any]) -> Any:
         inputs: The inputs of N images.
 
     Returns:
-        N rows of probabilities.
+        N predictions.
 
     Raises:
         Unavailable: There is not enough memory for one image.

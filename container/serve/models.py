@@ -14,13 +14,12 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from container.serve.batching import Batcher
 from container.serve.health import ModelHealth
+from container.serve.responses import ImagePrediction
 from model.decisions import Decision
 from model.labels import Scheme
 from model.settings.serve import ServeSettings
 
 if TYPE_CHECKING:  # it imports numpy, pandas and Pillow
-    import numpy as np
-
     from container.serve.served_model import ServedModel
 
 T = TypeVar("T")
@@ -48,9 +47,9 @@ class AnsweringModel(Protocol):
 
 
 class ImagePredictor(Protocol):
-    """Predicts the probabilities, float32 (classes,), of an image from its bytes and its row in the request."""
+    """Predicts an image from its bytes and its row in the request."""
 
-    async def __call__(self, image: bytes, row: int) -> np.ndarray: ...
+    async def __call__(self, image: bytes, row: int) -> ImagePrediction: ...
 
     def close(self) -> None: ...
 

@@ -45,6 +45,7 @@ PROBABILITIES = {
         "metadata": {"type": "object"},
         "error": {"type": "string"},
     },
+    "patternProperties": {"_number$": {"type": "number"}},
     "oneOf": [{"required": ["probabilities"]}, {"required": ["error"]}],
 }
 PREDICTIONS = {

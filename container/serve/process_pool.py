@@ -11,21 +11,19 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from container.serve import models
 from container.serve.channel import ModelInfo, ProcessStart
 from container.serve.errors import Unavailable
 from container.serve.machine_lock import lock_file
 from container.serve.models import ONLY_MODEL, AlreadyLoaded, LoadedModel, core_count, decoder_count
+from container.serve.responses import ImagePrediction
 from container.serve.telemetry import Counters, ProcessCounters
 from container.serve.worker import ProcessDied, Worker
 from container.torchrun import divided_gpus, own_gpu
 from model.errors import Failure
 from model.settings.serve import ServeSettings
-
-if TYPE_CHECKING:
-    import numpy as np
 
 TRIES = 2  # processes that try to predict an image; not all, since the image may be what kills them
 MAX_DEATHS = 6  # of a process in a row, each before it predicted an image or was ready for STAYS_SECONDS
@@ -53,7 +51,7 @@ class RemotePredictor:
     def __init__(self, pool: ProcessPool, name: str):
         self.pool, self.name = pool, name
 
-    async def __call__(self, image: bytes, row: int) -> np.ndarray:
+    async def __call__(self, image: bytes, row: int) -> ImagePrediction:
         return await self.pool.predict(self.name, image, row)
 
     def close(self) -> None:
@@ -113,7 +111,7 @@ class ProcessPool:
             self.folders[ONLY_MODEL] = folder
         self.keepers = [asyncio.create_task(self._keep(number)) for number in range(len(self.workers))]
 
-    async def predict(self, name: str, image: bytes, row: int) -> np.ndarray:
+    async def predict(self, name: str, image: bytes, row: int) -> ImagePrediction:
         """Predicts an image in the process with the fewest unfinished calls.
 
         Args:
@@ -122,7 +120,7 @@ class ProcessPool:
             row: Its position in its request.
 
         Returns:
-            Its probabilities, float32 (classes,).
+            Its prediction.
 
         Raises:
             RequestError: The image cannot be read.
@@ -134,12 +132,12 @@ class ProcessPool:
                 raise Unavailable("no model process is ready; they are being restarted")
             worker = min(ready, key=lambda worker: (len(worker.pending), worker.images))
             try:
-                probabilities: np.ndarray = await worker.call("predict", name, row, payload=image)
+                predicted: ImagePrediction = await worker.call("predict", name, row, payload=image)
             except ProcessDied:
                 continue
             worker.images += 1
             self.process_counters.images.labels(str(worker.number)).inc()
-            return probabilities
+            return predicted
         raise Unavailable(f"{TRIES} model processes ended while they predicted this image")
 
     async def load(self, name: str, folder: Path | None) -> LoadedModel:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from container.http.errors import RequestError
 from container.http.json_body import JSON, LINES, json_bytes
 from model.atomic_write import LineFeeds
+from model.attributes import number_column
 from model.decisions import Decision
 from model.labels import Scheme
 
@@ -35,6 +36,18 @@ class ResponseFormat:
     verbose: bool = False
 
 
+class ImagePrediction(NamedTuple):
+    """What a model predicts for one image.
+
+    Attributes:
+        probabilities: float32 (classes,).
+        numbers: Estimated numbers by the name of their attribute.
+    """
+
+    probabilities: np.ndarray
+    numbers: Mapping[str, float] = {}
+
+
 @dataclass(frozen=True)
 class Answer:
     """The answer for one image.
@@ -43,11 +56,13 @@ class Answer:
         probabilities: float32 (classes,); None if the image cannot be read.
         error: Why it cannot be read.
         metadata: The metadata that was sent with the image.
+        numbers: Estimated numbers by the name of their attribute.
     """
 
     probabilities: np.ndarray | None
     error: str = ""
     metadata: dict[str, Any] = field(default_factory=dict)
+    numbers: Mapping[str, float] = field(default_factory=dict)
 
 
 def negotiate_format(headers: Sequence[str], default: str) -> ResponseFormat:
@@ -129,6 +144,7 @@ def _json_object(answer: Answer, verbose: bool, scheme: Scheme, decision: Decisi
             content["attributes"] = {
                 attribute.name: attribute.values[codes[attribute.name]] for attribute in scheme.attributes
             }
+            content |= {number_column(name): float(f"{value:.7g}") for name, value in answer.numbers.items()}
     return {**content, "metadata": answer.metadata} if answer.metadata else content
 
 

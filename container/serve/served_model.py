@@ -12,7 +12,6 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 from joblib import cpu_count
 from PIL import Image
 
@@ -22,6 +21,7 @@ from container.http.errors import RequestError
 from container.http.limits import MIB, free_memory
 from container.serve.errors import NotEnoughMemory
 from container.serve.machine_lock import LARGE_IMAGE
+from container.serve.responses import ImagePrediction
 from model.artifacts.discovery import find_model
 from model.artifacts.ensemble import load, load_combined, saved_models
 from model.artifacts.files import NETWORK_FILES
@@ -109,9 +109,14 @@ class ServedModel:
         except MemoryError:
             raise RequestError(400, "too large for the memory of this machine") from None
 
-    def predict(self, inputs: Sequence[ModelInputs]) -> np.ndarray:
-        """Probabilities of N images, float32 (N, classes)."""
-        return self.predictor.predict_inputs(inputs)
+    def predict(self, inputs: Sequence[ModelInputs]) -> list[ImagePrediction]:
+        """Predicts N images."""
+        probabilities, numbers = self.predictor.predict_inputs(inputs)
+        by_name = {name: values.tolist() for name, values in numbers.items()}
+        return [
+            ImagePrediction(own, {name: values[row] for name, values in by_name.items()})
+            for row, own in enumerate(probabilities)
+        ]
 
     def __str__(self) -> str:
         members = f"{self.num_models} models, " if self.num_models > 1 else ""

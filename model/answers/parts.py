@@ -12,7 +12,7 @@ import json
 import logging
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -98,6 +98,7 @@ def write_part(
     labels: Mapping[str, Any],
     decision: Decision,
     seen: SeenImages | None,
+    numbers: Sequence[str] = (),
 ) -> FinishedPart:
     """Writes a part into a temporary folder, which is then renamed.
 
@@ -109,6 +110,7 @@ def write_part(
         labels: Content of labels.json.
         decision: Decides the class of each image.
         seen: Finds images that were used to train the model; None if they are not known.
+        numbers: As of write_answers.
     """
     temporary = folder.with_name(f".{folder.name}.{os.getpid()}{PART}")
     unreadable: dict[int, str] = {}
@@ -118,7 +120,7 @@ def write_part(
             answers, labels[LEARNT_FROM_KEY] = seen.watch(answers), seen.counts
         watched = _collect_unreadable(answers, unreadable)
         files = (temporary / OUTPUT, temporary / PROBABILITIES)
-        write_answers(watched, inputs.rows, inputs.name_column, labels, *files, decision)
+        write_answers(watched, inputs.rows, inputs.name_column, labels, *files, decision, numbers)
         digests = {name: file_digest(temporary / name) for name in TABLES}
         FinishedPart(temporary, key, unreadable, dict(seen.rows) if seen else {}, digests).save()
         _rename(temporary, folder)

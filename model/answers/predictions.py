@@ -3,11 +3,12 @@ inference prints for single files."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from model.attributes import number_column
 from model.decisions import Decision
 from model.labels import Scheme
 
@@ -18,19 +19,21 @@ TOP = ("predicted", "second", "third")  # columns of classes; each has a column 
 class PredictionTable:
     """Creates the header and the rows of a table of predictions.
 
-    The columns are the image name, `predicted`, the attributes by name if there are several, `probability`, `second`,
-    `second_probability`, `third`, `third_probability` (fewer if there are fewer classes), and `error`, the reason why
-    an image is unreadable.
+    The columns are the image name, `predicted`, the attributes by name if there are several, estimated numbers as
+    ATTRIBUTE_number, `probability`, `second`, `second_probability`, `third`, `third_probability` (fewer if there are
+    fewer classes), and `error`, the reason why an image is unreadable.
 
     Attributes:
         scheme: The label scheme of the classes.
         decision: Decides the class of each image; the others are ranked by its scores.
         name_column: Name of the column of image names.
+        numbers: Names of the attributes whose number is estimated.
     """
 
     scheme: Scheme
     decision: Decision
     name_column: str
+    numbers: tuple[str, ...] = ()
 
     @property
     def header(self) -> list[str]:
@@ -38,15 +41,19 @@ class PredictionTable:
         top = TOP[: self.scheme.num_classes]
         ranks = [name for rank in top[1:] for name in (rank, f"{rank}_probability")]
         own = [self.name_column, "predicted", "probability", *ranks, "error"]
-        attributes = [f"predicted_{name}" if name in own else name for name in _attribute_columns(self.scheme)]
+        columns = (*_attribute_columns(self.scheme), *map(number_column, self.numbers))
+        attributes = [f"predicted_{name}" if name in own else name for name in columns]
         return [*own[:2], *attributes, *own[2:]]
 
-    def rows(self, names: Sequence[str], probabilities: np.ndarray) -> Iterator[list[str]]:
+    def rows(
+        self, names: Sequence[str], probabilities: np.ndarray, numbers: Mapping[str, np.ndarray] | None = None
+    ) -> Iterator[list[str]]:
         """The rows of some images.
 
         Args:
             names: N names.
             probabilities: float32 (N, C), of the joint classes.
+            numbers: The estimated numbers by attribute, float (N,) each; one that is missing or NaN stays empty.
         """
         classes = top_classes(probabilities, self.decision, len(TOP))
         shown = np.take_along_axis(probabilities, classes, axis=1)
@@ -55,6 +62,9 @@ class PredictionTable:
             [self.scheme.attribute(name).values[code] for code in codes[name]]
             for name in _attribute_columns(self.scheme)
         ]
+        estimated = numbers or {}
+        without = np.full(len(names), np.nan)
+        values += [[number_text(number) for number in estimated.get(name, without)] for name in self.numbers]
         class_names = self.scheme.class_names
         for row, name in enumerate(names):
             ranked = [
@@ -67,8 +77,17 @@ class PredictionTable:
         return [name, *[""] * (len(self.header) - 2), reason]
 
 
+def number_text(number: float) -> str:
+    """An estimated number with six digits; "" for NaN."""
+    return "" if np.isnan(number) else f"{number:.6g}"
+
+
 def terminal_rows(
-    names: Sequence[str], probabilities: np.ndarray, scheme: Scheme, decision: Decision
+    names: Sequence[str],
+    probabilities: np.ndarray,
+    scheme: Scheme,
+    decision: Decision,
+    numbers: Mapping[str, np.ndarray] | None = None,
 ) -> Iterator[list[list[str]]]:
     """Rows of each image for a terminal: image name, class, probability, and the next two classes with probabilities.
 
@@ -80,16 +99,22 @@ def terminal_rows(
         probabilities: float32 (N, C).
         scheme: The label scheme of the classes.
         decision: Decides the class of each image.
+        numbers: The estimated numbers by attribute, float (N,) each, which follow the predicted value.
     """
     classes = top_classes(probabilities, decision, len(TOP))
     shown = np.take_along_axis(probabilities, classes, axis=1)
     for row, name in enumerate(names):
         first, *others = [(scheme.class_names[code], f"{share:.1%}") for code, share in zip(classes[row], shown[row])]
-        of_attributes = _attribute_rows(probabilities[row], int(classes[row, 0]), scheme, 1 + len(others))
+        own = {attribute: f" ({values[row]:.4g})" for attribute, values in (numbers or {}).items()}
+        if len(scheme.attributes) == 1:
+            first = (first[0] + own.get(scheme.names[0], ""), first[1])
+        of_attributes = _attribute_rows(probabilities[row], int(classes[row, 0]), scheme, 1 + len(others), own)
         yield [[name, *first, *(" ".join(other) for other in others)], *of_attributes]
 
 
-def _attribute_rows(probabilities: np.ndarray, predicted: int, scheme: Scheme, most: int) -> Iterator[list[str]]:
+def _attribute_rows(
+    probabilities: np.ndarray, predicted: int, scheme: Scheme, most: int, numbers: Mapping[str, str]
+) -> Iterator[list[str]]:
     """A row of terminal_rows for each attribute; none if there is only one.
 
     Args:
@@ -97,6 +122,7 @@ def _attribute_rows(probabilities: np.ndarray, predicted: int, scheme: Scheme, m
         predicted: The predicted joint class.
         scheme: The label scheme of the classes.
         most: Maximum number of values in a row, the predicted one included.
+        numbers: By attribute, the text that follows the predicted value.
     """
     of_predicted, of_classes = scheme.split(predicted), scheme.split(np.arange(len(probabilities)))
     for name in _attribute_columns(scheme):
@@ -105,7 +131,13 @@ def _attribute_rows(probabilities: np.ndarray, predicted: int, scheme: Scheme, m
         sums = np.bincount(of_classes[name], weights=probabilities, minlength=len(values))
         others = [code for code in np.argsort(-sums, kind="stable") if code != own][: most - 1]
         ranks = [f"{values[code]} {sums[code]:.1%}" for code in others]
-        yield ["", f"{name}: {values[own]}", f"{sums[own]:.1%}", *ranks, *[""] * (most - 1 - len(ranks))]
+        yield [
+            "",
+            f"{name}: {values[own]}{numbers.get(name, '')}",
+            f"{sums[own]:.1%}",
+            *ranks,
+            *[""] * (most - 1 - len(ranks)),
+        ]
 
 
 def top_classes(probabilities: np.ndarray, decision: Decision, most: int) -> np.ndarray:

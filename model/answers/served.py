@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 import numpy as np
@@ -17,7 +19,9 @@ from model.answers.files import ERRORS, OUTPUT, answer_files, beside_answers
 from model.answers.write import Answers, write_answers
 from model.artifacts.archive import opened_model
 from model.artifacts.ensemble import answering_decision, load, provenance_of
+from model.artifacts.learned_numbers import number_names
 from model.artifacts.provenance import PROVENANCE_KEY
+from model.attributes import number_column
 from model.data.readers.columns import PICTURE_COLUMNS
 from model.errors import InputError, Problems
 from model.labels import Scheme
@@ -66,13 +70,14 @@ def answered_images(folder: Path) -> list[str]:
     return sorted(names)
 
 
-def read_answers(folder: Path, names: Sequence[str], scheme: Scheme) -> Iterator[Answers]:
+def read_answers(folder: Path, names: Sequence[str], scheme: Scheme, numbers: Sequence[str] = ()) -> Iterator[Answers]:
     """The predictions in batches.
 
     Args:
         folder: Folder of the .out files.
         names: Names of the images, from answered_images.
         scheme: The label scheme of the model.
+        numbers: Names of the attributes whose number the model estimates; only verbose responses have numbers.
 
     Raises:
         InputError: After the last batch, lists all files without a prediction of this model.
@@ -80,10 +85,12 @@ def read_answers(folder: Path, names: Sequence[str], scheme: Scheme) -> Iterator
     problems = Problems(f"output of a batch transform ({folder})")
     for first in range(0, len(names), BATCH):
         rows, probabilities, unreadable = [], [], {}
+        estimated: dict[str, list[float]] = {name: [] for name in numbers}
         for row, name in enumerate(names[first : first + BATCH], first):
             path = folder / f"{name}{ENDING}"
             try:
-                answer = _parse(path.read_text(encoding="utf-8"), scheme)
+                text = path.read_text(encoding="utf-8")
+                answer, own = _parse(text, scheme), _parse_numbers(text, numbers)
             except (OSError, ValueError) as error:
                 problems.add("files without a valid prediction of the model in --model_dir", f"{path}: {error}")
                 continue
@@ -92,8 +99,11 @@ def read_answers(folder: Path, names: Sequence[str], scheme: Scheme) -> Iterator
             else:
                 rows.append(row)
                 probabilities.append(answer)
+                for attribute, number in own.items():
+                    estimated[attribute].append(number)
         array = np.array(probabilities, np.float32).reshape(-1, scheme.num_classes)
-        yield Answers(np.array(rows, np.int64), array, unreadable)
+        own_numbers = {attribute: np.array(values) for attribute, values in estimated.items()}
+        yield Answers(np.array(rows, np.int64), array, unreadable, numbers=own_numbers)
     problems.raise_if_any()
 
 
@@ -129,6 +139,15 @@ def _parse(text: str, scheme: Scheme) -> list[float] | str:
     return numbers
 
 
+def _parse_numbers(text: str, names: Sequence[str]) -> dict[str, float]:
+    """The estimated numbers in a response by attribute, NaN if it has none. ValueError if one is not a number."""
+    content = json.loads(text) if names and text.lstrip().startswith("{") else {}
+    numbers = {name: content.get(number_column(name)) for name in names}
+    if any(not isinstance(number, (int, float, NoneType)) for number in numbers.values()):
+        raise ValueError(f"expected a number in {', '.join(map(number_column, names))}")
+    return {name: math.nan if number is None else float(number) for name, number in numbers.items()}
+
+
 def main(argv: Sequence[str]) -> int:
     settings = from_flags(TransformSettings, argv, USAGE)
     folder = Path(settings.folder[0])
@@ -136,11 +155,11 @@ def main(argv: Sequence[str]) -> int:
     with opened_model(Path(settings.model_dir or "")) as model_folder:
         saved = load(model_folder)
         labels = saved.labels() | {PROVENANCE_KEY: provenance_of(saved, 1).to_dict()}
-        decision = answering_decision(saved, views_vote=False)
+        decision, numbers = answering_decision(saved, views_vote=False), number_names(saved)
     info = pd.DataFrame({PICTURE_COLUMNS[0]: names}, dtype=object)
     output, probabilities = answer_files(Path(), settings.output)
-    answers = read_answers(folder, names, saved.scheme)
-    unread = write_answers(answers, info, PICTURE_COLUMNS[0], labels, output, probabilities, decision)
+    answers = read_answers(folder, names, saved.scheme, numbers)
+    unread = write_answers(answers, info, PICTURE_COLUMNS[0], labels, output, probabilities, decision, numbers)
     why = f"; {unread:,} of them could not be read, see {beside_answers(output, ERRORS)}" if unread else ""
     print(f"{len(names):,} images converted to {output}{why}")
     return 0

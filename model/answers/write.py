@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -35,12 +35,14 @@ class Answers:
     probabilities: float32 (N, C), of the joint classes.
     unreadable: Reason by row, for the rows of unreadable images.
     keys: uint64 (N,), keys of the images' contents; None if not requested.
+    numbers: Estimated numbers by the name of their attribute, float (N,) each, NaN if unknown.
     """
 
     rows: np.ndarray
     probabilities: np.ndarray
     unreadable: dict[int, str]
     keys: np.ndarray | None = None
+    numbers: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
 def write_answers(
@@ -51,6 +53,7 @@ def write_answers(
     answers_file: Path,
     probabilities_file: Path,
     decision: Decision,
+    numbers: Sequence[str] = (),
 ) -> int:
     """Writes predictions batch by batch, with predictions.csv, labels.json and errors.csv next to output.csv.
 
@@ -64,6 +67,7 @@ def write_answers(
         answers_file: Path of output.csv.
         probabilities_file: Path of probabilities.csv.
         decision: Decides the class of each image.
+        numbers: Names of the attributes whose estimated number predictions.csv has.
 
     Returns:
         Number of images without a prediction.
@@ -74,7 +78,7 @@ def write_answers(
     header, rows, answer_column = _answer_table(info, name_column)
     names = info.iloc[:, [str(column) for column in info.columns].index(name_column)].tolist()
     scheme = Scheme.from_dict(labels)
-    predictions = PredictionTable(scheme, decision, name_column)
+    predictions = PredictionTable(scheme, decision, name_column, tuple(numbers))
     headers = (header, _probabilities_header(name_column, scheme.class_names), predictions.header)
     errors_file = beside_answers(answers_file, ERRORS)
     errors: list[tuple[str, str]] = []
@@ -86,7 +90,7 @@ def write_answers(
         for batch in answers:
             # the class, the probabilities and the readable prediction of each row of the batch
             classes = decision.classes(batch.probabilities)
-            ranked = predictions.rows([names[row] for row in batch.rows], batch.probabilities)
+            ranked = predictions.rows([names[row] for row in batch.rows], batch.probabilities, batch.numbers)
             predicted = dict(zip(batch.rows.tolist(), zip(classes, batch.probabilities, ranked)))
             # write every row in the order of the input, those of unreadable images too
             for row in sorted([*predicted, *batch.unreadable]):

@@ -9,8 +9,9 @@ from typing import Any
 from model.attributes import Attribute, LabelPattern, banded, normal_text, pattern_column
 from model.errors import InputError, did_you_mean, listing
 from model.label_values import LabelRules, Names, found_names, similar_names
+from model.settings.numbers import NUMBER_KEYS, NumberLearning, number_learning
 
-KEYS = ("column", "values", "cuts", "names", "drop", "merge", "fold_case", "optional", "pattern")
+KEYS = ("column", "values", "cuts", "names", "drop", "merge", "fold_case", "optional", "pattern", *NUMBER_KEYS)
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class AttributeForm:
         rules: Labels that are dropped, renamed or equal in any letter case.
         optional: Whether rows may have no label of this attribute.
         pattern: Finds the label in a longer text; `column` is then the one that model.data.label_pattern adds.
+        learning: How the distribution of the number is learned; None if classes are learned.
     """
 
     name: str
@@ -36,6 +38,7 @@ class AttributeForm:
     rules: LabelRules = field(default_factory=LabelRules)
     optional: bool = False
     pattern: LabelPattern | None = None
+    learning: NumberLearning | None = None
 
     @property
     def finds_values(self) -> bool:
@@ -88,6 +91,9 @@ def forms_from_config(attributes: Mapping[str, Any]) -> list[AttributeForm]:
         optional: true                 rows may have no label
         pattern: 'A([0-9]+)'           a regular expression whose first group is the label, searched in the path of the
                                        image or, with `column`, in that column
+        learn: distribution            the distribution of a number with `cuts` is learned, with `sigma: 5`, the
+                                       standard deviation around an image's number; optional: bin_width,
+                                       range: [smallest, largest] and expectation_weight
 
     Raises:
         InputError: Lists every invalid attribute.
@@ -113,7 +119,7 @@ def _form(name: str, form: Any) -> AttributeForm:
             )
     if ("cuts" in keys and "values" in keys) or ("names" in keys and "cuts" not in keys):
         raise InputError(f"attribute {name!r}: expected either values, or cuts with optional names")
-    column = normal_text(keys.get("column") or "") or name
+    column, learning = normal_text(keys.get("column") or "") or name, number_learning(name, keys)
     rules, optional = _rules(name, keys), _is_true(name, "optional", keys)
     if optional and rules.drops(""):
         raise InputError(
@@ -127,7 +133,7 @@ def _form(name: str, form: Any) -> AttributeForm:
             raise InputError(f"attribute {name!r}: cuts must be numbers, not {keys['cuts']!r}") from None
         bands = _texts(name, keys.get("names", ()))
         banded(name, cuts, bands, column)  # checks them
-        return AttributeForm(name, column, (), cuts, bands, rules, optional)
+        return AttributeForm(name, column, (), cuts, bands, rules, optional, learning=learning)
     values = _texts(name, keys["values"]) if "values" in keys else ()
     if "values" in keys:
         if len(values) < 2:

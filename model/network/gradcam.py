@@ -74,6 +74,9 @@ def _logits_of(heads: Heads, logits: torch.Tensor, classes: Mapping[str, torch.T
         wanted = classes[head.name].to(logits.device)
         if head.outputs == 1:  # a sigmoid, whose logit is that of class 1
             total = total + torch.where(wanted == 1, own[:, 0], -own[:, 0])
+        elif head.bins is not None:  # the evidence for a band is the log of the sum over its bins
+            is_band = torch.from_numpy(head.bins.bands).to(own.device) == wanted[:, None]
+            total = total + own.masked_fill(~is_band, -torch.inf).logsumexp(dim=1)
         else:
             total = total + own.gather(1, wanted[:, None])[:, 0]
     return total

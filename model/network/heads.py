@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from model.errors import InputError, listing
 from model.labels import HEADS, JOINT, Scheme
+from model.network.number_bins import NumberBins, Numbers
 
 
 @dataclass(frozen=True)
@@ -26,16 +27,28 @@ class Head:
         name: `joint`, or the name of its attribute.
         attributes: The attributes whose joint class it predicts.
         classes: Number of those classes.
-        outputs: Number of its logits: one per class, or 1 for two classes with a sigmoid (loss bce).
+        outputs: Number of its logits: one per class, or 1 for two classes with a sigmoid (loss bce), or one per bin.
+        bins: The bins of the attribute's number, if its distribution is learned; its bands are the classes.
     """
 
     name: str
     attributes: tuple[str, ...]
     classes: int
     outputs: int
+    bins: NumberBins | None = None
 
     def log_probabilities(self, logits: NDArray[Any]) -> NDArray[np.float32]:
-        """Log probabilities, float32 (N, classes), from this head's logits (N, outputs)."""
+        """Log probabilities of the classes, float32 (N, classes), from this head's logits (N, outputs)."""
+        log_probabilities = self._log_outputs(logits)
+        return log_probabilities if self.bins is None else self.bins.band_log_probabilities(log_probabilities)
+
+    def numbers(self, logits: NDArray[Any]) -> NDArray[np.float32]:
+        """The mean of the learned distribution, float32 (N,), from this head's logits (N, bins)."""
+        assert self.bins is not None, f"head {self.name} learns no distribution"
+        return self.bins.mean(self._log_outputs(logits))
+
+    def _log_outputs(self, logits: NDArray[Any]) -> NDArray[np.float32]:
+        """Log probabilities of the classes or of the bins, float32 (N, 2 or outputs)."""
         logits = logits.astype(np.float32)
         if self.outputs == 1:
             # log sigmoid(-x) and log sigmoid(x)
@@ -63,6 +76,17 @@ class Heads:
     def outputs(self) -> int:
         """Number of logits of all heads together."""
         return sum(head.outputs for head in self.heads)
+
+    @property
+    def number_names(self) -> tuple[str, ...]:
+        """Names of the attributes whose distribution is learned."""
+        return tuple(head.name for head in self.heads if head.bins is not None)
+
+    def numbers(self, logits: NDArray[Any]) -> Numbers:
+        """The mean of each learned distribution by the name of its attribute, from logits (N, outputs)."""
+        return {
+            head.name: head.numbers(part) for head, part in zip(self.heads, self.split(logits)) if head.bins is not None
+        }
 
     def split(self, logits: Any) -> list[Any]:
         """Splits logits (N, outputs), an array or a tensor, into those of each head."""
@@ -111,6 +135,7 @@ class Heads:
         """The content of labels.json: labels() and the heads."""
         heads = [
             {"name": h.name, "attributes": list(h.attributes), "classes": h.classes, "outputs": h.outputs}
+            | ({} if h.bins is None else {"bins": h.bins.to_dict()})
             for h in self.heads
         ]
         return {**self.labels(), "heads": heads}
@@ -124,13 +149,22 @@ class Heads:
         """The inverse of to_dict. Raises InputError if the content does not fit the scheme."""
         try:
             heads = tuple(
-                Head(h["name"], tuple(h["attributes"]), int(h["classes"]), int(h["outputs"])) for h in saved["heads"]
+                Head(
+                    h["name"],
+                    tuple(h["attributes"]),
+                    int(h["classes"]),
+                    int(h["outputs"]),
+                    NumberBins.from_dict(h["bins"], scheme.attribute(h["name"]).cuts) if "bins" in h else None,
+                )
+                for h in saved["heads"]
             )
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(f"invalid heads: {type(error).__name__}: {error}") from None
         loaded = cls(scheme, heads, Scheme.from_dict(saved["channel"]) if "channel" in saved else None)
         if tuple(name for head in heads for name in head.attributes) != scheme.names or any(
-            head.classes != loaded.head_scheme(head).num_classes for head in heads
+            head.classes != loaded.head_scheme(head).num_classes
+            or (head.bins is not None and head.outputs != len(head.bins))
+            for head in heads
         ):
             names = listing(scheme.names)
             raise InputError(f"the heads {listing(h.name for h in heads)} do not predict the attributes {names}")
@@ -143,6 +177,7 @@ def make_heads(
     outputs_of: Callable[[str, int], int],
     num_classes: int = 0,
     channel: Scheme | None = None,
+    bins: Mapping[str, NumberBins] | None = None,
 ) -> Heads:
     """Makes the heads for a target.
 
@@ -153,16 +188,27 @@ def make_heads(
             classes. Raises ValueError if the loss does not support this number of classes.
         num_classes: Number of classes that the target must have; 0 accepts any number.
         channel: The scheme of the channel.
+        bins: The bins of each attribute whose distribution is learned, by its name.
 
     Raises:
-        InputError: If outputs_of raised ValueError, or the target does not have num_classes classes.
+        InputError: If outputs_of raised ValueError, the target does not have num_classes classes, or an attribute with
+            bins has no head of its own.
     """
+    bins = {name: own for name, own in (bins or {}).items() if name in scheme.names}
     if target == HEADS:
         parts: Sequence[tuple[str, Scheme]] = [(name, scheme.only(name)) for name in scheme.names]
     else:
         parts = [(scheme.names[0] if len(scheme.names) == 1 else JOINT, scheme)]
+    if shared := [name for name in bins if name not in dict(parts)]:
+        raise InputError(
+            f"the distribution of {listing(shared)} is learned by a classifier of its own; --target {target} has one "
+            "for all attributes together: set --target heads, or separate"
+        )
     heads = []
     for name, part in parts:
+        if name in bins:
+            heads.append(Head(name, part.names, part.num_classes, len(bins[name]), bins[name]))
+            continue
         try:
             outputs = outputs_of(name, part.num_classes)
         except ValueError as error:
@@ -170,7 +216,8 @@ def make_heads(
             raise InputError(f"{error}; {name} has {part.num_classes}: {names}") from None
         heads.append(Head(name, part.names, part.num_classes, outputs))
     all_heads = Heads(scheme, tuple(heads), channel if channel != scheme else None)
-    if num_classes and num_classes not in (scheme.num_classes, all_heads.outputs):
+    of_heads = sum(head.outputs if head.bins is None else head.classes for head in heads)
+    if num_classes and num_classes not in (scheme.num_classes, of_heads):
         names = listing(scheme.class_names)
         raise InputError(f"num_classes = {num_classes}: the target has {scheme.num_classes}: {names}")
     return all_heads

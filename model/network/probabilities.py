@@ -30,8 +30,13 @@ def joint_probabilities(heads: Heads, logits: torch.Tensor) -> torch.Tensor:
 
 
 def _log_probabilities(head: Head, logits: torch.Tensor) -> torch.Tensor:
-    """Log probabilities, float32 (N, classes), from one head's logits (N, outputs)."""
+    """Log probabilities of the classes, float32 (N, classes), from one head's logits (N, outputs)."""
     logits = logits.float()
     if head.outputs == 1:
         return torch.cat([torch.nn.functional.logsigmoid(-logits), torch.nn.functional.logsigmoid(logits)], dim=1)
-    return torch.log_softmax(logits, dim=1)
+    log_probabilities = torch.log_softmax(logits, dim=1)
+    if head.bins is None:
+        return log_probabilities
+    # the probability of a band is the sum over its bins
+    bands = log_probabilities.tensor_split(head.bins.starts[1:].tolist(), dim=1)
+    return torch.stack([band.logsumexp(dim=1) for band in bands], dim=1)

@@ -15,12 +15,15 @@ import pandas as pd
 
 from model.artifacts.archive import opened_model
 from model.artifacts.ensemble import Ensemble, answering_decision, load, saved_models
+from model.artifacts.learned_numbers import combine_numbers, number_names
 from model.artifacts.saved_model import SavedModel
+from model.attributes import number_column
 from model.decisions import Decision
 from model.errors import InputError, listing
 from model.images.decode import Source
 from model.images.tta import Views
 from model.labels import Scheme
+from model.network.number_bins import Numbers
 from model.prediction.backend import Backend
 from model.prediction.backends import make_backend
 from model.prediction.frames import NUM_CLASSES
@@ -78,13 +81,16 @@ class Model:
         check_images(images)
         predictor = combined_predictor(self._saved, self._backends, num_tta, tta_mode, seed)
         probabilities = np.full((len(images), len(self._saved.scheme.class_names)), np.nan, np.float32)
+        numbers = {name: np.full(len(images), np.nan, np.float32) for name in predictor.number_names}
         errors = [""] * len(images)
         for answers in predictor.predict_images(images, batch_size):
             probabilities[answers.rows] = answers.probabilities
+            for name, own in numbers.items():
+                own[answers.rows] = answers.numbers[name]
             for row, reason in answers.unreadable.items():
                 errors[row] = reason
         names = [str(image) if isinstance(image, (str, Path)) else str(row) for row, image in enumerate(images)]
-        return _answer_frame(names, probabilities, errors, self._saved.scheme, predictor.decision)
+        return _answer_frame(names, probabilities, errors, self._saved.scheme, predictor.decision, numbers)
 
     def __reduce__(self) -> tuple[Callable[..., Model], tuple[Path, dict[str, str]]]:
         return _load, (self.path, self._machine)
@@ -124,8 +130,9 @@ def predict(
     Returns:
         One row per image, in order: `picture` (the path; for an image that was not given as a path, its position in the
         list), `class` (Int64, missing if the image is unreadable), `name` of the class, a column per attribute if there
-        are at least two, `error` (why the image is unreadable, otherwise empty), and a column of probabilities
-        (float32) per class, with the name of the class.
+        are at least two, ATTRIBUTE_number (float32) for each attribute that was learned as a distribution, `error` (why
+        the image is unreadable, otherwise empty), and a column of probabilities (float32) per class, with the name of
+        the class.
 
     Raises:
         InputError: The model cannot be loaded, or an argument is invalid.
@@ -205,11 +212,18 @@ def combined_predictor(
         views = Views(model.pipeline, num_tta, fixed=not views_vote, seed=seed)
         predictors.append(Predictor(backend, views, model.decision))
     combine = partial(saved.combine_probabilities, views_vote=views_vote) if isinstance(saved, Ensemble) else next
-    return EnsemblePredictor(predictors, saved.scheme, combine, answering_decision(saved, views_vote))
+    numbers = partial(combine_numbers, saved)
+    decision = answering_decision(saved, views_vote)
+    return EnsemblePredictor(predictors, saved.scheme, combine, decision, numbers, number_names(saved))
 
 
 def _answer_frame(
-    names: Sequence[str], probabilities: np.ndarray, errors: Sequence[str], scheme: Scheme, decision: Decision
+    names: Sequence[str],
+    probabilities: np.ndarray,
+    errors: Sequence[str],
+    scheme: Scheme,
+    decision: Decision,
+    numbers: Numbers | None = None,
 ) -> pd.DataFrame:
     """The DataFrame that predict returns.
 
@@ -219,6 +233,7 @@ def _answer_frame(
         errors: Why each image is unreadable, "" if it was read.
         scheme: Labels of the classes.
         decision: Decides the class of each image.
+        numbers: Estimated numbers, NaN for an unreadable image; None if there are none.
     """
     is_read = ~np.isnan(probabilities).any(axis=1)
     classes = np.full(len(probabilities), -1, np.int64)
@@ -231,6 +246,8 @@ def _answer_frame(
         for attribute in scheme.attributes:
             values = [attribute.values[code] if known else "" for code, known in zip(codes[attribute.name], is_read)]
             frame[attribute.name] = values
+    for name, own in (numbers or {}).items():
+        frame[number_column(name)] = own
     frame["error"] = list(errors)
     frame = pd.concat([frame, pd.DataFrame(probabilities, columns=scheme.class_names)], axis=1)
     frame.attrs[NUM_CLASSES] = scheme.num_classes

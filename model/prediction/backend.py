@@ -12,6 +12,7 @@ from model.data.image_dataset import Batch, ImageDataset, Item, thread_batches
 from model.errors import InputError
 from model.images.inputs import Inputs
 from model.network.heads import Heads
+from model.network.number_bins import Numbers
 
 
 class Backend(ABC):
@@ -39,9 +40,14 @@ class Backend(ABC):
         """Precision of the arithmetic, such as `bf16`; "" if the backend has only one."""
         return ""
 
+    def predict(self, inputs: Inputs) -> tuple[NDArray[np.float32], Numbers]:
+        """Joint probabilities, float32 (N, C), and estimated numbers, for the inputs of N images or views."""
+        logits = self.logits(inputs)
+        return self.heads.probabilities(logits), self.heads.numbers(logits)
+
     def probabilities(self, inputs: Inputs) -> NDArray[np.float32]:
         """Joint probabilities, float32 (N, C), for the inputs of N images or views."""
-        return self.heads.probabilities(self.logits(inputs))
+        return self.predict(inputs)[0]
 
     def evidence(self, inputs: Inputs, classes: Mapping[str, NDArray[np.int64]]) -> NDArray[np.float32]:
         """Which parts of images a class depends on (Grad-CAM).

@@ -77,8 +77,10 @@ class ChannelPrediction:
         return unread
 
     def _write(self, answers: Iterable[Answers], labels: Mapping[str, Any], files: tuple[Path, Path]) -> int:
-        inputs = self.inputs
-        return write_answers(answers, inputs.rows, inputs.name_column, labels, *files, self.predictor.decision)
+        inputs, predictor = self.inputs, self.predictor
+        return write_answers(
+            answers, inputs.rows, inputs.name_column, labels, *files, predictor.decision, predictor.number_names
+        )
 
     def warn_of_parts(self) -> None:
         """Warns if there are finished parts, which are not reused because all rows are predicted in one go."""
@@ -156,7 +158,8 @@ class ChannelPrediction:
         answers = self.predictor.predict_channel(
             self.root, inputs.locations, batch_size, workers, with_keys=bool(seen), draws=self.draws[part.rows]
         )
-        return write_part(folder, key, answers, inputs, self.labels, self.predictor.decision, seen)
+        numbers = self.predictor.number_names
+        return write_part(folder, key, answers, inputs, self.labels, self.predictor.decision, seen, numbers)
 
     def _finished(self, part: InputPart) -> FinishedPart:
         """Reads a finished part, of this process or of another one of this job."""

@@ -21,6 +21,7 @@ from model.images.decode import Source, UnreadableImage, read_source
 from model.images.inputs import Inputs
 from model.images.tta import Views
 from model.labels import Scheme
+from model.network.number_bins import Numbers
 from model.prediction.backend import Backend
 
 # One image, ready for an ensemble: its views for each distinct input pipeline (size, channels and views)
@@ -42,9 +43,14 @@ class Predictor:
         self.backend, self.views, self.decision = backend, views, decision
 
     def __call__(self, inputs: Inputs) -> np.ndarray:
+        return self.predict(inputs)[0]
+
+    def predict(self, inputs: Inputs) -> tuple[np.ndarray, Numbers]:
+        """Probabilities, float32 (N, C), and numbers, which are the means over all views, of inputs (N, views, ...)."""
         # one forward pass for all views of all images
-        probabilities = self.backend.probabilities(inputs.by_view())
-        return self.views.combine(probabilities.reshape(len(inputs), self.views.number, -1), self.decision)
+        probabilities, numbers = self.backend.predict(inputs.by_view())
+        combined = self.views.combine(probabilities.reshape(len(inputs), self.views.number, -1), self.decision)
+        return combined, {name: values.reshape(len(inputs), -1).mean(axis=1) for name, values in numbers.items()}
 
     def dataset(self, root: Path, locations: ImageLocations, with_keys: bool = False) -> ImageDataset:
         """A dataset that decodes images of a channel and creates this predictor's views."""
@@ -62,6 +68,8 @@ class EnsemblePredictor:
         combine: From the probabilities of all predictors in order, float32 (N, C of the predictor), to the combined
             ones, float32 (N, C of scheme). The default returns those of the only predictor.
         decision: How the combined probabilities become a class.
+        combine_numbers: From the numbers of all predictors in order to the combined ones; like `combine`.
+        number_names: Names of the attributes whose number is estimated.
     """
 
     def __init__(
@@ -70,8 +78,11 @@ class EnsemblePredictor:
         scheme: Scheme,
         combine: Callable[[Iterator[np.ndarray]], np.ndarray] = next,
         decision: Decision = Decision(),
+        combine_numbers: Callable[[Iterator[Numbers]], Numbers] = next,
+        number_names: Sequence[str] = (),
     ):
         self.decision = decision
+        self.combine_numbers, self.number_names = combine_numbers, tuple(number_names)
         self.predictors, self.scheme, self.combine = list(predictors), scheme, combine
         # one predictor for each distinct input pipeline
         self.pipelines = list({predictor.views: predictor for predictor in predictors}.values())
@@ -132,7 +143,8 @@ class EnsemblePredictor:
                     unreadable[row] = str(error)
                 else:
                     rows.append(row)
-            yield Answers(np.array(rows, np.int64), self.predict_inputs(inputs), unreadable)
+            probabilities, numbers = self.predict_inputs(inputs)
+            yield Answers(np.array(rows, np.int64), probabilities, unreadable, numbers=numbers)
 
     def images_per_batch(self, batch_size: int) -> int:
         """Number of images in a forward pass of batch_size views."""
@@ -153,8 +165,8 @@ class EnsemblePredictor:
         views = [pipeline.views for pipeline in self.pipelines]
         return tuple(each(read_source(source, each.channels, each.draft, each.pixel_range), row) for each in views)
 
-    def predict_inputs(self, inputs: Sequence[ModelInputs]) -> np.ndarray:
-        """Probabilities, float32 (N, C), of prepared images."""
+    def predict_inputs(self, inputs: Sequence[ModelInputs]) -> tuple[np.ndarray, Numbers]:
+        """Probabilities, float32 (N, C), and estimated numbers of prepared images."""
         return self._predict_batch([Inputs.stack(images) for images in zip(*inputs, strict=True)])
 
     def _predict_batches(self, batches_by_pipeline: Iterable[tuple[Batch, ...]]) -> Iterator[Answers]:
@@ -166,14 +178,27 @@ class EnsemblePredictor:
             inputs = [_inputs_at(rows, part) for part in parts] if len(rows) else []
             keys = parts[0].keys
             keys = keys if keys is None else keys[np.isin(parts[0].rows, rows)]
-            yield Answers(rows, self._predict_batch(inputs), unreadable, keys)
+            probabilities, numbers = self._predict_batch(inputs)
+            yield Answers(rows, probabilities, unreadable, keys, numbers)
 
-    def _predict_batch(self, inputs: Sequence[Inputs]) -> np.ndarray:
-        """Probabilities, float32 (N, C). inputs: (N, views, ...) of each pipeline; empty if there is no image."""
+    def _predict_batch(self, inputs: Sequence[Inputs]) -> tuple[np.ndarray, Numbers]:
+        """Probabilities, float32 (N, C), and numbers. inputs: (N, views, ...) of each pipeline, or empty."""
         if not inputs:
-            return np.empty((0, self.scheme.num_classes), np.float32)
+            return np.empty((0, self.scheme.num_classes), np.float32), {
+                name: np.empty(0, np.float32) for name in self.number_names
+            }
         by_views = dict(zip((pipeline.views for pipeline in self.pipelines), inputs, strict=True))
-        return self.combine(predictor(by_views[predictor.views]) for predictor in self.predictors)
+        numbers: list[Numbers] = []
+
+        def probabilities_of_each() -> Iterator[np.ndarray]:
+            """Predicts one after the other, as `combine` asks for them, and keeps the numbers."""
+            for predictor in self.predictors:
+                probabilities, own = predictor.predict(by_views[predictor.views])
+                numbers.append(own)
+                yield probabilities
+
+        combined = self.combine(probabilities_of_each())
+        return combined, self.combine_numbers(iter(numbers)) if self.number_names else {}
 
 
 def _inputs_at(rows: np.ndarray, batch: Batch) -> Inputs:

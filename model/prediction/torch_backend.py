@@ -27,6 +27,7 @@ from model.network.backbone import make_backbone
 from model.network.gradcam import grad_cam
 from model.network.heads import Heads
 from model.network.network import Network
+from model.network.number_bins import Numbers
 from model.network.probabilities import joint_probabilities
 from model.network.tensors import network_tensors
 from model.prediction.backend import Backend
@@ -73,9 +74,11 @@ class TorchBackend(Backend):
         with out_of_memory():
             return self._logits(inputs).cpu().numpy()
 
-    def probabilities(self, inputs: Inputs) -> NDArray[np.float32]:
+    def predict(self, inputs: Inputs) -> tuple[NDArray[np.float32], Numbers]:
         with out_of_memory():
-            return joint_probabilities(self.heads, self._logits(inputs)).cpu().numpy()
+            logits = self._logits(inputs)
+            probabilities = joint_probabilities(self.heads, logits).cpu().numpy()
+            return probabilities, self.heads.numbers(logits.cpu().numpy()) if self.heads.number_names else {}
 
     def evidence(self, inputs: Inputs, classes: Mapping[str, NDArray[np.int64]]) -> NDArray[np.float32]:
         network = self.network

@@ -104,7 +104,7 @@ class ReadingSettings:
         {},
         "Labels of each attribute: [values], {cuts: [...]} or {column: ..., values: [...]}; if no values are "
         "listed, those in the data are used. Options: drop: [...], merge: {new: [old, ...]}, fold_case, "
-        "optional",
+        "optional; for a number with cuts, learn: distribution with sigma",
         unset="found in the data",
         nested=names_by_attribute,
     )

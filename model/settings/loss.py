@@ -82,6 +82,14 @@ class LossSettings:
         high=1,
     )
 
+    age_sigma: float = setting(
+        0.0,
+        "Learn the age of the mask scheme as a distribution: standard deviation of an image's target around its age. "
+        "0: learn the age bands as classes. Other attributes: learn: distribution in attributes",
+        unit="years",
+        low=0,
+    )
+
     def sampling_contradictions(self) -> Iterator[str]:
         if self.sampler == "none" and self.sampler_strength:
             yield f"sampler none requires sampler_strength 0, not {self.sampler_strength:g}"

@@ -20,6 +20,7 @@ from model.settings.fields import setting
 from model.settings.loss import HeadSettings, LossSettings
 from model.settings.nested import arguments, names_by_attribute, settings_by_attribute
 from model.settings.network import NetworkSettings
+from model.settings.numbers import number_contradictions
 
 
 @dataclass(frozen=True)
@@ -261,6 +262,7 @@ class TrainSettings(ChannelSettings, NetworkSettings, LossSettings):
         yield from self.network_contradictions()
         yield from self.image_contradictions()
         yield from self._target_contradictions()
+        yield from number_contradictions(self.attributes, self.age_sigma, self.target, self.heads)
         yield from self.reading_contradictions()
         yield from self.split_contradictions()
         if self.pixel_range and not (len(self.pixel_range) == 2 and self.pixel_range[0] < self.pixel_range[1]):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from torch import nn
@@ -9,8 +11,10 @@ from torch import nn
 from model.data.sampling import Sampler
 from model.data.table import Table
 from model.errors import InputError
-from model.network.heads import Heads
+from model.network.heads import Head, Heads
 from model.settings.train import TrainSettings
+from model.training.distributions import DistributionLoss
+from model.training.learned_numbers import learned_numbers
 from model.training.losses import LossContext, double_correction, make_loss
 from model.training.targets import Targets
 
@@ -40,7 +44,7 @@ class Criterion(nn.Module):
         self.losses = nn.ModuleList()
         for head, context in zip(heads.heads, contexts):
             try:
-                self.losses.append(make_loss(context))
+                self.losses.append(make_loss(context) if head.bins is None else _number_loss(head, context))
             except InputError as error:
                 raise InputError(f"head {head.name}: {error}" if len(contexts) > 1 else str(error)) from None
         optional = {attribute.name for attribute in heads.scheme.attributes if attribute.optional}
@@ -61,18 +65,27 @@ class Criterion(nn.Module):
             own: Weight of an image's own target when images are mixed; its partner's has weight 1 - own.
         """
         total = torch.zeros((), device=logits.device)
+        distributions = targets.distributions or [None] * len(self.losses)
         parts = zip(
-            self.heads.heads, self.losses, self.loss_weights, self.masked, self.heads.split(logits), targets.classes
+            self.heads.heads,
+            self.losses,
+            self.loss_weights,
+            self.masked,
+            self.heads.split(logits),
+            targets.classes,
+            distributions,
         )
-        for head, loss, weight, is_masked, head_logits, target in parts:
+        for head, loss, weight, is_masked, head_logits, target, soft in parts:
             mixed = partner is not None and own < 1
             # rows with a label
             present = target >= 0
             # mixed images have soft targets; both images need a label
             if partner is not None and mixed:
                 present = present & present[partner]
-                one_hot = torch.nn.functional.one_hot(target.clamp_min(0), head.classes).float()
-                target = one_hot * own + one_hot[partner] * (1 - own)
+                if soft is None:
+                    soft = torch.nn.functional.one_hot(target.clamp_min(0), head.classes).float()
+                soft = soft * own + soft[partner] * (1 - own)
+            target = target if soft is None else soft
             # an optional attribute has the loss of the rows with a label
             if is_masked:
                 head_logits, target = head_logits[present], target[present]
@@ -81,6 +94,13 @@ class Criterion(nn.Module):
                     continue
             total = total + weight * loss(head_logits, target)
         return total
+
+
+def _number_loss(head: Head, context: LossContext) -> DistributionLoss:
+    """The loss of a head that learns the distribution of a number."""
+    assert head.bins is not None
+    weight = learned_numbers(context.settings)[head.name].weight
+    return DistributionLoss(head.bins, weight, context.class_weights)
 
 
 def _loss_contexts(settings: TrainSettings, heads: Heads, table: Table, sampler: Sampler) -> list[LossContext]:
@@ -99,5 +119,8 @@ def _loss_contexts(settings: TrainSettings, heads: Heads, table: Table, sampler:
         shares = np.bincount(stratum_classes[labelled], drawn_shares[labelled], head.classes).astype(np.float64)
         if not labelled.all():
             shares /= shares.sum()  # among the images that have a label
-        contexts.append(LossContext(settings, settings.head(head.name), counts, shares))
+        own = settings.head(head.name)
+        if head.bins is not None:  # its class weights act like those of cross entropy
+            own = replace(own, loss="cross_entropy", loss_args={})
+        contexts.append(LossContext(settings, own, counts, shares))
     return contexts

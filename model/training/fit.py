@@ -29,6 +29,7 @@ from model.settings.nested import under_own_names
 from model.settings.train import TrainSettings
 from model.training.checkpoints import Checkpoints, State
 from model.training.kept_epochs import KeptEpochs
+from model.training.learned_numbers import learned_bins
 from model.training.losses import loss_type
 from model.training.progress import Outcome
 from model.training.tracking.base import Tracker
@@ -120,7 +121,8 @@ def _named_heads(settings: TrainSettings, datasets: Datasets, channel: Scheme | 
     def outputs_of(head: str, classes: int) -> int:
         return loss_type(settings.head(head).loss).outputs(classes)
 
-    return settings, make_heads(scheme, settings.target, outputs_of, settings.num_classes, channel)
+    bins = learned_bins(settings, datasets.train, channel)
+    return settings, make_heads(scheme, settings.target, outputs_of, settings.num_classes, channel, bins)
 
 
 def _with_pixel_range(settings: TrainSettings, datasets: Datasets) -> TrainSettings:

@@ -16,8 +16,10 @@ from model.answers.labels_json import HELD_OUT_KEY
 from model.answers.read import ANSWER_COLUMNS, ANSWER_NAME, attribute_column
 from model.answers.write import Answers, write_answers
 from model.artifacts.ensemble import load, provenance_of
+from model.artifacts.learned_numbers import number_names
 from model.artifacts.provenance import PROVENANCE_KEY
 from model.atomic_write import write_beside
+from model.attributes import number_column
 from model.data.readers.columns import GROUP_COLUMNS, LABEL_COLUMNS, PICTURE_COLUMNS
 from model.data.table import Table
 from model.decisions import Decision
@@ -59,7 +61,8 @@ def answer_validation(
     if plan.validation is None:
         return None
     table, saved = replace(plan.validation, scheme=plan.table.scheme), load(model)
-    if probabilities is None:
+    # numbers are not among what training keeps of its validation
+    if probabilities is None or number_names(saved):
         predictor = make_predictor(saved, device=settings.device, precision=settings.precision)
         workers = worker_count(settings.num_workers)
         batches = []
@@ -73,6 +76,9 @@ def answer_validation(
             np.concatenate([batch.rows for batch in batches]),
             np.concatenate([batch.probabilities for batch in batches]),
             {row: reason for batch in batches for row, reason in batch.unreadable.items()},
+            numbers={
+                name: np.concatenate([batch.numbers[name] for batch in batches]) for name in predictor.number_names
+            },
         )
     else:
         answers = Answers(np.arange(len(table)), probabilities, {})
@@ -92,8 +98,9 @@ def write_held_out(
     """Writes gt.csv with the true labels, and the files that inference.py writes.
 
     gt.csv contains the name of each image, its class as number and name, its group and its metadata, so evaluation.py
-    can score groups and subgroups too. If labels are missing, the class of these images is empty, and there is a column
-    with the values of each attribute.
+    can score groups and subgroups too. For an attribute whose number is estimated, it has the true one as
+    ATTRIBUTE_number. If labels are missing, the class of these images is empty, and there is a column with the values
+    of each attribute.
 
     Args:
         folder: The folder to write to.
@@ -113,8 +120,10 @@ def write_held_out(
         truth["ans"] = pd.Series(classes, dtype="Int64").where(classes >= 0)
         for attribute, codes in zip(table.scheme.attributes, table.codes().values(), strict=True):
             truth[attribute_column(attribute.name)] = np.array([*attribute.values, ""], dtype=object)[codes]
-    # further columns, group and metadata; a metadata column whose name is taken gets a prefix
-    truth = truth.assign(**(further or {}))
+    # the numbers that are estimated, further columns, group and metadata; a metadata column whose name is taken gets a
+    # prefix
+    known = [name for name in answers.numbers if name in table.numbers]
+    truth = truth.assign(**{number_column(name): table.numbers[name] for name in known}, **(further or {}))
     if table.grouped_by:
         truth["group"] = table.groups
     taken = {name.lower() for name in (*KNOWN_COLUMNS, *truth.columns)}
@@ -122,4 +131,5 @@ def write_held_out(
         truth[f"metadata_{name}" if str(name).lower() in taken else name] = table.metadata[name]
     with write_beside(folder / TRUTH) as path:
         truth.to_csv(path, index=False)
-    write_answers([answers], names, NAME_COLUMN, labels, folder / OUTPUT, folder / PROBABILITIES, decision)
+    files = (folder / OUTPUT, folder / PROBABILITIES)
+    write_answers([answers], names, NAME_COLUMN, labels, *files, decision, tuple(answers.numbers))

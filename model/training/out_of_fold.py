@@ -16,6 +16,7 @@ from model.artifacts.ensemble import PRODUCT, load, make_ensemble
 from model.artifacts.provenance import PROVENANCE_KEY, MemberProvenance, Provenance
 from model.artifacts.saved_model import load_model
 from model.metrics.scores import NO_ANSWER
+from model.network.number_bins import Numbers
 from model.prediction.api import make_predictor
 from model.runtime.signals import Stopped, StopSignal
 from model.runtime.workers import worker_count
@@ -82,6 +83,7 @@ def _answer_folds(plan: Plan, models: Path, settings: TrainSettings, stop: StopS
     table = plan.table
     probabilities = np.zeros((len(table), table.scheme.num_classes), np.float32)
     unreadable: dict[int, str] = {}
+    numbers: Numbers = {}
     workers = worker_count(settings.num_workers)
     for fold in range(int(plan.folds.max()) + 1):
         # The models of a fold (with target separate one per attribute) predict the rows of this fold
@@ -96,6 +98,9 @@ def _answer_folds(plan: Plan, models: Path, settings: TrainSettings, stop: StopS
             if stop.received is not None:
                 raise Stopped
             probabilities[rows[answers.rows]] = answers.probabilities
+            for name, own in answers.numbers.items():
+                numbers.setdefault(name, np.full(len(table), np.nan, np.float32))[rows[answers.rows]] = own
             unreadable |= {int(rows[row]): reason for row, reason in answers.unreadable.items()}
     readable = np.array([row for row in range(len(table)) if row not in unreadable], np.int64)
-    return Answers(readable, probabilities[readable], unreadable)
+    own_numbers = {name: values[readable] for name, values in numbers.items()}
+    return Answers(readable, probabilities[readable], unreadable, numbers=own_numbers)

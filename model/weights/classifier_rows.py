@@ -54,7 +54,12 @@ def match_classifiers(saved: State, saved_heads: Heads, initial: State, heads: H
             )
             continue
         saved_head = saved_heads.heads[position]
+        if head.bins != saved_head.bins:
+            lines.append(f"classifier {head.name}: starts from scratch: the saved one has {_rows_text(saved_head)}")
+            continue
         names, saved_names = heads.head_scheme(head).class_names, saved_heads.head_scheme(saved_head).class_names
+        if head.bins is not None:  # its rows are the bins, whatever the names of the bands
+            saved_names = names
         matched, line = _match_head(_layers(saved, position), saved_names, own, names)
         lines.append(f"classifier {head.name}: {line}")
         tensors |= {f"{HEADS_PREFIX}{number}.{name}": value for name, value in matched.items()}
@@ -121,6 +126,13 @@ def _match_head(
     new = [name for name in names if name not in row_of]
     line = f"the rows of {len(common):,} of {len(names):,} classes are loaded by class name"
     return matched, f"{line}; from scratch: {listing(new, MOST_NAMES)}" if new else f"{line}, in a different order"
+
+
+def _rows_text(head: Head) -> str:
+    """What the rows of a classifier are, for a log line."""
+    if head.bins is None:
+        return "a row for each class"
+    return f"{len(head.bins):,} bins of its number from {head.bins.edges[0]:g} to {head.bins.edges[-1]:g}"
 
 
 def _layer_number(name: str) -> int:

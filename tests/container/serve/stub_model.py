@@ -13,6 +13,7 @@ import numpy as np
 
 from container.http.errors import RequestError
 from container.serve.errors import NotEnoughMemory
+from container.serve.responses import ImagePrediction
 from model.decisions import Decision
 from model.errors import InputError
 from model.labels import mask_scheme
@@ -89,12 +90,12 @@ class StubModel:
                 time.sleep(0.005)
         return image
 
-    def predict(self, images: Sequence[bytes]) -> np.ndarray:
+    def predict(self, images: Sequence[bytes]) -> list[ImagePrediction]:
         if FAULT in images:
             raise RuntimeError("CUDA error: an illegal memory access was encountered")
         if NO_MEMORY in images and len(images) > 1:
             raise MemoryError("out of memory")
-        return np.stack([stub_probabilities(image) for image in images])
+        return [ImagePrediction(stub_probabilities(image)) for image in images]
 
     def release_memory(self) -> None:
         pass

@@ -14,6 +14,7 @@ from container.serve import models
 from container.serve.app import Server
 from container.serve.errors import Unavailable
 from container.serve.health import ModelHealth, predict_in_parts
+from container.serve.responses import ImagePrediction
 from model.errors import Failure
 from tests.container.http.server_process import until
 from tests.container.serve.conftest import settings_of
@@ -84,14 +85,14 @@ def test_with_max_faults_0_the_server_never_ends(stub_server):
 def test_a_batch_that_does_not_fit_into_memory_is_predicted_in_parts():
     sizes: list[int] = []
 
-    def predict(images: Sequence[bytes]) -> np.ndarray:
+    def predict(images: Sequence[bytes]) -> list[ImagePrediction]:
         sizes.append(len(images))
         return StubModel(None, settings_of()).predict(images)
 
     images = [b"a", b"bc", NO_MEMORY, b"def", b"ghij"]
     health = ModelHealth(1, pytest.fail, pytest.fail)
     rows = health.watched(predict)(images)
-    np.testing.assert_array_equal(rows, [stub_probabilities(image) for image in images])
+    np.testing.assert_array_equal([row.probabilities for row in rows], [stub_probabilities(image) for image in images])
     assert sizes == [5, 2, 3, 1, 2]
 
 

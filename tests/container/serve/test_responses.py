@@ -78,3 +78,11 @@ def test_json_lines_and_csv_have_one_line_per_image():
     first, second = encode_answers([READ, UNREAD], False, ResponseFormat(CSV), SCHEME, Decision()).decode().splitlines()
     assert len(first.split(",")) == SCHEME.num_classes
     assert second == "," * SCHEME.num_classes + '"no, image"'
+
+
+def test_a_verbose_answer_has_estimated_numbers_and_other_formats_do_not():
+    aged = Answer(PROBABILITIES, numbers={"age": 34.25})
+    content = json.loads(encode_answers([aged], True, ResponseFormat(JSON, verbose=True), SCHEME, Decision()))
+    assert content["age_number"] == 34.25
+    assert set(json.loads(encode_answers([aged], True, ResponseFormat(JSON), SCHEME, Decision()))) == {"probabilities"}
+    assert len(encode_answers([aged], True, ResponseFormat(CSV), SCHEME, Decision()).split(b",")) == SCHEME.num_classes

@@ -49,8 +49,8 @@ def test_results_errors_and_events_come_back_until_the_model_is_broken(tmp_path)
         with pytest.raises(RequestError) as refused:
             await worker.call("predict", "x", 0, payload=BAD)
         assert (refused.value.status, str(refused.value)) == (400, "cannot be read")
-        probabilities = await worker.call("predict", "x", 0, payload=b"abc" * 1_000_000)
-        np.testing.assert_array_equal(probabilities, stub_probabilities(b"abc" * 1_000_000))
+        predicted = await worker.call("predict", "x", 0, payload=b"abc" * 1_000_000)
+        np.testing.assert_array_equal(predicted.probabilities, stub_probabilities(b"abc" * 1_000_000))
 
         # an image whose client has disconnected is not predicted
         given_up = asyncio.create_task(worker.call("predict", "x", 0, payload=WAIT + os.fsencode(tmp_path / "go")))

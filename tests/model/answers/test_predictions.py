@@ -72,3 +72,13 @@ def test_a_terminal_has_a_row_per_attribute_with_the_sum_over_its_joint_classes(
         ["", "error: stain", "40.0%", "none 60.0%", ""],
         ["", "colour: blue", "55.0%", "red 25.0%", "착용 20.0%"],
     ]
+
+
+def test_an_estimated_number_is_beside_the_attributes_and_empty_where_it_is_unknown():
+    table = PredictionTable(SHIRTS, Decision(), "path", ("colour",))
+    assert table.header[1:5] == ["predicted", "predicted_error", "colour", "colour_number"]
+    probabilities = np.full((3, 6), 1 / 6, np.float32)
+    rows = list(table.rows(["a", "b", "c"], probabilities, {"colour": np.float32([34.25, np.nan, 1234567])}))
+    assert [row[4] for row in rows] == ["34.25", "", "1.23457e+06"]
+    assert [row[4] for row in table.rows(["a"], probabilities[:1])] == [""]
+    assert len(table.unread("a", "gone")) == len(table.header)

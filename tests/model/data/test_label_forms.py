@@ -42,6 +42,7 @@ def test_schemes_are_read_from_yaml() -> None:
         (["a", ""], "empty name"),
         (["a", True], "YAML reads a value as True; write it in quotes"),
         (["a", None], "YAML reads a value as None"),
+        ({"cuts": [30], "learn": "distribution"}, "needs sigma"),
         ({"value": ["a", "b"]}, "unknown key 'value', expected column, values, cuts"),
         ({"fold": True}, "nearest: fold_case"),
         ({"optional": 1}, "optional must be true or false, not 1"),

@@ -11,6 +11,7 @@ from model.network.backbone import make_backbone
 from model.network.gradcam import grad_cam
 from model.network.heads import Head, Heads, make_heads
 from model.network.network import Network
+from model.network.number_bins import NumberBins
 
 SCHEME = mask_scheme()
 
@@ -47,6 +48,21 @@ def test_a_sigmoid_has_opposite_evidence_for_its_two_classes() -> None:
     network, images = network_of("test_resnet", heads), pixels(1)
     both = [grad_cam(network, heads, {"pixels": images}, {"gender": torch.tensor([code])})[0] for code in (0, 1)]
     assert (both[0] * both[1]).max() == 0 and max(each.max() for each in both) == 1
+
+
+def test_a_band_has_the_evidence_of_the_sum_over_its_bins() -> None:
+    """Reference: CAM with the weights of the bins, averaged by their probabilities within the band."""
+    bins = NumberBins((0.0, 15.0, 30.0, 60.0, 90.0), (30.0, 60.0), 0.5, 4.0)
+    heads = make_heads(SCHEME.only("age"), "age", lambda name, classes: classes, bins={"age": bins})
+    network, images = network_of("test_resnet", heads), pixels(2)
+    maps = grad_cam(network, heads, {"pixels": images}, {"age": torch.tensor([0, 2])})
+    with torch.inference_mode():
+        features = network.backbone.forward_features(images)
+        weights, shares = network.heads[0][-1].weight, network(images)[0, :2].softmax(0)
+        of_bands = torch.stack([shares @ weights[:2], weights[3]])
+        evidence = torch.einsum("nchw,nc->nhw", features, of_bands).relu()
+    expected = evidence / evidence.amax(dim=(1, 2), keepdim=True).clamp(min=1e-30)
+    torch.testing.assert_close(maps, expected, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["test_vit", "test_convnext", "test_efficientnet", "test_mambaout", "test_coatnet"])

@@ -7,9 +7,15 @@ from model.attributes import Attribute
 from model.errors import InputError
 from model.labels import Scheme, mask_scheme, target_scheme
 from model.network.heads import Heads, make_heads
+from model.network.number_bins import NumberBins
 from model.training.losses import LOSSES
 
 MASK = mask_scheme()
+BINS = NumberBins((0.0, 20.0, 30.0, 45.0, 60.0, 70.0, 90.0), (30.0, 60.0), 0.5, 4.0)
+
+
+def with_bins(target: str = "heads") -> Heads:
+    return make_heads(target_scheme(MASK, target), target, lambda head, classes: classes, bins={"age": BINS})
 
 
 def make(target: str, **losses: str) -> Heads:
@@ -99,3 +105,44 @@ def test_saved_heads_are_read_unchanged():
 def test_heads_that_do_not_predict_the_scheme_are_an_error(saved):
     with pytest.raises(InputError, match="heads"):
         Heads.from_dict(MASK, saved)
+
+
+def test_a_head_with_bins_has_a_logit_for_each_and_its_bands_are_the_classes():
+    heads = with_bins()
+    assert [(head.classes, head.outputs) for head in heads.heads] == [(3, 3), (2, 2), (3, 6)]
+    assert heads.number_names == ("age",) and with_bins("age").outputs == 6
+    assert make("heads").number_names == () and with_bins("mask").number_names == ()
+    logits = np.random.default_rng(0).normal(size=(4, 11)).astype(np.float32)
+    mask, gender, bins = (np.exp(part) / np.exp(part).sum(axis=1, keepdims=True) for part in heads.split(logits))
+    age = np.stack([bins[:, :2].sum(1), bins[:, 2:4].sum(1), bins[:, 4:].sum(1)], axis=1)
+    joint = heads.probabilities(logits)
+    for code in range(18):
+        parts = MASK.split(code)
+        expected = mask[:, parts["mask"]] * gender[:, parts["gender"]] * age[:, parts["age"]]
+        np.testing.assert_allclose(joint[:, code], expected, rtol=1e-5)
+    values = np.array([9.5, 24.5, 37, 52, 64.5, 79.5])
+    np.testing.assert_allclose(heads.numbers(logits)["age"], bins @ values, rtol=1e-5)
+
+
+def test_the_joint_class_has_no_bins_but_the_joint_of_one_attribute_may():
+    with pytest.raises(InputError, match="the distribution of age is learned by a classifier of its own"):
+        with_bins("joint")
+    only = make_heads(MASK.only("age"), "joint", lambda head, classes: classes, bins={"age": BINS})
+    assert only.heads == with_bins("age").heads
+
+
+def test_num_classes_counts_bands_not_bins():
+    make_heads(MASK, "heads", lambda head, classes: classes, num_classes=8, bins={"age": BINS})
+    with pytest.raises(InputError, match="num_classes = 11"):
+        make_heads(MASK, "heads", lambda head, classes: classes, num_classes=11, bins={"age": BINS})
+
+
+def test_saved_bins_are_read_unchanged_and_other_heads_are_saved_as_before():
+    heads = with_bins()
+    saved = heads.to_dict()
+    assert Heads.from_dict(MASK, saved) == heads
+    assert ["bins" in head for head in saved["heads"]] == [False, False, True]
+    for damage in ({"outputs": 5}, {"bins": {"edges": [0, 30], "offset": 0, "sigma": 1}}, {"bins": {}}):
+        damaged = {**saved, "heads": [*saved["heads"][:2], {**saved["heads"][2], **damage}]}
+        with pytest.raises(InputError, match=r"heads|cut"):
+            Heads.from_dict(MASK, damaged)

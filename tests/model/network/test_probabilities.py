@@ -7,6 +7,7 @@ import torch
 from model.attributes import Attribute
 from model.labels import Scheme, mask_scheme, target_scheme
 from model.network.heads import make_heads
+from model.network.number_bins import NumberBins
 from model.network.probabilities import joint_probabilities
 
 DRAWN = torch.from_numpy(np.random.default_rng(0).normal(scale=5, size=(50, 18)).astype(np.float32))
@@ -21,6 +22,16 @@ def test_tensors_and_arrays_give_the_same_probabilities(target, logits):
     result = joint_probabilities(heads, logits)
     assert result.dtype == torch.float32 and result.shape == (len(logits), scheme.num_classes)
     np.testing.assert_allclose(result.numpy(), heads.probabilities(logits.numpy()), rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("scale", [1, 1e3])
+def test_bands_of_a_number_are_the_same_sums_over_bins_as_with_arrays(scale):
+    bins = NumberBins(tuple(np.linspace(0, 90, 10)), (30.0, 60.0), 0.5, 4.0)
+    heads = make_heads(mask_scheme(), "heads", lambda head, classes: classes, bins={"age": bins})
+    logits = DRAWN[:, : heads.outputs] * scale
+    result = joint_probabilities(heads, logits)
+    np.testing.assert_allclose(result.numpy(), heads.probabilities(logits.numpy()), rtol=2e-4, atol=1e-7)
+    np.testing.assert_allclose(result.sum(1), 1, rtol=1e-5)
 
 
 def test_logits_of_half_precision_and_large_ones_give_finite_sums_of_1():

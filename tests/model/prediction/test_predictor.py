@@ -23,6 +23,7 @@ from model.images.preprocessing import Preprocessing
 from model.images.tta import Views
 from model.labels import Scheme
 from model.network.heads import make_heads
+from model.network.number_bins import Numbers
 from model.prediction.predictor import EnsemblePredictor, Predictor
 from model.prediction.torch_backend import TorchBackend
 from model.runtime.hardware import find_hardware
@@ -108,7 +109,8 @@ def test_predictors_of_one_pipeline_share_their_decoding_and_each_has_its_own_pi
     assert [predictor.views.pipeline.preprocessing.height for predictor in ensemble.pipelines] == [8, 6]
     inputs = ensemble.prepare(root / "0.png")
     assert [part.arrays["pixels"].shape for part in inputs] == [(1, 8, 8, 3), (1, 6, 6, 3)]
-    found = ensemble.predict_inputs([inputs, ensemble.prepare(root / "1.png")])
+    found, numbers = ensemble.predict_inputs([inputs, ensemble.prepare(root / "1.png")])
+    assert numbers == {}
     for row in (0, 1):
         expected = np.mean([expected_of(root, row, scale) for scale in (1, 5, 2)], axis=0)
         np.testing.assert_allclose(found[row], expected, atol=1e-6)
@@ -132,11 +134,11 @@ def test_inputs_of_a_readable_batch_reach_the_backend_without_a_copy(monkeypatch
     ensemble = EnsemblePredictor([predictor], SCHEME)
     received: list[np.ndarray] = []
 
-    def probabilities(inputs: Inputs) -> np.ndarray:
+    def predict(inputs: Inputs) -> tuple[np.ndarray, Numbers]:
         received.append(inputs.arrays["pixels"])
-        return np.zeros((len(inputs), 3), np.float32)
+        return np.zeros((len(inputs), 3), np.float32), {}
 
-    monkeypatch.setattr(predictor.backend, "probabilities", probabilities)
+    monkeypatch.setattr(predictor.backend, "predict", predict)
     list(ensemble._predict_batches([(Batch(np.array([4, 5]), Inputs({"pixels": pixels}), {}),)]))
     assert received[0].ctypes.data == pixels.ctypes.data  # torch knows page-locked memory by its address
 

@@ -16,10 +16,12 @@ from model.data.table import Table
 from model.errors import InputError, Problems
 from model.labels import Scheme
 from model.network.heads import make_heads
+from model.network.number_bins import NumberBins
 from model.settings.fields import Layer, build
 from model.settings.train import TrainSettings
 from model.training.class_weights import class_weights
 from model.training.criterion import Criterion
+from model.training.distributions import DistributionLoss
 from model.training.targets import Targets
 
 
@@ -175,3 +177,56 @@ def test_an_attribute_without_any_label_is_an_error(gaps):
     empty = replace(gaps, labels=gaps.labels.assign(age=MISSING))
     with pytest.raises(InputError, match="attribute age: no training image has a label"):
         make(empty, settings())
+
+
+BINS = NumberBins((0.0, 15.0, 30.0, 45.0, 60.0, 90.0), (30.0, 60.0), 0.5, 4.0)
+
+
+def with_bins(table: Table, settings: TrainSettings) -> Criterion:
+    heads = make_heads(table.scheme, "heads", lambda head, classes: classes, bins={"age": BINS})
+    return Criterion(settings, heads, table, make_sampler(settings, table))
+
+
+def test_a_head_that_learns_a_distribution_has_its_loss_with_the_weights_of_the_bands(table):
+    own = settings(loss="cross_entropy", class_weights="inverse", age_sigma=4, heads={"age": {"loss_weight": 2}})
+    criterion, plain = with_bins(table, own), make(table, replace(own, age_sigma=0.0))
+    logits, targets = batch(criterion, table)
+    mask, gender, age = criterion.heads.split(logits)
+    distribution = targets.distributions[2]
+    assert distribution is not None
+    expected = 2 * DistributionLoss(BINS, 1 / 4, plain.losses[2].weight)(age, distribution)
+    expected += plain.losses[0](mask, targets.classes[0]) + plain.losses[1](gender, targets.classes[1])
+    torch.testing.assert_close(criterion(logits, targets), expected)
+
+
+def test_mixed_images_have_the_mixed_distributions(table):
+    criterion = with_bins(table, settings(loss="cross_entropy", class_weights="none", age_sigma=4))
+    logits, targets = batch(criterion, table)
+    partner = torch.arange(8).flip(0)
+    distribution = targets.distributions[2]
+    assert distribution is not None
+    mixed = 0.7 * distribution + 0.3 * distribution[partner]
+    age = DistributionLoss(BINS, 1 / 4)(criterion.heads.split(logits)[2], mixed)
+    expected = age
+    for part, classes in list(zip(criterion.heads.split(logits), targets.classes))[:2]:
+        expected = expected + 0.7 * F.cross_entropy(part, classes) + 0.3 * F.cross_entropy(part, classes[partner])
+    torch.testing.assert_close(criterion(logits, targets, partner, own=0.7), expected)
+
+
+def test_images_without_a_label_have_no_part_in_the_loss_of_a_distribution(gaps):
+    criterion = with_bins(gaps, settings(loss="cross_entropy", class_weights="none", age_sigma=4))
+    logits, targets = batch(criterion, gaps)
+    present = targets.classes[2] >= 0
+    assert 0 < present.sum() < 8
+    distribution = targets.distributions[2]
+    assert distribution is not None
+    expected = DistributionLoss(BINS, 1 / 4)(criterion.heads.split(logits)[2][present], distribution[present])
+    for part, classes in list(zip(criterion.heads.split(logits), targets.classes))[:2]:
+        expected = expected + F.cross_entropy(part, classes, ignore_index=MISSING)
+    torch.testing.assert_close(criterion(logits, targets), expected)
+
+
+def test_the_weights_of_bands_and_a_sampler_that_correct_the_prior_twice_warn(table):
+    twice = {"sampler": "imbalanced", "class_weights_strength": 1, "loss": "f1", "age_sigma": 4}
+    (warning,) = with_bins(table, settings(**twice)).warnings
+    assert "the class weights" in warning

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -10,6 +12,7 @@ from model.data.channel import read_channel
 from model.data.table import Table
 from model.errors import Problems
 from model.network.heads import Heads, make_heads
+from model.network.number_bins import NumberBins
 from model.training.targets import Targets
 
 
@@ -39,3 +42,16 @@ def test_a_batch_has_the_targets_of_its_rows_in_its_order(heads, table):
     for whole, taken in zip(targets.classes, batch.classes):
         assert taken.tolist() == whole[[5, 2, 7]].tolist()
     assert batch.take(torch.tensor([2, 0])).rows.tolist() == [7, 5]
+
+
+def test_a_batch_has_the_distributions_of_its_rows(heads, table):
+    assert Targets.of(heads, table).distributions == []
+    bins = NumberBins((0.0, 15.0, 30.0, 60.0, 90.0), (30.0, 60.0), 0.5, 4.0)
+    learned = make_heads(table.scheme, "heads", lambda head, classes: classes, bins={"age": bins})
+    whole = Targets.of(learned, table)
+    batch = whole.take(torch.tensor([5, 2])).to(torch.device("cpu"))
+    assert whole.distributions[:2] == batch.distributions[:2] == [None, None]
+    (whole_age, age) = (targets.distributions[2] for targets in (whole, batch))
+    assert whole_age is not None and age is not None and whole_age.shape == (len(table), 4)
+    assert torch.equal(age, whole_age[[5, 2]])
+    assert replace(batch, distributions=[]).take(torch.tensor([1])).distributions == []

@@ -1,9 +1,10 @@
 import pytest
 import torch
 
-from model.attributes import Attribute
+from model.attributes import Attribute, banded
 from model.labels import Scheme
 from model.network.heads import Heads, make_heads
+from model.network.number_bins import NumberBins
 from model.weights.classifier_rows import match_classifiers
 from tests.model.training.conftest import tiny_network
 
@@ -93,3 +94,18 @@ def test_the_scale_of_a_cosine_layer_is_that_of_all_rows(one_logit):
     assert torch.equal(tensors["heads.0.1.log_scale"], saved["heads.0.1.log_scale"])
     linear = tiny_network(heads)[0].state_dict()
     assert not match_classifiers(saved, saved_heads, linear, heads).tensors
+
+
+def test_a_learned_number_is_loaded_if_its_bins_are_the_same():
+    def ages(edges: tuple[float, ...], *names: str) -> Heads:
+        scheme = Scheme((banded("age", [30], names),))
+        bins = {"age": NumberBins(edges, (30.0,), 0.5, 4.0)} if edges else {}
+        return make_heads(scheme, "age", lambda head, classes: classes, bins=bins)
+
+    edges = (0.0, 30.0, 40.0, 90.0)
+    saved, _, match = matched(ages(edges), ages(edges, "old", "older"))
+    assert torch.equal(match.tensors["heads.0.1.bias"], saved["heads.0.1.bias"])
+    _, _, match = matched(ages(edges), ages((0.0, 30.0, 60.0, 90.0)))
+    assert not match.tensors and "the saved one has 3 bins of its number from 0 to 90" in match.lines[0]
+    _, _, match = matched(ages(()), ages((0.0, 30.0, 90.0)))
+    assert not match.tensors and "the saved one has a row for each class" in match.lines[0]
