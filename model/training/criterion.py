@@ -11,7 +11,9 @@ from model.data.table import Table
 from model.errors import InputError
 from model.network.heads import Heads
 from model.settings.train import TrainSettings
-from model.training.losses import LossContext, double_correction, make_loss
+from model.training.decision import post_hoc_tau
+from model.training.losses import LossContext, make_loss
+from model.training.prior_correction import double_correction, post_hoc_correction
 from model.training.targets import Targets
 
 
@@ -27,7 +29,8 @@ class Criterion(nn.Module):
         sampler: Draws the training images.
 
     Attributes:
-        warnings: One for each loss that corrects the class prior although the sampler corrects it already.
+        warnings: One for each loss that corrects the class prior although the sampler corrects it already, and for each
+            whose training together with decision_args corrects it more than once.
 
     Raises:
         InputError: If a loss cannot be made; names its head if there are several.
@@ -46,7 +49,12 @@ class Criterion(nn.Module):
         optional = {attribute.name for attribute in heads.scheme.attributes if attribute.optional}
         self.masked = [not optional.isdisjoint(head.attributes) for head in heads.heads]
         self.loss_weights = [context.head.loss_weight for context in contexts]
-        warnings = dict.fromkeys(double_correction(context, sampler.corrects) for context in contexts)
+        tau = post_hoc_tau(settings) or 0.0
+        warnings = dict.fromkeys(
+            warning
+            for context in contexts
+            for warning in (double_correction(context, sampler.corrects), post_hoc_correction(context, tau))
+        )
         self.warnings = [warning for warning in warnings if warning is not None]
 
     def forward(
@@ -99,5 +107,5 @@ def _loss_contexts(settings: TrainSettings, heads: Heads, table: Table, sampler:
         shares = np.bincount(stratum_classes[labelled], drawn_shares[labelled], head.classes).astype(np.float64)
         if not labelled.all():
             shares /= shares.sum()  # among the images that have a label
-        contexts.append(LossContext(settings, settings.head(head.name), counts, shares))
+        contexts.append(LossContext(settings, settings.head(head.name), counts, shares, sampler.corrects))
     return contexts

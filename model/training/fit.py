@@ -12,7 +12,7 @@ import numpy as np
 from model.data.datasets import Datasets
 from model.data.pixel_range import find_range, log_range
 from model.data.table import Table
-from model.decisions import Decision, make_decision
+from model.decisions import Decision
 from model.errors import listing
 from model.images.pipeline import InputPipeline
 from model.labels import Scheme
@@ -27,6 +27,7 @@ from model.settings.fields import differences
 from model.settings.nested import under_own_names
 from model.settings.train import TrainSettings
 from model.training.checkpoints import Checkpoints, State
+from model.training.decision import trained_decision
 from model.training.losses import loss_type
 from model.training.progress import Outcome
 from model.training.tracking.base import Tracker
@@ -41,6 +42,7 @@ def fit(
     datasets: Datasets,
     *,
     channel: Scheme | None = None,
+    decision: Decision | None = None,
     hardware: Hardware | None = None,
     checkpoints: Checkpoints | None = None,
     stop: StopSignal | None = None,
@@ -53,6 +55,7 @@ def fit(
         settings: Settings of the training.
         datasets: Training images, and validation images if there are any, with the labels of the target.
         channel: Label scheme of the channel, if the target is only a part of it.
+        decision: Rule that selects the class from probabilities. Default: the settings `decision` and `decision_args`.
         hardware: Where to train. Default: the settings `device` and `precision`.
         checkpoints: Where to write checkpoints; None to write none.
         stop: Signals that end training early.
@@ -69,11 +72,13 @@ def fit(
     settings = _with_pixel_range(settings, datasets)
     if state is not None and state["finished"]:
         settings, heads = _named_heads(settings, datasets, channel)
-        return Outcome.from_state(state, settings, heads, _pipeline(settings), _decision(settings, heads))
+        decision = decision or trained_decision(settings, datasets.train)
+        return Outcome.from_state(state, settings, heads, _pipeline(settings), decision)
     trainer = make_trainer(
         settings,
         datasets,
         channel=channel,
+        decision=decision,
         hardware=hardware,
         checkpoints=checkpoints,
         stop=stop,
@@ -89,6 +94,7 @@ def make_trainer(
     datasets: Datasets,
     *,
     channel: Scheme | None = None,
+    decision: Decision | None = None,
     hardware: Hardware | None = None,
     checkpoints: Checkpoints | None = None,
     stop: StopSignal | None = None,
@@ -96,7 +102,7 @@ def make_trainer(
 ) -> Trainer:
     """Makes a network and its trainer. The arguments are those of fit."""
     settings, heads = _named_heads(settings, datasets, channel)
-    pipeline, decision = _pipeline(settings), _decision(settings, heads)
+    pipeline, decision = _pipeline(settings), decision or trained_decision(settings, datasets.train)
     seed_all(mixed_seed(settings.seed, 0))
     network = make_network(settings, heads, pipeline.preprocessing)
     model = TrainableModel(network, heads, pipeline, decision)
@@ -127,10 +133,6 @@ def _with_pixel_range(settings: TrainSettings, datasets: Datasets) -> TrainSetti
 
 def _pipeline(settings: TrainSettings) -> InputPipeline:
     return InputPipeline(make_preprocessing(settings))
-
-
-def _decision(settings: TrainSettings, heads: Heads) -> Decision:
-    return make_decision(settings.decision, settings.decision_args, heads.scheme.num_classes)
 
 
 def _log_training(trainer: Trainer, data: dict[str, Any]) -> None:
