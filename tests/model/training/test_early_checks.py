@@ -27,7 +27,7 @@ def settings_of(**values: object) -> TrainSettings:
         ({"loss": "focal", "loss_args": {"gama": 1}}, "loss focal has no argument 'gama'; nearest: gamma"),
         ({"target": "heads", "heads": {"age": {"loss_args": {"gama": 1}}}}, "loss focal has no argument 'gama'"),
         ({"augmentation": {"flipp": {}}}, "flipp: there is no such augmentation; nearest: flip"),
-        ({"augmentation": {"mixup": {"alpha": -1}}}, "mixup: alpha = -1; expected alpha or p, above 0"),
+        ({"augmentation": {"mixup": {"alpha": -1}}}, "mixup: alpha = -1; expected a number above 0"),
     ],
 )
 def test_a_wrong_name_or_argument_is_an_error(values, message):
