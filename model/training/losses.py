@@ -1,7 +1,8 @@
 """Training losses, by the values of the setting `loss`.
 
 A loss takes logits (N, C) and targets: classes, int64 (N,), or with mixup and cutmix probabilities, float (N, C). It
-computes and returns a scalar in float32, also for logits in bf16 or fp16.
+computes and returns a scalar in float32, also for logits in bf16 or fp16. A subclass of Loss also takes weights of
+images.
 """
 
 from __future__ import annotations
@@ -79,7 +80,7 @@ class LossType:
 
 
 class Loss(nn.Module):
-    """Base class of the losses.
+    """Base class of the losses: the mean over images of by_image.
 
     Args:
         weight: Weights of the classes, float32 (C,): a buffer, so it moves with the module, but not in its state_dict.
@@ -90,6 +91,21 @@ class Loss(nn.Module):
     def __init__(self, weight: Tensor | None = None) -> None:
         super().__init__()
         self.register_buffer("weight", weight, persistent=False)
+
+    def forward(self, logits: Tensor, targets: Tensor, image_weights: Tensor | None = None) -> Tensor:
+        """Returns the loss, a scalar.
+
+        Args:
+            logits: Logits, (N, C).
+            targets: Classes, int64 (N,), or probabilities, float (N, C).
+            image_weights: Factor of each image's loss, float (N,); None for 1.
+        """
+        losses = self.by_image(logits, targets)
+        return (losses if image_weights is None else losses * image_weights).mean()
+
+    def by_image(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """The loss of each image, (N,)."""
+        raise NotImplementedError
 
     def weight_as(self, logits: Tensor) -> Tensor | None:
         return None if self.weight is None else self.weight.to(logits.dtype)
@@ -107,12 +123,11 @@ class CrossEntropy(Loss):
         super().__init__(weight)
         self.smoothing = smoothing
 
-    def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
+    def by_image(self, logits: Tensor, targets: Tensor) -> Tensor:
         logits = at_least_float32(logits)
-        losses = F.cross_entropy(
+        return F.cross_entropy(
             logits, targets, self.weight_as(logits), reduction="none", label_smoothing=self.smoothing
         )
-        return losses.mean()
 
 
 class LogitAdjustedCrossEntropy(CrossEntropy):
@@ -135,9 +150,9 @@ class LogitAdjustedCrossEntropy(CrossEntropy):
         shares = np.where(drawn_shares > 0, drawn_shares, drawn_shares.max())
         self.register_buffer("adjustment", torch.tensor(tau * np.log(shares), dtype=torch.float32), persistent=False)
 
-    def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
+    def by_image(self, logits: Tensor, targets: Tensor) -> Tensor:
         logits = at_least_float32(logits)
-        return super().forward(logits + self.adjustment.to(logits.dtype), targets)
+        return super().by_image(logits + self.adjustment.to(logits.dtype), targets)
 
 
 class FocalLoss(Loss):
@@ -154,24 +169,24 @@ class FocalLoss(Loss):
         super().__init__(weight)
         self.gamma = gamma
 
-    def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
+    def by_image(self, logits: Tensor, targets: Tensor) -> Tensor:
         log_p = F.log_softmax(at_least_float32(logits), dim=1)
         # 1 - p, kept above 0: at 0 the derivative of (1 - p)^gamma is infinite for gamma below 1
         not_p = (1 - log_p.exp()).clamp_min(torch.finfo(log_p.dtype).tiny)
         by_class = -(not_p**self.gamma) * log_p
         weight = self.weight_as(log_p)
-        return at_targets(by_class if weight is None else by_class * weight, targets).mean()
+        return at_targets(by_class if weight is None else by_class * weight, targets)
 
 
 class BinaryCrossEntropy(Loss):
     """Cross entropy of two classes from one logit (N, 1), that of class 1: mean over images of
     -w_1 y_1 log sigmoid(logit) - w_0 y_0 log sigmoid(-logit)."""
 
-    def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
+    def by_image(self, logits: Tensor, targets: Tensor) -> Tensor:
         logits = at_least_float32(logits)
         by_class = -F.logsigmoid(torch.cat([-logits, logits], dim=1))
         weight = self.weight_as(logits)
-        return at_targets(by_class if weight is None else by_class * weight, targets).mean()
+        return at_targets(by_class if weight is None else by_class * weight, targets)
 
 
 class F1Loss(Loss):
@@ -180,17 +195,21 @@ class F1Loss(Loss):
 
     With one-hot p this is scikit-learn's macro F1. All classes have equal weight, so it takes no class weights. It is
     not a mean over images: with accumulation or several processes it is the mean of the losses of the smaller batches.
+    With weights of images, the sums over n are weighted.
     """
 
     def __init__(self) -> None:
         super().__init__()
 
-    def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
+    def forward(self, logits: Tensor, targets: Tensor, image_weights: Tensor | None = None) -> Tensor:
         p = F.softmax(at_least_float32(logits), dim=1)
         y = targets.to(p.dtype) if targets.is_floating_point() else F.one_hot(targets, p.shape[1]).to(p.dtype)
-        occurs = (y.sum(0) > 0) | (F.one_hot(p.argmax(1), p.shape[1]).sum(0) > 0)
-        f1 = 2 * (p * y).sum(0) / (p.sum(0) + y.sum(0)).clamp_min(torch.finfo(p.dtype).tiny)
-        return 1 - (f1 * occurs).sum() / occurs.sum()
+        w = torch.ones_like(p[:, :1]) if image_weights is None else image_weights[:, None]
+        predicted = (F.one_hot(p.argmax(1), p.shape[1]) * w).sum(0)
+        p_sum, y_sum = (w * p).sum(0), (w * y).sum(0)
+        occurs = (y_sum > 0) | (predicted > 0)
+        f1 = 2 * (w * p * y).sum(0) / (p_sum + y_sum).clamp_min(torch.finfo(p.dtype).tiny)
+        return 1 - (f1 * occurs).sum() / occurs.sum().clamp_min(1)
 
 
 def at_least_float32(logits: Tensor) -> Tensor:

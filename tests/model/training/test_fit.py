@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import signal
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -170,3 +171,15 @@ def test_partners_of_mixing_are_drawn_by_the_classes_of_the_batch(faces, monkeyp
     fit(run_settings, datasets(faces, run_settings))
     own, partners = counts / counts.sum(1, keepdims=True)
     assert own.max() > 0.6 and partners.max() < 0.5
+
+
+def test_equal_weights_of_images_change_nothing_and_others_do(faces):
+    run_settings = settings(target="heads")
+    data = datasets(faces, run_settings)
+
+    def weights(of_images: np.ndarray | None) -> dict[str, torch.Tensor]:
+        return fit(run_settings, replace(data, train=replace(data.train, weights=of_images))).weights
+
+    plain = weights(None)
+    assert equal(weights(np.full(len(data.train), 4.0)), plain)
+    assert not equal(weights(np.linspace(0, 1, len(data.train))), plain)

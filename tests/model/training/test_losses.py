@@ -308,3 +308,23 @@ def test_class_weights_move_with_the_loss_and_are_not_in_its_state() -> None:
     loss = FocalLoss(2.0, WEIGHT.clone())
     assert [buffer.device.type for buffer in loss.to("meta").buffers()] == ["meta"]
     assert loss.state_dict() == {}
+
+
+@pytest.mark.parametrize("loss, outputs", [pair for pair in every_loss() if not isinstance(pair[0], F1Loss)])
+def test_the_weight_of_an_image_multiplies_its_loss(loss: nn.Module, outputs: int, logits: Tensor) -> None:
+    logits, targets = logits[:, :outputs], torch.arange(16) % max(outputs, 2)
+    weights = torch.rand(16, generator=torch.Generator().manual_seed(2)) * 3
+    for target in (targets, soft(targets, max(outputs, 2), 0.3)):
+        each = torch.stack([loss(logits[i : i + 1], target[i : i + 1]) for i in range(16)])
+        torch.testing.assert_close(loss(logits, target, weights), (each * weights).sum() / 16)
+        torch.testing.assert_close(loss(logits, target, torch.ones(16)), loss(logits, target))
+
+
+def test_an_image_of_f1_loss_counts_as_often_as_its_weight(logits: Tensor, targets: Tensor) -> None:
+    """Reference: images of weight 3 are repeated, those of weight 0 left out."""
+    weights = torch.tensor([0, 3, 1, 1] * 4)
+    repeated = torch.repeat_interleave(torch.arange(16), weights)
+    expected = F1Loss()(logits[repeated], targets[repeated])
+    torch.testing.assert_close(F1Loss()(logits, targets, weights.float()), expected)
+    torch.testing.assert_close(F1Loss()(logits, targets, 0.2 * weights.float()), expected)
+    assert F1Loss()(logits, targets, torch.zeros(16)) == 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -39,3 +41,13 @@ def test_a_batch_has_the_targets_of_its_rows_in_its_order(heads, table):
     for whole, taken in zip(targets.classes, batch.classes):
         assert taken.tolist() == whole[[5, 2, 7]].tolist()
     assert batch.take(torch.tensor([2, 0])).rows.tolist() == [7, 5]
+
+
+def test_weights_have_a_mean_of_1_and_follow_the_rows(heads, table):
+    assert Targets.of(heads, table).weights is None
+    weights = np.arange(len(table), dtype=np.float64)
+    targets = Targets.of(heads, replace(table, weights=weights))
+    assert targets.weights is not None and targets.weights.dtype == torch.float32
+    np.testing.assert_allclose(targets.weights.numpy(), weights / weights.mean(), rtol=1e-6)
+    batch = targets.take(torch.tensor([5, 2])).to(torch.device("cpu"))
+    assert batch.weights is not None and batch.weights.tolist() == targets.weights[[5, 2]].tolist()
