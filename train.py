@@ -315,6 +315,7 @@ def train_one(run: Run, training: TrainingJob) -> Outcome | None:
             settings,
             run.datasets,
             channel=training.plan.channel,
+            decision=run.decision,
             hardware=training.hardware,
             checkpoints=checkpoints,
             stop=training.stop,

@@ -120,7 +120,17 @@ TRAIN = JobType(
     local=("config", "model_dir", "eval_dir", "output_data_dir", "checkpoint_dir"),
     values=(
         *("name", "table", "picture_column", "folder_levels", "group_column", "group_pattern", "split_column"),
-        *("encoding", "metadata_columns", "target", "model", "freeze", "optimizer", "scheduler", "device"),
+        *(
+            "weight_column",
+            "encoding",
+            "metadata_columns",
+            "target",
+            "model",
+            "freeze",
+            "optimizer",
+            "scheduler",
+            "device",
+        ),
         *("wandb_project", "wandb_entity"),
     ),
     required=("train_dir",),

@@ -56,6 +56,7 @@ class ChannelOptions:
         encoding: Encoding of annotation files without a byte-order mark.
         missing: `error` if a row without an image is an error; `skip` to skip such rows.
         split_column: Column with the split of each row.
+        weight_column: Column of the weights of images; a validation channel need not have it.
         group_pattern: Regular expression that is searched in the path of an image. Its group named `group` (default:
             its first group) is the group of the image.
         folder_levels: Name of the column for each level of class folders.
@@ -76,6 +77,7 @@ class ChannelOptions:
     encoding: str = "utf-8"
     missing: str = "error"
     split_column: str | None = None
+    weight_column: str | None = None
     group_pattern: str | None = None
     folder_levels: Sequence[str] = ()
     follow_links: bool = False
@@ -138,7 +140,10 @@ def read_channel(
         # Find the columns of splits, groups and metadata
         split = find_column(rows, options.split_column, "split column", problems) if options.split_column else None
         rows = rows_of_splits(rows, split, problems) if split else rows
-        roles = _find_roles(rows, options, split, attributes, forms, problems)
+        weight = column_named(rows.columns, options.weight_column) if options.weight_column else None
+        if options.weight_column and scheme is None:  # a validation channel needs no weights
+            weight = find_column(rows, options.weight_column, "weight column", problems)
+        roles = replace(_find_roles(rows, options, split, attributes, forms, problems), weight=weight)
         if scheme is None or roles.group:  # for the validation channel, advice on groups would be repeated
             log_groups(rows, roles.group, options.group_pattern)
 

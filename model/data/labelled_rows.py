@@ -14,6 +14,7 @@ from model.data.corrected_labels import CorrectedImages
 from model.data.corrections import CorrectionLog
 from model.data.duplicates import unambiguous_rows
 from model.data.image_locations import ImageLocations
+from model.data.image_weights import read_weights
 from model.data.label_columns import label_columns, read_label_column, takes_indices
 from model.data.label_forms import AttributeForm
 from model.data.readers.channel_files import ChannelFiles
@@ -35,12 +36,14 @@ class Roles:
         split: Column of the splits.
         metadata: Columns to keep as metadata; empty: every column that has no other use.
         forms: The parsed setting `attributes`.
+        weight: Column of the weights.
     """
 
     group: str | None
     split: str | None
     metadata: Sequence[str]
     forms: Sequence[AttributeForm]
+    weight: str | None = None
 
     def groups(self, rows: Rows) -> Sequence[str]:
         """The group of each row; the path of its image if it has none."""
@@ -52,7 +55,13 @@ class Roles:
         """The columns to keep as metadata. labels: the columns of the attributes."""
         if self.metadata:
             return self.metadata
-        used = {self.group, self.split, *labels, *(column_named(rows.columns, name) for name in LABEL_COLUMNS)}
+        used = {
+            self.group,
+            self.split,
+            self.weight,
+            *labels,
+            *(column_named(rows.columns, name) for name in LABEL_COLUMNS),
+        }
         return [column for column in rows.columns if column not in used]
 
 
@@ -102,6 +111,7 @@ def labelled_table(
         texts = rows.columns[column]
         return pd.Series([texts[row] for row in kept], index=index, dtype="str")
 
+    weights = read_weights(rows, roles.weight, kept.tolist(), problems) if roles.weight else None
     set_aside = [rows.paths[row] for row in np.flatnonzero(invalid)]
     return Table(
         root=files.root,
@@ -115,6 +125,7 @@ def labelled_table(
         source=rows.source,
         set_aside=ImageLocations(map(files.shards.locate, (*rows.set_aside, *set_aside))),
         corrected=corrections.record() if corrections else None,
+        weights=weights,
     )
 
 

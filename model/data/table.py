@@ -55,6 +55,7 @@ class Table:
         skipped: Path and reason of each unreadable image that was skipped.
         sides: str (n,), `train` or `validation`, from the split column; None without one.
         corrected: What the setting `corrections` changed; None without it.
+        weights: float64 (n,), how much each image counts in the training loss; None if all count equally.
     """
 
     root: Path
@@ -71,6 +72,7 @@ class Table:
     skipped: tuple[tuple[str, str], ...] = ()
     sides: np.ndarray | None = None
     corrected: CorrectionRecord | None = None
+    weights: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.locations)
@@ -90,6 +92,7 @@ class Table:
             set_aside=ImageLocations(),
             contents=self.contents and self.contents.take(positions),
             sides=None if self.sides is None else self.sides[positions],
+            weights=None if self.weights is None else self.weights[positions],
         )
 
     def has_all_labels(self) -> np.ndarray:
@@ -119,7 +122,7 @@ class Table:
         return Strata(rows.ravel().astype(np.int64), dict(zip(names, combinations.T)))
 
     def fingerprint(self) -> str:
-        """A hash (BLAKE2b, hex) of paths, shards, byte ranges, labels and groups, in the order of the rows.
+        """A hash (BLAKE2b, hex) of paths, shards, byte ranges, labels, groups and weights, in the order of the rows.
 
         It does not depend on the root: copies of a channel in two folders have the same fingerprint.
         """
@@ -132,15 +135,20 @@ class Table:
         labels = self.labels[list(self.scheme.names)].to_numpy(np.int64)
         for numbers in (byte_ranges, labels):
             digest.update(np.ascontiguousarray(numbers).tobytes())
+        if self.weights is not None:
+            digest.update(np.ascontiguousarray(self.weights, np.float64).tobytes())
         return digest.hexdigest()
 
     def frame(self) -> pd.DataFrame:
-        """One flat frame: path, group, the value of each attribute, numbers as ATTRIBUTE_number, then metadata.
+        """One flat frame: path, group, weight if images have weights, the value of each attribute, numbers as
+        ATTRIBUTE_number, then metadata.
 
         If the name of an attribute or metadata column is taken, for example by `side` of split.csv, the column is
         called attribute_NAME or metadata_NAME.
         """
         columns: dict[str, Any] = {"path": pd.Series(self.locations.paths, dtype="str"), "group": self.groups}
+        if self.weights is not None:
+            columns["weight"] = self.weights
 
         def add(name: str, values: Any, prefix: str) -> None:
             while name in columns or name == SIDE:

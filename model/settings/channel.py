@@ -134,6 +134,13 @@ class ReadingSettings:
 class ChannelSettings(ReadingSettings):
     """Base of TrainSettings: how the channels are read, split and checked, in its section `Data`."""
 
+    weight_column: str | None = setting(
+        None,
+        "Column with the weight of each training image, a number of at least 0: its loss is multiplied by it. Weights "
+        "are scaled to a mean of 1",
+        unset="all images have the same weight",
+        reading=True,
+    )
     train_groups: str | None = setting(
         None,
         "File with the groups (or folders) to train on, one per line; images of other groups are ignored",

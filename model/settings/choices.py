@@ -21,6 +21,7 @@ LOSSES = {
     "focal": "cross entropy with less weight for images that are predicted correctly with high probability",
     "cross_entropy": "cross entropy",
     "label_smoothing": "cross entropy with smoothed labels",
+    "logit_adjustment": "cross entropy of logits + tau log(share of the class among the drawn images)",
     "f1": "1 - macro F1 of the batch, computed from probabilities",
     "bce": "binary cross entropy, for an attribute of two values; the head has one output",
 }

@@ -44,8 +44,9 @@ class LossSettings:
     )
     loss: str = setting(
         "focal",
-        "Training loss: focal, cross_entropy, label_smoothing, f1 (1 - macro F1 of the batch) or bce (binary "
-        "cross entropy, for an attribute with two values)",
+        "Training loss: focal, cross_entropy, label_smoothing, logit_adjustment (cross entropy that corrects the class "
+        "prior which the sampler leaves), f1 (1 - macro F1 of the batch) or bce (binary cross entropy, for an "
+        "attribute with two values)",
         choices=LOSSES,
     )
     loss_args: dict[str, Any] = setting(
@@ -64,7 +65,7 @@ class LossSettings:
     class_weights: str = setting(
         "inverse",
         "Class weights of the loss: none, inverse (1 / class count), effective (1 / effective number of "
-        "samples, CVPR 2019) or given (those in class_weight_values); loss f1 ignores them",
+        "samples, CVPR 2019) or given (those in class_weight_values); losses f1 and logit_adjustment ignore them",
         choices=CLASS_WEIGHTS,
     )
     class_weights_strength: float = setting(

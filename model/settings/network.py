@@ -117,8 +117,8 @@ class NetworkSettings:
     augmentation: dict[str, dict[str, Any]] = setting(
         {"flip": {}, "random_resized_crop": {"scale": [0.7, 1.0]}},
         "Random transforms of the training images, in this order, with their arguments. Names: flip, "
-        "random_resized_crop, colour, randaugment, trivialaugment, erasing, mixup, cutmix, timm, or the name "
-        "of any transform of torchvision v2, or the path of a policy file (.yaml); none: no transforms",
+        "random_resized_crop, colour, randaugment, trivialaugment, erasing, mixup, cutmix, half_cutmix, timm, or the "
+        "name of any transform of torchvision v2, or the path of a policy file (.yaml); none: no transforms",
         nested=named_or_file,
     )
 

@@ -127,7 +127,9 @@ class TrainSettings(ChannelSettings, NetworkSettings, LossSettings):
     )
     decision_args: dict[str, Any] = setting(
         {},
-        "Arguments of the decision, such as {temperature: 1.5, biases: [0, 0.7]}; biases has one number per class",
+        "Arguments of the decision, such as {temperature: 1.5, biases: [0, 0.7]}; biases has one number per class. "
+        "{tau: 1} subtracts tau log(class share among the training images) from the biases (logit adjustment after "
+        "training)",
         nested=arguments,
     )
 

@@ -76,7 +76,7 @@ class DistributionLoss(Loss):
         self.register_buffer("values", torch.tensor(bins.values, dtype=torch.float32), persistent=False)
         self.register_buffer("bands", torch.from_numpy(bins.bands), persistent=False)
 
-    def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
+    def by_image(self, logits: Tensor, targets: Tensor) -> Tensor:
         """logits: (N, bins); targets: float (N, bins), each with a sum of 1."""
         log_p = torch.log_softmax(at_least_float32(logits), dim=1)
         targets = targets.to(log_p.dtype)
@@ -84,4 +84,4 @@ class DistributionLoss(Loss):
         difference = ((log_p.exp() - targets) @ self.values.to(log_p.dtype)).abs()
         losses = divergence + self.expectation_weight * difference
         weight = self.weight_as(log_p)
-        return (losses if weight is None else losses * (targets @ weight[self.bands])).mean()
+        return losses if weight is None else losses * (targets @ weight[self.bands])

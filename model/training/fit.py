@@ -13,7 +13,7 @@ import numpy as np
 from model.data.datasets import Datasets
 from model.data.pixel_range import find_range, log_range
 from model.data.table import Table
-from model.decisions import Decision, make_decision
+from model.decisions import Decision
 from model.errors import listing
 from model.images.pipeline import InputPipeline
 from model.labels import Scheme
@@ -28,6 +28,7 @@ from model.settings.fields import differences
 from model.settings.nested import under_own_names
 from model.settings.train import TrainSettings
 from model.training.checkpoints import Checkpoints, State
+from model.training.decision import trained_decision
 from model.training.kept_epochs import KeptEpochs
 from model.training.learned_numbers import learned_bins
 from model.training.losses import loss_type
@@ -44,6 +45,7 @@ def fit(
     datasets: Datasets,
     *,
     channel: Scheme | None = None,
+    decision: Decision | None = None,
     hardware: Hardware | None = None,
     checkpoints: Checkpoints | None = None,
     stop: StopSignal | None = None,
@@ -57,6 +59,7 @@ def fit(
         settings: Settings of the training.
         datasets: Training images, and validation images if there are any, with the labels of the target.
         channel: Label scheme of the channel, if the target is only a part of it.
+        decision: Rule that selects the class from probabilities. Default: the settings `decision` and `decision_args`.
         hardware: Where to train. Default: the settings `device` and `precision`.
         checkpoints: Where to write checkpoints; None to write none.
         stop: Signals that end training early.
@@ -74,11 +77,13 @@ def fit(
     settings = _with_pixel_range(settings, datasets)
     if state is not None and state["finished"]:
         settings, heads = _named_heads(settings, datasets, channel)
-        return Outcome.from_state(state, settings, heads, _pipeline(settings), _decision(settings, heads))
+        decision = decision or trained_decision(settings, datasets.train)
+        return Outcome.from_state(state, settings, heads, _pipeline(settings), decision)
     trainer = make_trainer(
         settings,
         datasets,
         channel=channel,
+        decision=decision,
         hardware=hardware,
         checkpoints=checkpoints,
         stop=stop,
@@ -98,6 +103,7 @@ def make_trainer(
     datasets: Datasets,
     *,
     channel: Scheme | None = None,
+    decision: Decision | None = None,
     hardware: Hardware | None = None,
     checkpoints: Checkpoints | None = None,
     stop: StopSignal | None = None,
@@ -105,7 +111,7 @@ def make_trainer(
 ) -> Trainer:
     """Makes a network and its trainer. The arguments are those of fit."""
     settings, heads = _named_heads(settings, datasets, channel)
-    pipeline, decision = _pipeline(settings), _decision(settings, heads)
+    pipeline, decision = _pipeline(settings), decision or trained_decision(settings, datasets.train)
     seed_all(mixed_seed(settings.seed, 0))
     network = make_network(settings, heads, pipeline.preprocessing)
     model = TrainableModel(network, heads, pipeline, decision)
@@ -137,10 +143,6 @@ def _with_pixel_range(settings: TrainSettings, datasets: Datasets) -> TrainSetti
 
 def _pipeline(settings: TrainSettings) -> InputPipeline:
     return InputPipeline(make_preprocessing(settings))
-
-
-def _decision(settings: TrainSettings, heads: Heads) -> Decision:
-    return make_decision(settings.decision, settings.decision_args, heads.scheme.num_classes)
 
 
 def _log_training(trainer: Trainer, data: dict[str, Any]) -> None:

@@ -1,12 +1,14 @@
 """Training losses, by the values of the setting `loss`.
 
 A loss takes logits (N, C) and targets: classes, int64 (N,), or with mixup and cutmix probabilities, float (N, C). It
-computes and returns a scalar in float32, also for logits in bf16 or fp16.
+computes and returns a scalar in float32, also for logits in bf16 or fp16. A subclass of Loss also takes weights of
+images.
 """
 
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,10 +21,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from model.errors import InputError, did_you_mean, listing
+from model.settings.decode import decode
 from model.settings.fields import decode_value
 from model.settings.loss import HeadSettings
 from model.settings.train import TrainSettings
-from model.training.class_weights import class_weights, corrected_share
+from model.training.class_weights import class_weights
 
 
 @dataclass(frozen=True)
@@ -34,12 +37,14 @@ class LossContext:
         head: Settings of the head.
         counts: Training images of each class of the head, (C,).
         drawn_shares: Share of each class among the images that the sampler draws, float64 (C,).
+        sampler_corrects: Share of the class prior that the sampler corrects.
     """
 
     settings: TrainSettings
     head: HeadSettings
     counts: NDArray[np.int64]
     drawn_shares: NDArray[np.float64]
+    sampler_corrects: float = 0.0
 
     @cached_property
     def class_weights(self) -> Tensor | None:
@@ -65,15 +70,17 @@ class LossType:
             support this number of classes.
         corrects: Share of the class prior that the loss corrects by itself; 0.0 if it takes no class weights either.
             None: the share that its class weights correct.
+        remedy: What a warning advises if sampler and loss correct the class prior more than once.
     """
 
     make: Callable[..., nn.Module]
     outputs: Callable[[int], int] = lambda classes: classes
     corrects: Callable[[LossContext], float] | None = None
+    remedy: str = "lower sampler_strength, set sampler to none or choose another loss"
 
 
 class Loss(nn.Module):
-    """Base class of the losses.
+    """Base class of the losses: the mean over images of by_image.
 
     Args:
         weight: Weights of the classes, float32 (C,): a buffer, so it moves with the module, but not in its state_dict.
@@ -84,6 +91,21 @@ class Loss(nn.Module):
     def __init__(self, weight: Tensor | None = None) -> None:
         super().__init__()
         self.register_buffer("weight", weight, persistent=False)
+
+    def forward(self, logits: Tensor, targets: Tensor, image_weights: Tensor | None = None) -> Tensor:
+        """Returns the loss, a scalar.
+
+        Args:
+            logits: Logits, (N, C).
+            targets: Classes, int64 (N,), or probabilities, float (N, C).
+            image_weights: Factor of each image's loss, float (N,); None for 1.
+        """
+        losses = self.by_image(logits, targets)
+        return (losses if image_weights is None else losses * image_weights).mean()
+
+    def by_image(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """The loss of each image, (N,)."""
+        raise NotImplementedError
 
     def weight_as(self, logits: Tensor) -> Tensor | None:
         return None if self.weight is None else self.weight.to(logits.dtype)
@@ -101,12 +123,36 @@ class CrossEntropy(Loss):
         super().__init__(weight)
         self.smoothing = smoothing
 
-    def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
+    def by_image(self, logits: Tensor, targets: Tensor) -> Tensor:
         logits = at_least_float32(logits)
-        losses = F.cross_entropy(
+        return F.cross_entropy(
             logits, targets, self.weight_as(logits), reduction="none", label_smoothing=self.smoothing
         )
-        return losses.mean()
+
+
+class LogitAdjustedCrossEntropy(CrossEntropy):
+    """Cross entropy of logits + tau log s, where s are the class shares among the drawn images.
+
+    Menon et al., Long-tail learning via logit adjustment, ICLR 2021, equation 10. With tau 1 it is balanced softmax
+    (Ren et al., NeurIPS 2020). The network's own logits then suit a test set in which classes are equally frequent.
+    A class that is not drawn gets the adjustment of the most frequent class, so that its logit is lowered as by cross
+    entropy. All of the prior that is left by the sampler is corrected by tau, so it takes no class weights.
+
+    Args:
+        drawn_shares: Share of each class among the images that the sampler draws, (C,).
+        tau: Strength; 0 gives cross entropy.
+    """
+
+    adjustment: Tensor
+
+    def __init__(self, drawn_shares: NDArray[np.float64], tau: float = 1.0) -> None:
+        super().__init__()
+        shares = np.where(drawn_shares > 0, drawn_shares, drawn_shares.max())
+        self.register_buffer("adjustment", torch.tensor(tau * np.log(shares), dtype=torch.float32), persistent=False)
+
+    def by_image(self, logits: Tensor, targets: Tensor) -> Tensor:
+        logits = at_least_float32(logits)
+        return super().by_image(logits + self.adjustment.to(logits.dtype), targets)
 
 
 class FocalLoss(Loss):
@@ -123,24 +169,24 @@ class FocalLoss(Loss):
         super().__init__(weight)
         self.gamma = gamma
 
-    def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
+    def by_image(self, logits: Tensor, targets: Tensor) -> Tensor:
         log_p = F.log_softmax(at_least_float32(logits), dim=1)
         # 1 - p, kept above 0: at 0 the derivative of (1 - p)^gamma is infinite for gamma below 1
         not_p = (1 - log_p.exp()).clamp_min(torch.finfo(log_p.dtype).tiny)
         by_class = -(not_p**self.gamma) * log_p
         weight = self.weight_as(log_p)
-        return at_targets(by_class if weight is None else by_class * weight, targets).mean()
+        return at_targets(by_class if weight is None else by_class * weight, targets)
 
 
 class BinaryCrossEntropy(Loss):
     """Cross entropy of two classes from one logit (N, 1), that of class 1: mean over images of
     -w_1 y_1 log sigmoid(logit) - w_0 y_0 log sigmoid(-logit)."""
 
-    def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
+    def by_image(self, logits: Tensor, targets: Tensor) -> Tensor:
         logits = at_least_float32(logits)
         by_class = -F.logsigmoid(torch.cat([-logits, logits], dim=1))
         weight = self.weight_as(logits)
-        return at_targets(by_class if weight is None else by_class * weight, targets).mean()
+        return at_targets(by_class if weight is None else by_class * weight, targets)
 
 
 class F1Loss(Loss):
@@ -149,17 +195,21 @@ class F1Loss(Loss):
 
     With one-hot p this is scikit-learn's macro F1. All classes have equal weight, so it takes no class weights. It is
     not a mean over images: with accumulation or several processes it is the mean of the losses of the smaller batches.
+    With weights of images, the sums over n are weighted.
     """
 
     def __init__(self) -> None:
         super().__init__()
 
-    def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
+    def forward(self, logits: Tensor, targets: Tensor, image_weights: Tensor | None = None) -> Tensor:
         p = F.softmax(at_least_float32(logits), dim=1)
         y = targets.to(p.dtype) if targets.is_floating_point() else F.one_hot(targets, p.shape[1]).to(p.dtype)
-        occurs = (y.sum(0) > 0) | (F.one_hot(p.argmax(1), p.shape[1]).sum(0) > 0)
-        f1 = 2 * (p * y).sum(0) / (p.sum(0) + y.sum(0)).clamp_min(torch.finfo(p.dtype).tiny)
-        return 1 - (f1 * occurs).sum() / occurs.sum()
+        w = torch.ones_like(p[:, :1]) if image_weights is None else image_weights[:, None]
+        predicted = (F.one_hot(p.argmax(1), p.shape[1]) * w).sum(0)
+        p_sum, y_sum = (w * p).sum(0), (w * y).sum(0)
+        occurs = (y_sum > 0) | (predicted > 0)
+        f1 = 2 * (w * p * y).sum(0) / (p_sum + y_sum).clamp_min(torch.finfo(p.dtype).tiny)
+        return 1 - (f1 * occurs).sum() / occurs.sum().clamp_min(1)
 
 
 def at_least_float32(logits: Tensor) -> Tensor:
@@ -181,6 +231,23 @@ def _label_smoothing(context: LossContext, smoothing: float | None = None) -> Cr
     return CrossEntropy(context.class_weights, _or_setting(context, "label_smoothing", smoothing))
 
 
+def _tau(tau: object) -> float:
+    """The argument tau of logit_adjustment. Raises ValueError unless it is a finite number of at least 0."""
+    value = decode(float, tau)
+    if not 0 <= value < math.inf:
+        raise ValueError(f"tau = {value:g}: expected at least 0")
+    return value
+
+
+def _logit_adjustment(context: LossContext, tau: float = 1.0) -> LogitAdjustedCrossEntropy:
+    return LogitAdjustedCrossEntropy(context.drawn_shares, _tau(tau))
+
+
+def _logit_adjustment_corrects(context: LossContext) -> float:
+    """tau times the share that the sampler leaves: drawn shares are in proportion to share^(1 - sampler strength)."""
+    return _tau(context.head.loss_args.get("tau", 1.0)) * (1 - context.sampler_corrects)
+
+
 def _or_setting(context: LossContext, name: str, argument: object) -> Any:
     """The value of an argument in loss_args, checked like the setting of the same meaning; if None, that setting."""
     return getattr(context.settings, name) if argument is None else decode_value(TrainSettings, name, argument)
@@ -198,6 +265,7 @@ LOSSES: dict[str, LossType] = {
     "cross_entropy": LossType(lambda context: CrossEntropy(context.class_weights)),
     "label_smoothing": LossType(_label_smoothing),
     "f1": LossType(lambda context: F1Loss(), corrects=lambda context: 0.0),
+    "logit_adjustment": LossType(_logit_adjustment, corrects=_logit_adjustment_corrects, remedy="set tau to at most 1"),
     "bce": LossType(lambda context: BinaryCrossEntropy(context.class_weights), _one_output),
 }
 
@@ -229,30 +297,3 @@ def make_loss(context: LossContext) -> nn.Module:
         return make(context, **arguments)
     except (TypeError, ValueError) as error:
         raise InputError(f"loss {name!r} with {arguments}: {error}") from None
-
-
-def double_correction(context: LossContext, sampler: float) -> str | None:
-    """A warning if sampler and loss together correct the class prior more than once, otherwise None.
-
-    Args:
-        context: Context of the loss.
-        sampler: Share of the class prior that the sampler corrects.
-    """
-    own = loss_type(context.head.loss).corrects
-    kind, strength = context.head.class_weights, context.settings.class_weights_strength
-    if own is None:
-        share = corrected_share(kind, strength)
-        what = f"the class weights ({kind}, strength {strength:g})"
-        remedy = "choose sampler_strength and class_weights_strength with a sum of at most 1, or set sampler or "
-        remedy += "class_weights to none"
-    else:
-        share = own(context)
-        what = f"the loss ({context.head.loss}, strength {share:g})"
-        remedy = "lower sampler_strength, set sampler to none or choose another loss"
-    together = sampler + share
-    if together <= 1:
-        return None
-    return (
-        f"the sampler (strength {sampler:g}) and {what} both compensate for class imbalance, in total {together:g} "
-        f"times as much as needed: rare classes are then predicted too often, which lowers accuracy and F1; {remedy}"
-    )

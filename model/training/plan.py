@@ -16,11 +16,12 @@ from model.data.leaks import warn_of_duplicates
 from model.data.split_report import SplitReport, report_split
 from model.data.splits import assign
 from model.data.table import SIDE, Table
-from model.decisions import Decision, make_decision
+from model.decisions import Decision
 from model.errors import InputError, listing
 from model.labels import HEADS, Scheme
 from model.settings.choices import SEPARATE
 from model.settings.train import TrainSettings
+from model.training.decision import trained_decision
 from model.training.separate import settings_by_attribute
 
 
@@ -34,6 +35,7 @@ class Run:
         datasets: Its training and validation images.
         fold: The fold that is held out, from 0; None without folds.
         split: Name of its split in Plan.splits.
+        decision: Rule that selects the class from its probabilities.
     """
 
     folder: str
@@ -41,6 +43,7 @@ class Run:
     datasets: Datasets
     fold: int | None = None
     split: str = ""
+    decision: Decision = Decision()
 
 
 @dataclass(frozen=True)
@@ -137,7 +140,6 @@ def make_plan(settings: TrainSettings, train: Table, validation: Table | None) -
         raise InputError(f"target separate needs at least two attributes; the channel has only {only}")
     if settings.folds and validation is not None:
         raise InputError("folds and a validation channel cannot be combined: each fold of train is held out in turn")
-    decision = _decision(settings, table.scheme)
     # Split the channel once for all attributes: into folds, or into train and validation
     folds, report = _assign_folds(settings, table) if settings.folds else (None, None)
     if folds is None:
@@ -149,17 +151,19 @@ def make_plan(settings: TrainSettings, train: Table, validation: Table | None) -
             name: hold_out(table, np.flatnonzero(folds == fold), share)
             for fold, name in enumerate(_fold_names(settings.folds))
         }
+    # The decision is of joint classes. The models of folds share it, so that their votes are cast by equal biases
+    decision = _decision(settings, table if settings.folds else splits[""].train)
+    own_decision = Decision() if is_separate else decision
     # One model per attribute and fold. The folds of an attribute form an ensemble, and the attributes form another
     runs, ensembles = [], []
     for attribute, own_settings in settings_by_attribute(settings, train.scheme.names).items():
         for fold, (fold_name, datasets) in enumerate(splits.items()):
             folder = "/".join(part for part in (_folder(attribute), fold_name) if part)
             own_datasets = datasets.narrowed(own_settings.target) if is_separate else datasets
-            runs.append(Run(folder, own_settings, own_datasets, fold if settings.folds else None, fold_name))
+            number = fold if settings.folds else None
+            runs.append(Run(folder, own_settings, own_datasets, number, fold_name, own_decision))
         if settings.folds:
-            ensembles.append(
-                EnsembleSpec(_folder(attribute), list(splits), SOFT, Decision() if is_separate else decision)
-            )
+            ensembles.append(EnsembleSpec(_folder(attribute), list(splits), SOFT, own_decision))
     if is_separate:
         ensembles.append(EnsembleSpec("", [_folder(name) for name in train.scheme.names], PRODUCT, decision))
     whole_validation = None if settings.folds else splits[""].validation
@@ -167,12 +171,12 @@ def make_plan(settings: TrainSettings, train: Table, validation: Table | None) -
     return Plan(runs, ensembles, table, train.scheme, decision, folds, whole_validation, report, splits)
 
 
-def _decision(settings: TrainSettings, scheme: Scheme) -> Decision:
+def _decision(settings: TrainSettings, train: Table) -> Decision:
     """The decision that the settings define. Raises InputError with the classes' names if it does not fit them."""
     try:
-        return make_decision(settings.decision, settings.decision_args, scheme.num_classes)
+        return trained_decision(settings, train)
     except InputError as error:
-        raise InputError(f"decision_args: {error}; the classes are {listing(scheme.class_names, 20)}") from None
+        raise InputError(f"decision_args: {error}; the classes are {listing(train.scheme.class_names, 20)}") from None
 
 
 def _assign_folds(settings: TrainSettings, table: Table) -> tuple[np.ndarray, SplitReport]:

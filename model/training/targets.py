@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from model.data.image_weights import normalised
 from model.data.table import Table
 from model.network.heads import Heads
 from model.training.distributions import head_distributions
@@ -22,11 +24,14 @@ class Targets:
         rows: Positions of the images in the table, int64 (n,).
         distributions: For each head that learns the distribution of a number, the target over its bins, float32
             (n, bins), 0 if the label is missing; None for other heads. Empty if no head learns one.
+        weights: How much each image counts in the loss, float32 (n,), with a mean of 1 over the table's images that
+            have a label; None if all count equally.
     """
 
     classes: list[Tensor]
     rows: Tensor
     distributions: list[Tensor | None] = field(default_factory=list)
+    weights: Tensor | None = None
 
     @classmethod
     def of(cls, heads: Heads, table: Table) -> Targets:
@@ -34,15 +39,20 @@ class Targets:
         codes = {name: table.labels[name].to_numpy() for name in heads.scheme.names}
         classes = [torch.from_numpy(np.array(targets, np.int64)) for targets in heads.targets(codes)]
         distributions = head_distributions(heads, table) if heads.number_names else []
-        return cls(classes, torch.arange(len(table)), distributions)
+        labelled = np.logical_or.reduce([targets.numpy() >= 0 for targets in classes])
+        weights = None if table.weights is None else torch.from_numpy(normalised(table.weights, labelled))
+        return cls(classes, torch.arange(len(table)), distributions, weights)
 
     def take(self, rows: Tensor) -> Targets:
         """The targets at positions, int64 (m,)."""
-        distributions = [None if one is None else one[rows] for one in self.distributions]
-        return Targets([classes[rows] for classes in self.classes], self.rows[rows], distributions)
+        return self._each(lambda values: values[rows])
 
     def to(self, device: torch.device) -> Targets:
         """The targets on a device."""
-        classes = [classes.to(device, non_blocking=True) for classes in self.classes]
-        distributions = [None if one is None else one.to(device, non_blocking=True) for one in self.distributions]
-        return Targets(classes, self.rows.to(device, non_blocking=True), distributions)
+        return self._each(lambda values: values.to(device, non_blocking=True))
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> Targets:
+        """The targets with each tensor changed by a function."""
+        distributions = [None if one is None else change(one) for one in self.distributions]
+        weights = None if self.weights is None else change(self.weights)
+        return Targets([change(classes) for classes in self.classes], change(self.rows), distributions, weights)

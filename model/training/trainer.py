@@ -230,10 +230,10 @@ class Trainer:
         # dropout and mixing depend only on the position, so a resumed run draws the same numbers
         seed_all(mixed_seed(self.settings.seed, 2, epoch, step, self.rank))
         tensors = network_tensors(batch.inputs.by_view(), self.pipeline.preprocessing, self.hardware)
-        partner, own = None, 1.0
+        targets, partner, own = self.targets.take(torch.as_tensor(batch.rows)), None, 1.0
         if self.mixing is not None:
-            tensors, partner, own = self.mixing(tensors)
-        targets = self.targets.take(torch.as_tensor(batch.rows)).to(device)
+            tensors, partner, own = self.mixing(tensors, targets.classes)
+        targets = targets.to(device)
         # processes average their gradients only in the last backward pass before the optimiser step
         with self.parallel.exchange(self.accumulation.ends_group(step)):
             with self.hardware.autocast():

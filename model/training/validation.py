@@ -54,7 +54,7 @@ class Validation:
         table: The images.
         probabilities: float32 (n, joint classes).
         answers: The class that the model's decision selects for each image, int64 (n,).
-        loss: The training loss over all images.
+        loss: The training loss over all images, without weights of images.
         pixel_range: Range that the pixels were scaled by, as in Preprocessing.
     """
 
@@ -232,8 +232,8 @@ class Validator:
         # probabilities, loss and predicted classes
         probabilities = self._probabilities(logits)
         with torch.inference_mode():
-            loss = self.criterion.cpu()(logits, self.targets).item()
-        self.criterion.to(self.hardware.device)
+            loss = self.criterion.eval().cpu()(logits, self.targets).item()
+        self.criterion.train().to(self.hardware.device)
         answers = self.decision.classes(probabilities)
         return Validation(self.table, probabilities, answers, loss, self.pipeline.pixel_range)
 

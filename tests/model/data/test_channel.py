@@ -173,6 +173,7 @@ def test_options_are_the_settings_with_the_same_names() -> None:
         "encoding": "cp949",
         "missing": "skip",
         "split_column": "split",
+        "weight_column": "trust",
         "group_pattern": "(.)",
         "folder_levels": ["label"],
         "follow_links": True,

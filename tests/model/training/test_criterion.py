@@ -17,11 +17,13 @@ from model.errors import InputError, Problems
 from model.labels import Scheme
 from model.network.heads import make_heads
 from model.network.number_bins import NumberBins
+from model.settings import choices
 from model.settings.fields import Layer, build
 from model.settings.train import TrainSettings
 from model.training.class_weights import class_weights
 from model.training.criterion import Criterion
 from model.training.distributions import DistributionLoss
+from model.training.losses import LOSSES, LossType
 from model.training.targets import Targets
 
 
@@ -230,3 +232,58 @@ def test_the_weights_of_bands_and_a_sampler_that_correct_the_prior_twice_warn(ta
     twice = {"sampler": "imbalanced", "class_weights_strength": 1, "loss": "f1", "age_sigma": 4}
     (warning,) = with_bins(table, settings(**twice)).warnings
     assert "the class weights" in warning
+
+
+def weighted(table: Table, weights: np.ndarray) -> Table:
+    return replace(table, weights=weights)
+
+
+def test_weights_of_images_multiply_their_losses_in_training_alone(table):
+    weights = np.random.default_rng(0).random(len(table))
+    own = weighted(table, weights)
+    criterion = make(own, settings(loss="cross_entropy", class_weights="none"))
+    logits, targets = batch(criterion, own)
+    scaled = torch.tensor(weights / weights.mean(), dtype=torch.float32)[:8]
+    parts = list(zip(criterion.heads.split(logits), targets.classes))
+    expected = sum((F.cross_entropy(part, classes, reduction="none") * scaled).mean() for part, classes in parts)
+    torch.testing.assert_close(criterion(logits, targets), expected)
+    plain = sum(F.cross_entropy(part, classes) for part, classes in parts)
+    torch.testing.assert_close(criterion.eval()(logits, targets), plain)
+
+
+@pytest.mark.parametrize("loss", ["cross_entropy", "label_smoothing", "focal"])
+def test_each_target_of_a_mixed_image_counts_by_the_weight_of_its_own_image(table, loss):
+    weights = np.tile([2.0, 0.0, 1.0, 0.5], len(table) // 4)
+    own = weighted(table, weights)
+    criterion = make(own, settings(loss=loss, class_weights="none"))
+    logits, targets = batch(criterion, own)
+    partner = torch.tensor([2, 5, 0, 1, 7, 6, 4, 3])  # images 1 and 5 and their partners have weight 0
+    each = torch.stack([criterion(logits[i : i + 1], targets.take(torch.tensor([i]))) for i in range(8)])
+    others = torch.stack([criterion(logits[i : i + 1], targets.take(partner[i : i + 1])) for i in range(8)])
+    expected = (0.7 * each + 0.3 * others).mean()
+    torch.testing.assert_close(criterion(logits, targets, partner, own=0.7), expected)
+
+
+def test_weights_follow_the_images_with_a_label(gaps):
+    weights = np.random.default_rng(0).random(len(gaps))
+    own = weighted(gaps, weights)
+    criterion = make(own, settings(loss="cross_entropy", class_weights="none"))
+    logits, targets = batch(criterion, own)
+    scaled = torch.tensor(weights / weights.mean(), dtype=torch.float32)[:8]
+    expected = 0
+    for part, classes in zip(criterion.heads.split(logits), targets.classes):
+        losses = F.cross_entropy(part, classes, reduction="none", ignore_index=MISSING)
+        expected += (losses * scaled)[classes >= 0].mean()
+    torch.testing.assert_close(criterion(logits, targets), expected)
+
+
+def test_weights_of_0_alone_and_losses_without_weights_are_an_error(table, monkeypatch):
+    with pytest.raises(InputError, match="weight_column: every training image has weight 0"):
+        make(weighted(table, np.zeros(len(table))), settings())
+    monkeypatch.setitem(LOSSES, "own", LossType(lambda context: torch.nn.CrossEntropyLoss()))
+    monkeypatch.setitem(choices.LOSSES, "own", "one that is no Loss")
+    criterion = make(table, settings(loss="own"))
+    logits, targets = batch(criterion, table)
+    assert criterion(logits, targets).isfinite()
+    with pytest.raises(InputError, match="weight_column: loss own takes no weights of images"):
+        make(weighted(table, np.ones(len(table))), settings(loss="own"))

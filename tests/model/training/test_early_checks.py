@@ -29,7 +29,7 @@ def settings_of(**values: object) -> TrainSettings:
         ({"adapter": "lora"}, "adapter lora: needs a vision transformer of timm"),
         ({"freeze": ["layer1", "stages:7"]}, "'stages:7' must be stages:N with N from 0 .only the stem. to 4"),
         ({"augmentation": {"flipp": {}}}, "flipp: there is no such augmentation; nearest: flip"),
-        ({"augmentation": {"mixup": {"alpha": -1}}}, "mixup: alpha = -1; expected alpha or p, above 0"),
+        ({"augmentation": {"mixup": {"alpha": -1}}}, "mixup: alpha = -1; expected a number above 0"),
     ],
 )
 def test_a_wrong_name_or_argument_is_an_error(values, message):

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import logging
 import signal
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -20,6 +22,7 @@ from model.errors import InputError, Problems
 from model.settings.fields import Layer, build
 from model.settings.train import TrainSettings
 from model.training.checkpoints import Checkpoints
+from model.training.criterion import Criterion
 from model.training.fit import fit, make_trainer
 from model.training.tracking.base import EpochResult, Tracker
 
@@ -151,3 +154,32 @@ def test_settings_and_a_warning_about_correcting_the_prior_twice_are_logged(face
     run_settings = settings(epochs=0, sampler="imbalanced", class_weights_strength=1, loss="f1")
     fit(run_settings, datasets(faces, run_settings))
     assert "class imbalance" not in caplog.text
+
+
+def test_partners_of_mixing_are_drawn_by_the_classes_of_the_batch(faces, monkeypatch):
+    """With rare 1, images of the smallest class of the target are partners more often than their share."""
+    counts = np.zeros((2, 3))
+    loss = Criterion.forward
+
+    def forward(self, logits, targets, partner=None, own=1.0):
+        if partner is not None:
+            counts[:] += [np.bincount(targets.classes[0][rows], minlength=3) for rows in (slice(None), partner)]
+        return loss(self, logits, targets, partner, own)
+
+    monkeypatch.setattr(Criterion, "forward", forward)
+    run_settings = settings(target="mask", epochs=3, sampler="none", augmentation={"half_cutmix": {"rare": 1}})
+    fit(run_settings, datasets(faces, run_settings))
+    own, partners = counts / counts.sum(1, keepdims=True)
+    assert own.max() > 0.6 and partners.max() < 0.5
+
+
+def test_equal_weights_of_images_change_nothing_and_others_do(faces):
+    run_settings = settings(target="heads")
+    data = datasets(faces, run_settings)
+
+    def weights(of_images: np.ndarray | None) -> dict[str, torch.Tensor]:
+        return fit(run_settings, replace(data, train=replace(data.train, weights=of_images))).weights
+
+    plain = weights(None)
+    assert equal(weights(np.full(len(data.train), 4.0)), plain)
+    assert not equal(weights(np.linspace(0, 1, len(data.train))), plain)

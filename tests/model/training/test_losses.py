@@ -18,13 +18,14 @@ from model.training.losses import (
     CrossEntropy,
     F1Loss,
     FocalLoss,
+    LogitAdjustedCrossEntropy,
     LossContext,
     LossType,
-    double_correction,
     make_loss,
 )
 
 WEIGHT = torch.tensor([0.5, 2.0, 0.0, 1.3])
+SHARES = np.array([0.7, 0.25, 0.05, 0.0])  # of drawn images; the last class has none
 BINARY_WEIGHT = torch.tensor([0.4, 1.7])
 
 
@@ -64,6 +65,7 @@ def every_loss() -> list[tuple[nn.Module, int]]:
         (FocalLoss(0.5, WEIGHT), 4),
         (CrossEntropy(WEIGHT), 4),
         (CrossEntropy(WEIGHT, 0.1), 4),
+        (LogitAdjustedCrossEntropy(SHARES, 1.5), 4),
         (F1Loss(), 4),
         (BinaryCrossEntropy(BINARY_WEIGHT), 1),
     ]
@@ -85,6 +87,44 @@ def test_smoothed_weighted_cross_entropy_by_hand(logits: Tensor, targets: Tensor
     smoothed = 0.9 * F.one_hot(targets, 4) + 0.1 / 4
     expected = -(WEIGHT.double() * smoothed * log_p).sum(1).mean()
     assert CrossEntropy(WEIGHT, 0.1)(logits, targets).item() == pytest.approx(expected.item(), rel=1e-5)
+
+
+@pytest.mark.parametrize("tau", [0.5, 1.0, 2.0])
+def test_logit_adjustment_by_hand_in_float64(logits: Tensor, targets: Tensor, tau: float) -> None:
+    """-log of exp(f_y) s_y^tau / sum_c exp(f_c) s_c^tau: Menon et al. 2021, equation 10."""
+    shares = np.array([0.6, 0.3, 0.09, 0.01])
+    expected = []
+    for picture, target in zip(logits.double().numpy(), targets.tolist(), strict=True):
+        adjusted = np.exp(picture) * shares**tau
+        expected.append(-np.log(adjusted[target] / adjusted.sum()))
+    loss = LogitAdjustedCrossEntropy(shares, tau)
+    assert loss(logits, targets).item() == pytest.approx(np.mean(expected), rel=1e-5)
+
+
+def test_logit_adjustment_with_tau_1_is_balanced_softmax_and_with_0_cross_entropy(
+    logits: Tensor, targets: Tensor
+) -> None:
+    """Balanced softmax (Ren et al. 2020) adds the logarithm of the class counts."""
+    counts = torch.tensor([500, 300, 90, 7])
+    shares = (counts / counts.sum()).double().numpy()
+    balanced = F.cross_entropy(logits + counts.log(), targets)
+    torch.testing.assert_close(LogitAdjustedCrossEntropy(shares)(logits, targets), balanced)
+    torch.testing.assert_close(
+        LogitAdjustedCrossEntropy(shares, 0.0)(logits, targets), F.cross_entropy(logits, targets)
+    )
+    equal = LogitAdjustedCrossEntropy(np.full(4, 0.25), 1.0)(logits, targets)  # the sampler left nothing to correct
+    torch.testing.assert_close(equal, F.cross_entropy(logits, targets))
+
+
+def test_logit_adjustment_lowers_the_logit_of_a_class_without_images() -> None:
+    logits = torch.zeros(3, 4, requires_grad=True)
+    LogitAdjustedCrossEntropy(SHARES)(logits, torch.tensor([0, 1, 2])).backward()
+    assert logits.grad is not None and (logits.grad[:, 3] > 0.1).all()
+
+
+def test_logit_adjustment_uses_drawn_shares_and_no_class_weights(logits: Tensor, targets: Tensor) -> None:
+    made = make_loss(replace(context("logit_adjustment", WEIGHT, {"tau": "0.5"}), drawn_shares=SHARES))
+    assert made(logits, targets) == LogitAdjustedCrossEntropy(SHARES, 0.5)(logits, targets)
 
 
 @pytest.mark.parametrize("weight", [None, WEIGHT])
@@ -222,6 +262,8 @@ def test_loss_args_override_the_settings_of_the_same_meaning() -> None:
         ("cross_entropy", {"gamma": 1}, "loss cross_entropy takes no arguments, not 'gamma'"),
         ("focal", {"context": 1}, "no argument 'context'"),
         ("focal", {"gamma": -1}, "loss 'focal' with .*: expected at least 0"),
+        ("logit_adjustment", {"tau": -1}, "loss 'logit_adjustment' with .*: tau = -1: expected at least 0"),
+        ("logit_adjustment", {"tau": "inf"}, "expected"),
         ("label_smoothing", {"smoothing": "much"}, "loss 'label_smoothing' with .*: expected a number"),
     ],
 )
@@ -248,7 +290,7 @@ def test_bce_needs_two_classes_and_has_one_output() -> None:
         LOSSES["bce"].outputs(3)
 
 
-def test_an_added_loss_can_be_chosen_and_gets_its_arguments_and_its_correction_is_used(
+def test_an_added_loss_can_be_chosen_and_gets_its_arguments(
     monkeypatch: pytest.MonkeyPatch, logits: Tensor, targets: Tensor
 ) -> None:
     def scaled(context: LossContext, scale: float = 1.0) -> nn.Module:
@@ -260,12 +302,6 @@ def test_an_added_loss_can_be_chosen_and_gets_its_arguments_and_its_correction_i
     monkeypatch.setitem(choices.LOSSES, "scaled", "a toy")
     loss_context = context("scaled", WEIGHT, {"scale": 0.5})
     assert make_loss(loss_context)(logits, targets) == FocalLoss(2.0, loss_context.class_weights)(logits, targets)
-    warning = double_correction(loss_context, 1.0)
-    assert (
-        warning is not None
-        and "(scaled, strength 0.75) both compensate for class imbalance, in total 1.75 times" in warning
-    )
-    assert "class_weights" not in warning and double_correction(loss_context, 0.25) is None
 
 
 def test_class_weights_move_with_the_loss_and_are_not_in_its_state() -> None:
@@ -274,23 +310,21 @@ def test_class_weights_move_with_the_loss_and_are_not_in_its_state() -> None:
     assert loss.state_dict() == {}
 
 
-def correction(sampler: float, kind: str, strength: float, loss: str = "focal") -> str | None:
-    loss_context = context(loss, None, class_weights_strength=strength)
-    head = HeadSettings(loss=loss, class_weights=kind)
-    return double_correction(replace(loss_context, head=head), sampler)
+@pytest.mark.parametrize("loss, outputs", [pair for pair in every_loss() if not isinstance(pair[0], F1Loss)])
+def test_the_weight_of_an_image_multiplies_its_loss(loss: nn.Module, outputs: int, logits: Tensor) -> None:
+    logits, targets = logits[:, :outputs], torch.arange(16) % max(outputs, 2)
+    weights = torch.rand(16, generator=torch.Generator().manual_seed(2)) * 3
+    for target in (targets, soft(targets, max(outputs, 2), 0.3)):
+        each = torch.stack([loss(logits[i : i + 1], target[i : i + 1]) for i in range(16)])
+        torch.testing.assert_close(loss(logits, target, weights), (each * weights).sum() / 16)
+        torch.testing.assert_close(loss(logits, target, torch.ones(16)), loss(logits, target))
 
 
-def test_correcting_the_prior_twice_gives_a_warning() -> None:
-    assert correction(1.0, "inverse", 1.0) == (
-        "the sampler (strength 1) and the class weights (inverse, strength 1) both compensate for class "
-        "imbalance, in total 2 times as much as needed: rare classes are then predicted too often, which lowers "
-        "accuracy and F1; choose sampler_strength and class_weights_strength with a sum of at most 1, or set sampler "
-        "or class_weights to none"
-    )
-    assert correction(0.5, "effective", 0.75) is not None
-    assert correction(0.7, "inverse", 0.3) is None
-    assert correction(0.0, "inverse", 1.0) is None
-    assert correction(1.0, "inverse", 0.0) is None
-    assert correction(1.0, "given", 1.0) is None
-    assert correction(1.0, "none", 1.0) is None
-    assert correction(1.0, "inverse", 1.0, loss="f1") is None  # takes no class weights
+def test_an_image_of_f1_loss_counts_as_often_as_its_weight(logits: Tensor, targets: Tensor) -> None:
+    """Reference: images of weight 3 are repeated, those of weight 0 left out."""
+    weights = torch.tensor([0, 3, 1, 1] * 4)
+    repeated = torch.repeat_interleave(torch.arange(16), weights)
+    expected = F1Loss()(logits[repeated], targets[repeated])
+    torch.testing.assert_close(F1Loss()(logits, targets, weights.float()), expected)
+    torch.testing.assert_close(F1Loss()(logits, targets, 0.2 * weights.float()), expected)
+    assert F1Loss()(logits, targets, torch.zeros(16)) == 1

@@ -92,6 +92,7 @@ READING = {
     "group_column": "who",
     "group_pattern": "(.)",
     "split_column": "part",
+    "weight_column": "trust",
     "encoding": "cp1252",
     "missing": "skip",
     "duplicates": "skip",

@@ -55,3 +55,13 @@ def test_a_batch_has_the_distributions_of_its_rows(heads, table):
     assert whole_age is not None and age is not None and whole_age.shape == (len(table), 4)
     assert torch.equal(age, whole_age[[5, 2]])
     assert replace(batch, distributions=[]).take(torch.tensor([1])).distributions == []
+
+
+def test_weights_have_a_mean_of_1_and_follow_the_rows(heads, table):
+    assert Targets.of(heads, table).weights is None
+    weights = np.arange(len(table), dtype=np.float64)
+    targets = Targets.of(heads, replace(table, weights=weights))
+    assert targets.weights is not None and targets.weights.dtype == torch.float32
+    np.testing.assert_allclose(targets.weights.numpy(), weights / weights.mean(), rtol=1e-6)
+    batch = targets.take(torch.tensor([5, 2])).to(torch.device("cpu"))
+    assert batch.weights is not None and batch.weights.tolist() == targets.weights[[5, 2]].tolist()
