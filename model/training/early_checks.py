@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from model.cleaning.agreement import AgreementRule
 from model.errors import InputError
 from model.images.pipeline import InputPipeline
 from model.network.backbone import backbone_name, make_preprocessing
 from model.settings.train import HeadSettings, TrainSettings
 from model.training.augmentation import make_augmentation
+from model.training.cleaning import clean_rule
 from model.training.losses import LossContext, make_loss
 from model.training.mixing import make_mixing
 from model.training.optim import Schedule, make_optimiser
@@ -37,7 +37,7 @@ def check_early(settings: TrainSettings) -> None:
     """
     problems = _problems(settings)
     try:
-        AgreementRule.of(settings.clean_args)
+        clean_rule(settings)
     except InputError as error:
         problems.append(str(error))
     for name, own in settings.separate.items():
