@@ -126,7 +126,7 @@ def run_training(settings: TrainSettings, env: Environment) -> TrainingEnd:
     checked = location.checkpoints / ".checked"
     tables = distributed.on_rank_zero(lambda: read_tables(settings, train_dir, validation_dir, checked))
     plan = make_plan(settings, *tables)
-    cleaning = distributed.on_rank_zero(lambda: make_cleaning(settings, plan))
+    cleaning = distributed.on_rank_zero(lambda: make_cleaning(settings, plan, tables[0]))
     if settings.check_only:
         log.info("%s\nno problems found; to train, run the same command without check_only", plan.text())
         return TrainingEnd(ExitCode.DONE)

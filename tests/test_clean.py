@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from model.cleaning.suspects import SUSPECT_COLUMNS
 from model.data.corrections import read_corrections
 from model.errors import InputError, Problems
 from model.training import cleaning
@@ -183,3 +184,66 @@ def test_the_predictions_that_decide_are_part_of_the_identity(faces, run_train, 
     with pytest.raises(InputError, match=r"clean: [0-9a-f]{32} then, [0-9a-f]{32} now"):
         run_train(faces / "train", *own)
     assert cleaning.FOLDS == 5
+
+
+def suspects_of(colours: Path, file: Path, score: float = 0.9) -> Path:
+    """Suspects: the planted wrong labels, the first without a suggestion."""
+    given, truth = (pd.read_csv(colours / name)["label"] for name in ("train/train.csv", "truth.csv"))
+    rows = [
+        (f"{row:02d}.png", "", "label", "image", given[row], truth[row] if row else "", score, "", "[]")
+        for row in range(FLIPS)
+    ]
+    pd.DataFrame(rows, columns=list(SUSPECT_COLUMNS)).to_csv(file, index=False)
+    return file
+
+
+def test_suspects_are_accepted_and_are_part_of_the_identity(colours, run_train, tmp_path, monkeypatch, caplog):
+    file = suspects_of(colours, tmp_path / "suspects.csv")
+    flags = ["--clean", str(file), "--epochs", "0"]
+    run = run_train(colours / "train", *flags)
+    truth = pd.read_csv(colours / "truth.csv").set_index("ImageID")["label"]
+    split = pd.read_csv(run / "split.csv").set_index("path")
+    changes = {row.path: row for row in rows_of(run / "cleaned.csv")}
+    planted = [f"{row:02d}.png" for row in range(FLIPS)]
+    assert set(changes) == {path for path in planted if split.loc[path, "side"] == "train"}
+    assert all(row.reviewer == "suspects" for row in changes.values())
+    assert {path: row.value for path, row in changes.items() if row.action == "relabel"} == {
+        path: truth[path] for path in changes if path != "00.png"
+    }
+    metrics, card = json.loads((run / "metrics.json").read_text()), (run / "README.md").read_text()
+    record, deleted = metrics["data"]["cleaning"], "00.png" in changes
+    assert record["predictions"] == "suspects" and record["rule"] == {"relabel_at": 0.6, "cap": 0.3}
+    assert record["attributes"]["label"]["relabelled"] == len(changes) - deleted and record["left_out"] == deleted
+    assert record["seen_validation"] == metrics["data"]["validation"]["pictures"]
+    assert "was found with 18 validation images" in caplog.text and "a list of suspects doubts them" in card
+    # another file of the same name is another training
+    monkeypatch.setattr(Trainer, "train", lambda *_: pytest.fail("stop here"))
+    with pytest.raises(pytest.fail.Exception):
+        run_train(colours / "train", *flags, name="other")
+    suspects_of(colours, file, 0.8)
+    with pytest.raises(InputError, match=r"clean: [0-9a-f]{32} then, [0-9a-f]{32} now"):
+        run_train(colours / "train", *flags, name="other")
+
+
+def test_suspects_of_one_attribute_apply_to_its_models(faces, run_train, tmp_path):
+    split = pd.read_csv(run_train(faces / "train", "--epochs", "0", name="before") / "split.csv", dtype=str)
+    row = split[split["side"] == "train"].iloc[0]
+    other = next(value for value in split["gender"].unique() if value != row["gender"])
+    values = (row["path"], row["group"], "gender", "group", row["gender"], other, 0.9, "", "[]")
+    pd.DataFrame([values], columns=list(SUSPECT_COLUMNS)).to_csv(tmp_path / "suspects.csv", index=False)
+    for target in ("heads", "mask", "separate"):
+        flags = ["--clean", str(tmp_path / "suspects.csv"), "--clean_args", '{"cap": 0.9}', "--target", target]
+        run = run_train(faces / "train", "--epochs", "0", *flags, name=target)
+        changes = [(row.group, row.path, row.value) for row in rows_of(run / "cleaned.csv")]
+        assert changes == ([] if target == "mask" else [(row["group"], "", other)])
+
+
+def test_invalid_arguments_and_suspects_are_an_error_before_training(colours, run_train, tmp_path):
+    file = suspects_of(colours, tmp_path / "suspects.csv")
+    with pytest.raises(InputError, match="'drop_below', expected relabel_at, cap"):
+        run_train(colours / "train", "--clean", str(file), "--clean_args", '{"drop_below": 0.1}')
+    file.write_text(file.read_text().replace("05.png", "0x5.png").replace("06.png,,label", "06.png,,labl"))
+    with pytest.raises(
+        InputError, match=r"2 problems(.|\n)*'0x5.png'; nearest: 05.png(.|\n)*'labl', expected one of label"
+    ):
+        run_train(colours / "train", "--clean", str(file))

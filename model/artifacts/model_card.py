@@ -181,13 +181,13 @@ def _cleaning_text(record: Mapping[str, Any] | None) -> str:
     changes = "; ".join(
         f"{name}: {relabelled:,} relabelled, {dropped:,} dropped" for name, relabelled, dropped in counts
     )
-    seen = record["seen_validation"]
-    leak = (
-        f" Their models were trained on {seen:,} validation images too, so the scores may be too high." if seen else ""
-    )
+    seen, is_list = record["seen_validation"], record["predictions"] == "suspects"
+    judges = "It was found with" if is_list else "Their models were trained on"
+    leak = f" {judges} {seen:,} validation images too, so the scores may be too high." if seen else ""
+    reason = "a list of suspects doubts" if is_list else "out-of-fold predictions contradict"
     return (
-        f"Labels of training images were changed where out-of-fold predictions (BLAKE2b {record['hash']}) contradict "
-        f"them, {changes}; images left out: {record['left_out']:,}. Labels of validation images were not changed.{leak}"
+        f"Labels of training images were changed where {reason} them (BLAKE2b {record['hash']}), {changes}; "
+        f"images left out: {record['left_out']:,}. Labels of validation images were not changed.{leak}"
     )
 
 

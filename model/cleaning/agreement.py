@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,11 @@ from model.data.corrections import DELETE, RELABEL, Correction
 from model.data.table import Table
 from model.errors import InputError, did_you_mean, listing
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Actions = NDArray[np.int8]
+
 # What happens to a label. CAPPED: it is kept, because too many labels of its class would change. UNKNOWN: it is kept,
 # because with the suggested class the combination of labels is not a joint class
 KEPT, RELABELLED, DROPPED, CAPPED, UNKNOWN = range(5)
@@ -32,6 +37,34 @@ FEW_CLASSES = 10  # with K more than these, drop_below is divided by K / 10: rig
 ALL = -1  # in place of an attribute's column: the image is deleted
 ROUNDING = 1e-9  # 0.29 * 100 is 28.999999999999996
 REVIEWER = "out-of-fold"  # in corrections
+
+
+Rule = TypeVar("Rule", bound="DataclassInstance")
+
+
+def rule_from(cls: type[Rule], arguments: Mapping[str, Any], above: Mapping[str, float] | None = None) -> Rule:
+    """A rule with some of its arguments.
+
+    Args:
+        cls: A dataclass whose fields are shares.
+        arguments: The setting `clean_args`.
+        above: Values that arguments must be above, by name.
+
+    Raises:
+        InputError: Names are unknown, or values are no shares; lists all.
+    """
+    names, above = [field.name for field in fields(cls)], above or {}
+    problems = []
+    for name, value in arguments.items():
+        if name not in names:
+            problems.append(f"clean_args: {name!r}, expected {listing(names)}{did_you_mean(name, names)}")
+        elif isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+            problems.append(f"clean_args: {name} = {value!r}, expected a number from 0 to 1")
+        elif name in above and value <= above[name]:
+            problems.append(f"clean_args: {name} = {value!r}, expected a number above {above[name]}")
+    if problems:
+        raise InputError("\n".join(problems))
+    return cls(**{name: float(value) for name, value in arguments.items()})
 
 
 @dataclass(frozen=True)
@@ -52,18 +85,7 @@ class AgreementRule:
     @classmethod
     def of(cls, arguments: Mapping[str, Any]) -> AgreementRule:
         """The rule with some of its arguments. Raises InputError for unknown names and values that are no shares."""
-        names = [field.name for field in fields(cls)]
-        problems = []
-        for name, value in arguments.items():
-            if name not in names:
-                problems.append(f"clean_args: {name!r}, expected {listing(names)}{did_you_mean(name, names)}")
-            elif isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
-                problems.append(f"clean_args: {name} = {value!r}, expected a number from 0 to 1")
-            elif name == "relabel_at" and value <= 0.5:
-                problems.append(f"clean_args: {name} = {value!r}, expected a number above 0.5")
-        if problems:
-            raise InputError("\n".join(problems))
-        return cls(**{name: float(value) for name, value in arguments.items()})
+        return rule_from(cls, arguments, above={"relabel_at": 0.5})
 
 
 @dataclass(frozen=True)
@@ -221,7 +243,7 @@ def agree(
     classes = [table.labels[name].to_numpy(np.int64) for name in table.scheme.names]
     classes += [table.classes()] if joint and len(classes) > 1 else []
     actions = _capped(classes, groups, wanted, given_probability, of_group, rule.cap)
-    _keep_unknown_combinations(table, actions, suggested)
+    keep_unknown_combinations(table, actions, suggested)
     return Agreement(table, actions, suggested, given_probability, suggested_probability, of_group, temperatures)
 
 
@@ -289,7 +311,7 @@ def _capped(
     return actions
 
 
-def _keep_unknown_combinations(table: Table, actions: NDArray[np.int8], suggested: Codes) -> None:
+def keep_unknown_combinations(table: Table, actions: Actions, suggested: Codes) -> None:
     """Marks relabels as UNKNOWN, in place, if the new combination of labels is not a joint class (Scheme.is_large)."""
     if table.scheme.combinations is None:
         return

@@ -36,6 +36,7 @@ class Suspect:
         score: Estimated probability that the label is wrong; comparable between attributes.
         reason: One sentence.
         neighbours: Rows of the most similar images of other groups, the nearest first, at most MOST_NEIGHBOURS.
+        line: Line of the file, from 1; 0 if it was not read from a file.
     """
 
     rows: tuple[int, ...]
@@ -46,6 +47,7 @@ class Suspect:
     score: float
     reason: str
     neighbours: tuple[int, ...] = ()
+    line: int = field(default=0, compare=False)
 
 
 @dataclass
@@ -131,8 +133,25 @@ def read_suspects(path: Path, table: Table, skip_missing: bool = False) -> list[
         InputError: The file is missing or invalid, or names images or attributes that the channel does not have; lists
             all problems.
     """
-    problems, rows = Problems(str(path)), _Rows(table)
-    suspects = []
+    problems = Problems(str(path))
+    suspects = collect_suspects(path, table, problems, skip_missing)
+    problems.raise_if_any()
+    return suspects
+
+
+def collect_suspects(path: Path, table: Table, problems: Problems, skip_missing: bool = False) -> list[Suspect]:
+    """The valid suspects of a file, as read_suspects, with the invalid ones as problems.
+
+    Args:
+        path: The file.
+        table: The channel.
+        problems: Collects what is wrong with single rows.
+        skip_missing: See read_suspects.
+
+    Raises:
+        InputError: The file is missing, or is no list of suspects.
+    """
+    rows, suspects = _Rows(table), []
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file, restval="")
@@ -151,7 +170,7 @@ def read_suspects(path: Path, table: Table, skip_missing: bool = False) -> list[
                 own = rows.of(text)
                 if skip_missing and own is None:
                     continue
-                suspect = _read_suspect(text, own, rows, f"line {reader.line_num}", problems)
+                suspect = _read_suspect(text, own, rows, reader.line_num, problems)
                 if suspect is not None:
                     suspects.append(suspect)
     except OSError as error:
@@ -159,12 +178,11 @@ def read_suspects(path: Path, table: Table, skip_missing: bool = False) -> list[
         raise InputError(f"{path}: {error.strerror or error}{near}; python -m exploration noise writes it") from None
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path}: not a CSV in UTF-8: {error}") from None
-    problems.raise_if_any()
     return suspects
 
 
 def _read_suspect(
-    text: Mapping[str, str], own: tuple[int, ...] | None, rows: _Rows, where: str, problems: Problems
+    text: Mapping[str, str], own: tuple[int, ...] | None, rows: _Rows, line: int, problems: Problems
 ) -> Suspect | None:
     """The suspect of a row of the file; None, with problems, if it is invalid.
 
@@ -172,10 +190,10 @@ def _read_suspect(
         text: The row.
         own: Rows of the table that it doubts; None if the table has none of them.
         rows: The rows of the table.
-        where: Line of the file, for messages.
+        line: Line of the file.
         problems: Collects what is invalid.
     """
-    before = len(problems)
+    before, where = len(problems), f"line {line}"
     if own is None:
         # the nearest name is slow to find among many paths
         is_named = problems.shows_next(FOREIGN_IMAGES) and len(rows.by_path) < MOST_COMPARED
@@ -198,7 +216,7 @@ def _read_suspect(
         return None
     near_rows = tuple(rows.by_path[name] for name in neighbours if name in rows.by_path)
     labels = (text["attribute"], text["given"], text["suggested"])
-    return Suspect(own, text["level"], *labels, score, text["reason"], near_rows)
+    return Suspect(own, text["level"], *labels, score, text["reason"], near_rows, line)
 
 
 def _score(text: str) -> float | None:

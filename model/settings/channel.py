@@ -172,8 +172,8 @@ class ChannelSettings(ReadingSettings):
     clean: str | None = setting(
         None,
         "Change training labels that out-of-fold predictions contradict. auto: first train the folds (5, or --folds) "
-        "on the training images; FILE: the folder out_of_fold of an earlier run with --folds. Validation labels are "
-        "not changed",
+        "on the training images; FILE: the folder out_of_fold of an earlier run with --folds, or the suspects.csv of "
+        "`python -m exploration noise`, whose suggestions are accepted. Validation labels are not changed",
         unset="labels are not changed",
         placeholder="FILE|auto",
     )
@@ -181,7 +181,8 @@ class ChannelSettings(ReadingSettings):
         {},
         "With --clean: relabel_at (least probability of another class to relabel, 0.9), drop_below (an image is left "
         "out if its label has a lower probability and no other class is sure, 0.05), cap (largest share of the groups "
-        "of a class whose labels change, 0.3)",
+        "of a class whose labels change, 0.3). With suspects.csv: relabel_at (least probability that a label is wrong, "
+        "0.6), cap (largest share of the images of a class whose labels change, 0.3)",
         nested=arguments,
     )
     check: str = setting(

@@ -1,8 +1,9 @@
-"""--clean: training labels that out-of-fold predictions contradict are changed before training.
+"""--clean: training labels that out-of-fold predictions contradict, or that are suspects, are changed before training.
 
 The predictions are those of an earlier run with --folds, or of folds that are trained first (auto). With auto, the
 folds of a split have only its training images, so no label of a validation image has any influence on a training label.
-With --folds each fold of the job is such a split, with folds of its own. Validation labels are never changed.
+With --folds each fold of the job is such a split, with folds of its own. The suspects are those of suspects.csv, whose
+labels are changed without a reviewer (model.cleaning.accepted). Validation labels are never changed.
 """
 
 from __future__ import annotations
@@ -16,10 +17,20 @@ from typing import Any
 
 from model.answers.files import OUT_OF_FOLD
 from model.attributes import normal_text
+from model.cleaning.accepted import (
+    Acceptance,
+    AcceptanceRule,
+    SuspectsFile,
+    accept,
+    is_suspects_file,
+    read_accepted,
+)
 from model.cleaning.agreement import Agreement, AgreementRule, agree
 from model.cleaning.predicted import OutOfFold, read_out_of_fold
 from model.data.corrected_labels import apply_corrections
-from model.data.corrections import Correction, write_corrections
+from model.data.correction_files import log_path
+from model.data.corrections import Correction, read_corrections, write_corrections
+from model.data.table import Table
 from model.errors import InputError, Problems, did_you_mean, listing
 from model.labels import JOINT
 from model.runtime.signals import Stopped, StopSignal
@@ -30,6 +41,7 @@ from model.training.plan import Plan, make_plan
 from model.training.resume import Claim
 
 AUTO = "auto"
+SUSPECTS = "suspects"  # the source of the changes in metrics.json
 FOLDS = 5  # of --clean auto without --folds
 FOLDER = "clean"  # of the folds of --clean auto
 MODELS = "models"  # of these folds, inside the folder of their checkpoints
@@ -85,45 +97,51 @@ class Cleaning:
     Attributes:
         rule: When a label is changed.
         joint: Whether the models learn joint classes.
-        jobs: The folds to train first, per split; none if the predictions are read from a file.
-        predictions: The predictions of an earlier run; None for auto.
+        jobs: The folds to train first, per split; none if predictions or suspects are read from a file.
+        source: The predictions of an earlier run, or suspects; None for auto.
     """
 
-    rule: AgreementRule
+    rule: AgreementRule | AcceptanceRule
     joint: bool
     jobs: list[FoldsJob]
-    predictions: OutOfFold | None = None
+    source: OutOfFold | SuspectsFile | None = None
 
     def identity(self) -> dict[str, Any]:
-        """Identifies the predictions, in place of the setting `clean`, which may be a path."""
-        return {FOLDER: AUTO if self.predictions is None else self.predictions.digest}
+        """Identifies the predictions or suspects, in place of the setting `clean`, which may be a path."""
+        return {FOLDER: AUTO if self.source is None else self.source.digest}
 
 
-def make_cleaning(settings: TrainSettings, plan: Plan) -> Cleaning | None:
+def clean_rule(settings: TrainSettings) -> AgreementRule | AcceptanceRule:
+    """The rule of the setting `clean_args`. Raises InputError for unknown names and invalid values."""
+    has_suspects = settings.clean not in (None, AUTO) and is_suspects_file(Path(settings.clean or ""))
+    return AcceptanceRule.of(settings.clean_args) if has_suspects else AgreementRule.of(settings.clean_args)
+
+
+def make_cleaning(settings: TrainSettings, plan: Plan, channel: Table) -> Cleaning | None:
     """Prepares --clean; None without it.
 
     Args:
         settings: Settings of the job.
         plan: Its models.
+        channel: The whole training channel.
 
     Raises:
-        InputError: The predictions cannot be read or do not fit the channel, or there are too few groups for the folds.
+        InputError: The predictions or suspects cannot be read or do not fit the channel, or there are too few groups
+            for the folds.
     """
     if not settings.clean:
         return None
-    rule = AgreementRule.of(settings.clean_args)
+    rule = clean_rule(settings)
+    if isinstance(rule, AcceptanceRule):
+        suspects = read_accepted(Path(settings.clean), channel, _reviewed(settings, channel))
+        _warn_of_validation(_seen_validation(plan, suspects), f"{settings.clean} was found with")
+        return Cleaning(rule, settings.target == JOINT, [], suspects)
     if settings.clean != AUTO:
         predictions = _earlier_predictions(Path(settings.clean))
         for datasets in plan.splits.values():
             predictions.of(datasets.train)
         seen = _seen_validation(plan, predictions)
-        if seen:
-            log.warning(
-                "the models of %s were trained on %s validation images, whose labels thereby affect training labels: "
-                "validation scores may be slightly too high; --clean auto avoids this",
-                predictions.source,
-                f"{seen:,}",
-            )
+        _warn_of_validation(seen, f"the models of {predictions.source} were trained on")
         return Cleaning(rule, settings.target == JOINT, [], predictions)
     own = replace(settings, folds=settings.folds or FOLDS, clean=None, clean_args={}, keep_epochs=0)
     own = replace(own, train_groups=None, validation_groups=None, split_column=None)
@@ -133,6 +151,26 @@ def make_cleaning(settings: TrainSettings, plan: Plan) -> Cleaning | None:
     ]
     log.info("--clean auto trains %s models on folds first", f"{sum(len(job.plan.runs) for job in jobs):,}")
     return Cleaning(rule, settings.target == JOINT, jobs)
+
+
+def _reviewed(settings: TrainSettings, channel: Table) -> list[Correction]:
+    """The log of the setting `corrections`, which has been read with the channel; empty without one."""
+    for root in (channel.root, channel.root.parent) if settings.corrections else ():
+        path = log_path(settings.corrections or "", root)
+        if path.is_file():
+            return read_corrections(path, Problems(""), settings.encoding)
+    return []
+
+
+def _warn_of_validation(seen: int, judges: str) -> None:
+    """Logs that labels of `seen` validation images have an influence on training labels. judges: what was made of them,
+    as the beginning of a sentence."""
+    if seen:
+        log.warning(
+            "%s %s validation images, whose labels thereby affect training labels: validation scores may be slightly "
+            "too high; --clean auto avoids this",
+            *(judges, f"{seen:,}"),
+        )
 
 
 def _earlier_predictions(path: Path) -> OutOfFold:
@@ -186,11 +224,11 @@ def decide(cleaning: Cleaning, plan: Plan, checkpoints: Path, output: Path) -> d
     """
     decisions = {}
     for name, datasets in plan.splits.items():
-        predictions = cleaning.predictions
-        if predictions is None:
-            predictions = read_out_of_fold(checkpoints / FOLDER / name / OUT_OF_FOLD)
-        agreement = agree(datasets.train, predictions.of(datasets.train), cleaning.rule, cleaning.joint)
-        corrections, record = agreement.corrections(), _record(agreement, cleaning, predictions, plan)
+        source = cleaning.source
+        if source is None:
+            source = read_out_of_fold(checkpoints / FOLDER / name / OUT_OF_FOLD)
+        judged = _judge(datasets.train, source, cleaning)
+        corrections, record = judged.corrections(), _record(judged, cleaning, source, plan)
         file = output / name / CLEANED_CSV
         write_corrections(file, corrections)
         counts = listing(f"{attribute} {own['relabelled']:,}" for attribute, own in record["attributes"].items())
@@ -204,6 +242,15 @@ def decide(cleaning: Cleaning, plan: Plan, checkpoints: Path, output: Path) -> d
         )
         decisions[name] = Decisions(corrections, record)
     return decisions
+
+
+def _judge(table: Table, source: OutOfFold | SuspectsFile, cleaning: Cleaning) -> Agreement | Acceptance:
+    """What happens to the labels of training images."""
+    if isinstance(source, SuspectsFile):
+        assert isinstance(cleaning.rule, AcceptanceRule)
+        return accept(table, source, cleaning.rule, cleaning.joint)
+    assert isinstance(cleaning.rule, AgreementRule)
+    return agree(table, source.of(table), cleaning.rule, cleaning.joint)
 
 
 def cleaned_plan(plan: Plan, decisions: Mapping[str, Decisions]) -> Plan:
@@ -220,25 +267,30 @@ def cleaned_plan(plan: Plan, decisions: Mapping[str, Decisions]) -> Plan:
     return replace(plan, runs=runs)
 
 
-def _record(agreement: Agreement, cleaning: Cleaning, predictions: OutOfFold, plan: Plan) -> dict[str, Any]:
+def _record(
+    judged: Agreement | Acceptance, cleaning: Cleaning, source: OutOfFold | SuspectsFile, plan: Plan
+) -> dict[str, Any]:
     """The content of `cleaning` in metrics.json: counts, and nothing about a single image."""
-    counts: dict[str, dict[str, float]] = {name: dict(own) for name, own in agreement.counts().items()}
-    for name, temperature in agreement.temperatures.items():
-        counts[name]["temperature"] = round(temperature, 3)
+    counts: dict[str, dict[str, float]] = {name: dict(own) for name, own in judged.counts().items()}
+    if isinstance(judged, Agreement):
+        for name, temperature in judged.temperatures.items():
+            counts[name]["temperature"] = round(temperature, 3)
+    kind = SUSPECTS if isinstance(source, SuspectsFile) else OUT_OF_FOLD
     return {
-        "predictions": AUTO if cleaning.predictions is None else OUT_OF_FOLD,
-        "hash": predictions.digest,
+        "predictions": AUTO if cleaning.source is None else kind,
+        "hash": source.digest,
         "rule": vars(cleaning.rule) | {},
         "attributes": counts,
-        "left_out": agreement.left_out,
-        "seen_validation": 0 if cleaning.predictions is None else _seen_validation(plan, predictions),
+        "left_out": judged.left_out,
+        "seen_validation": 0 if cleaning.source is None else _seen_validation(plan, source),
     }
 
 
-def _seen_validation(plan: Plan, predictions: OutOfFold) -> int:
-    """How many validation images the models of an earlier run were trained on: all that they predicted out of fold."""
+def _seen_validation(plan: Plan, source: OutOfFold | SuspectsFile) -> int:
+    """How many validation images have an influence on training labels: those that an earlier run predicted out of
+    fold, as its models were trained on them, or all of a channel whose suspects were found with them."""
     return sum(
-        sum(normal_text(path) in predictions.rows for path in datasets.validation.locations.paths)
-        for datasets in plan.splits.values()
-        if datasets.validation is not None and datasets.validation.root == datasets.train.root
+        sum(isinstance(source, SuspectsFile) or normal_text(path) in source.rows for path in own.locations.paths)
+        for own in (datasets.validation for datasets in plan.splits.values())
+        if own is not None and own.root == plan.table.root
     )

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from model.cleaning.agreement import AgreementRule
 from model.errors import InputError
 from model.images.pipeline import InputPipeline
 from model.network.adapters import add_adapters
@@ -21,6 +20,7 @@ from model.network.pooling import make_pooling
 from model.settings.loss import HeadSettings
 from model.settings.train import TrainSettings
 from model.training.augmentation import make_augmentation
+from model.training.cleaning import clean_rule
 from model.training.losses import LossContext, make_loss
 from model.training.mixing import make_mixing
 from model.training.optim import Schedule, make_optimiser
@@ -42,7 +42,7 @@ def check_early(settings: TrainSettings) -> None:
     """
     problems = _problems(settings)
     try:
-        AgreementRule.of(settings.clean_args)
+        clean_rule(settings)
     except InputError as error:
         problems.append(str(error))
     for name, own in settings.separate.items():

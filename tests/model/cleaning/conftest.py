@@ -50,7 +50,7 @@ def make_table(
         groups=np.array(groups, dtype=str),
         grouped_by="person",
         labels=pd.DataFrame({name: np.array(codes, np.int64) for name, codes in columns.items()}),
-        numbers=pd.DataFrame({name: np.array(values, float) for name, values in numbers.items()}),
+        numbers=pd.DataFrame({name: np.array(values, float) for name, values in numbers.items()}, index=range(n)),
         metadata=pd.DataFrame(index=range(n)),
         source="simulated",
     )

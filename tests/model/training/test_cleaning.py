@@ -32,7 +32,7 @@ def plan(table, **values) -> tuple[TrainSettings, Plan]:
 @pytest.mark.parametrize("folds", [0, 3])
 def test_the_folds_of_a_split_never_have_its_validation_images(table, target, folds):
     settings, whole = plan(table, target=target, folds=folds)
-    cleaning = make_cleaning(settings, whole)
+    cleaning = make_cleaning(settings, whole, table)
     assert cleaning is not None and [job.split for job in cleaning.jobs] == list(whole.splits)
     assert cleaning.identity() == {"clean": "auto"} and cleaning.rule == AgreementRule()
     for job in cleaning.jobs:
@@ -75,5 +75,5 @@ def test_corrections_of_other_attributes_do_not_apply_to_a_separate_model(table)
 def test_too_few_groups_for_the_folds_are_an_error_before_training(table):
     settings, whole = plan(table.take(np.arange(28)), validation=0)
     with pytest.raises(InputError, match="5 folds require at least 5 groups, not 4"):
-        make_cleaning(settings, whole)
-    assert make_cleaning(build(TrainSettings, []), whole) is None
+        make_cleaning(settings, whole, table)
+    assert make_cleaning(build(TrainSettings, []), whole, table) is None
