@@ -186,7 +186,7 @@ class Server:
             try:
                 if isinstance(image, RequestError):
                     raise image
-                return Answer(await loaded.batcher(image, row), "", metadata)
+                return Answer(await loaded.batcher(image, row, metadata), "", metadata)
             except RequestError as error:
                 return Answer(None, str(error), metadata)
 

@@ -53,8 +53,8 @@ class RemotePredictor:
     def __init__(self, pool: ProcessPool, name: str):
         self.pool, self.name = pool, name
 
-    async def __call__(self, image: bytes, row: int) -> np.ndarray:
-        return await self.pool.predict(self.name, image, row)
+    async def __call__(self, image: bytes, row: int, metadata: Mapping[str, Any] | None = None) -> np.ndarray:
+        return await self.pool.predict(self.name, image, row, metadata)
 
     def close(self) -> None:
         """Does nothing, since the pool unloads the model."""
@@ -113,7 +113,7 @@ class ProcessPool:
             self.folders[ONLY_MODEL] = folder
         self.keepers = [asyncio.create_task(self._keep(number)) for number in range(len(self.workers))]
 
-    async def predict(self, name: str, image: bytes, row: int) -> np.ndarray:
+    async def predict(self, name: str, image: bytes, row: int, metadata: Mapping[str, Any] | None = None) -> np.ndarray:
         """Predicts an image in the process with the fewest unfinished calls.
 
         Args:
@@ -134,7 +134,7 @@ class ProcessPool:
                 raise Unavailable("no model process is ready; they are being restarted")
             worker = min(ready, key=lambda worker: (len(worker.pending), worker.images))
             try:
-                probabilities: np.ndarray = await worker.call("predict", name, row, payload=image)
+                probabilities: np.ndarray = await worker.call("predict", name, row, metadata, payload=image)
             except ProcessDied:
                 continue
             worker.images += 1

@@ -23,7 +23,7 @@ from model.data.loader import batches
 from model.errors import InputError, listing
 from model.images.inputs import Inputs
 from model.images.preprocessing import Preprocessing
-from model.network.backbone import make_backbone
+from model.network.fusion import make_embeddings, make_image_network
 from model.network.gradcam import grad_cam
 from model.network.heads import Heads
 from model.network.network import Network
@@ -129,10 +129,9 @@ def load_network(saved: SavedModel) -> Network:
             tensors and those with another shape.
     """
     settings, heads = saved.settings, saved.heads
-    backbone = make_backbone(
-        settings.model, saved.pipeline.preprocessing, settings.drop_path, model_args=settings.model_args
-    )
-    network = Network(backbone, heads, settings.hidden_layers, settings.dropout)
+    backbone = make_image_network(settings, saved.pipeline.preprocessing)
+    embeddings = make_embeddings(settings, saved.pipeline.vocabulary)
+    network = Network(backbone, heads, settings.hidden_layers, settings.dropout, embeddings)
     network.load_state_dict(_read_weights(saved.folder / WEIGHTS, network))
     network.eval()
     return network

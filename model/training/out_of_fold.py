@@ -89,9 +89,9 @@ def _answer_folds(plan: Plan, models: Path, settings: TrainSettings, stop: StopS
         members = [load(models / run.folder) for run in plan.runs if run.fold == fold]
         model = make_ensemble(models, members, [1.0] * len(members), PRODUCT, plan.decision)
         predictor = make_predictor(model, device=settings.device, precision=settings.precision)
-        locations = table.locations.take(rows)
+        own = table.take(rows)
         for answers in stop.interruptible(
-            predictor.predict_channel(table.root, locations, settings.batch_size, workers)
+            predictor.predict_channel(own.root, own.locations, settings.batch_size, workers, metadata=own.metadata)
         ):
             if stop.received is not None:
                 raise Stopped
