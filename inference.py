@@ -68,12 +68,13 @@ from model.answers.predictions import TOP, terminal_rows
 from model.answers.seen_images import SeenImages
 from model.artifacts.archive import opened_model
 from model.artifacts.discovery import newest_model
-from model.artifacts.ensemble import Ensemble, load, load_combined, provenance_of, saved_models
+from model.artifacts.ensemble import Ensemble, largest_picture, load, load_combined, provenance_of, saved_models
 from model.artifacts.fingerprint import model_fingerprint
 from model.artifacts.provenance import PROVENANCE_KEY
 from model.artifacts.saved_model import SavedModel
 from model.data.crops import warn_if_not_cropped
 from model.data.input_parts import InputPart, divide, share_of
+from model.data.metadata import with_metadata
 from model.data.prediction_input import PredictionInput, has_images, has_labels, read_info, single_files
 from model.data.readers.shards import INDEX
 from model.data.readers.table_options import TableOptions
@@ -127,7 +128,10 @@ def main(
         channel = (Path("/"), single) if single else read_channel_inputs(settings, locations, models)
         if channel is None:
             return ExitCode.DONE
-        allow_pixels(largest_picture(settings, models))
+        is_required = settings.missing_metadata == "error" and single is None
+        source = "single images" if single else str(channel[0])
+        inputs = with_metadata(channel[1], [model.pipeline for model in models], is_required, source)
+        allow_pixels(settings.max_pixels or largest_picture(saved))
         predictor = make_predictor(
             saved,
             num_tta=settings.num_tta,
@@ -139,8 +143,8 @@ def main(
         check_gpus(env, settings.device, predictor.gpu_problem)
         files = output_files(settings, locations)
         if files is None:
-            return print_predictions(saved, predictor, channel[1], settings)
-        prediction = channel_prediction(settings, locations, saved, predictor, *channel, files[0])
+            return print_predictions(saved, predictor, inputs, settings)
+        prediction = channel_prediction(settings, locations, saved, predictor, channel[0], inputs, files[0])
 
     # predict and write batch by batch
     number = len(prediction.inputs)
@@ -235,7 +239,6 @@ def channel_prediction(
     answers: Path,
 ) -> ChannelPrediction:
     """The rows and parts that this host predicts. answers: path of output.csv."""
-    models = saved_models(saved)
     rows, parts = (
         (np.arange(len(inputs)), [])
         if settings.pictures
@@ -249,9 +252,9 @@ def channel_prediction(
         parts=parts,
         folder=locations.parts_dir(answers),
         model=model_fingerprint(saved) if parts else "",
-        settings=answer_settings(settings, largest_picture(settings, models), predictor),
+        settings=answer_settings(settings, settings.max_pixels or largest_picture(saved), predictor),
         labels=saved.labels() | {PROVENANCE_KEY: provenance_of(saved, settings.num_tta).to_dict()},
-        seen=SeenImages.of(models),
+        seen=SeenImages.of(saved_models(saved)),
     )
 
 
@@ -289,11 +292,6 @@ def answer_settings(settings: InferenceSettings, max_pixels: int, predictor: Ens
         if settings.tta_mode == "vote":
             chosen["seed"] = settings.seed
     return {**chosen, "precision": " ".join(sorted({backend.precision for backend in predictor.backends}))}
-
-
-def largest_picture(settings: InferenceSettings, models: Sequence[SavedModel]) -> int:
-    """The setting max_pixels; if it is 0, the largest max_pixels that a model was trained with."""
-    return settings.max_pixels or max(model.settings.max_pixels for model in models)
 
 
 def predict_parts(

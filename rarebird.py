@@ -107,7 +107,8 @@ def predict(model: str | Path | Model, images: Images, **settings: Any) -> pd.Da
     Args:
         model: What `load` returned, or a path, which is loaded for this call.
         images: Paths, bytes, PIL images or uint8 arrays, (H, W, 3) in RGB or (H, W) in grey.
-        settings: num_tta, tta_mode, seed and batch_size, and for a path also device and precision.
+        settings: metadata (a table with a row per image, for a model that reads it), num_tta, tta_mode, seed and
+            batch_size, and for a path also device and precision.
 
     Returns:
         One row per image, in order: `picture` (path or number), `class` (number; missing if the image is unreadable),

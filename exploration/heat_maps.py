@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from model.artifacts.ensemble import load, saved_models
+from model.errors import InputError
 from model.images.decode import Source, read_source
 from model.images.inputs import PIXELS, Inputs
 from model.images.tta import Views
 from model.prediction.backends import make_backend
+from model.settings.choices import METADATA_ONLY
 
 RED = np.array([255, 40, 0], np.float32)
 OPACITY = 0.6  # of the strongest evidence
@@ -28,20 +31,28 @@ class HeatMaps:
         device: Setting of the same name.
 
     Raises:
-        InputError: The model cannot be loaded.
+        InputError: The model cannot be loaded, or reads only metadata.
     """
 
     def __init__(self, model: str | Path, device: str = "auto"):
         self.model = saved_models(load(Path(model)))[0]
+        if self.model.settings.fusion == METADATA_ONLY:
+            raise InputError(f"model {model}: there are no heat maps, because it reads only metadata and no pixels")
         self.backend = make_backend(self.model, device, "fp32")
         self.views = Views(self.model.pipeline)
 
-    def draw(self, image: Source, codes: Mapping[str, int] | None = None) -> Image.Image:
+    def draw(
+        self,
+        image: Source,
+        codes: Mapping[str, int] | None = None,
+        metadata: Mapping[str, object] = MappingProxyType({}),
+    ) -> Image.Image:
         """The heat map of an image.
 
         Args:
             image: A path, the bytes of a file, or an image.
             codes: The class to explain: the class of each attribute, or of some of them. None for the predicted class.
+            metadata: The image's metadata by column, for a model that reads it; unknown without it.
 
         Returns:
             The network's input with the evidence in red, RGB.
@@ -51,7 +62,8 @@ class HeatMaps:
             InputError: The model's backend has no gradients.
         """
         decoded = read_source(image, self.views.channels, self.views.draft, self.views.pixel_range)
-        inputs = self.views(decoded, 0)
+        arrays = self.model.pipeline.arrays_by_row({name: [value] for name, value in metadata.items()}, 1)
+        inputs = self.views(decoded, 0).with_arrays({name: array[0] for name, array in arrays.items()})
         classes = self._classes(self._predicted(inputs) if codes is None else codes)
         (evidence,) = self.backend.evidence(inputs, classes)
         return overlay(inputs.arrays[PIXELS][0], evidence)

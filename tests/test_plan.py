@@ -105,9 +105,9 @@ def test_the_ensemble_of_folds_predicts_their_mean(folds, faces):
 def test_a_run_stopped_during_out_of_fold_predictions_resumes_there(faces, run_train, monkeypatch):
     answered = EnsemblePredictor.predict_channel
 
-    def stopped(self, *args):
+    def stopped(self, *args, **named):
         os.kill(os.getpid(), signal.SIGTERM)
-        return answered(self, *args)
+        return answered(self, *args, **named)
 
     with monkeypatch.context() as patched:
         patched.setattr(EnsemblePredictor, "predict_channel", stopped)

@@ -186,7 +186,7 @@ class Server:
             try:
                 if isinstance(image, RequestError):
                     raise image
-                predicted = await loaded.batcher(image, row)
+                predicted = await loaded.batcher(image, row, metadata)
                 return Answer(predicted.probabilities, "", metadata, predicted.numbers)
             except RequestError as error:
                 return Answer(None, str(error), metadata)

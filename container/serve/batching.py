@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from typing import Any
 
@@ -14,7 +14,8 @@ class Batcher:
     decoded images are in memory.
 
     Args:
-        prepare: Decodes the bytes of an image to the model's inputs, given its row in the request. Runs in `decoders`.
+        prepare: Decodes the bytes of an image to the model's inputs, given its row in the request and its metadata.
+            Runs in `decoders`.
         predict: Returns the predictions of N images' inputs. Runs in `model_thread`.
         batch_size: Largest number of images in a batch.
         max_wait: Seconds that the first image of a batch waits for others.
@@ -26,7 +27,7 @@ class Batcher:
 
     def __init__(
         self,
-        prepare: Callable[[bytes, int], Any],
+        prepare: Callable[[bytes, int, Mapping[str, Any]], Any],
         predict: Callable[[Sequence[Any]], Iterable[Any]],
         batch_size: int,
         max_wait: float,
@@ -43,12 +44,13 @@ class Batcher:
         self.queue: asyncio.Queue[tuple[float, Any, asyncio.Future[Any]]] = asyncio.Queue()
         self.task = asyncio.create_task(self._run())
 
-    async def __call__(self, image: bytes, row: int) -> Any:
+    async def __call__(self, image: bytes, row: int, metadata: Mapping[str, Any] | None = None) -> Any:
         """Predicts an image.
 
         Args:
             image: Its encoded bytes.
             row: Its position in its request.
+            metadata: The metadata that was sent with it.
 
         Returns:
             Its prediction.
@@ -67,7 +69,7 @@ class Batcher:
         try:
             # decode, then queue for the next batch
             try:
-                inputs = await loop.run_in_executor(self.decoders, self.prepare, image, row)
+                inputs = await loop.run_in_executor(self.decoders, self.prepare, image, row, metadata or {})
             finally:
                 self.undecoded -= 1
             answer: asyncio.Future[Any] = loop.create_future()

@@ -14,7 +14,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -91,8 +91,8 @@ class ModelProcess:
     async def _unload(self, name: str, _: bytes) -> None:
         await self.models.unload(name)
 
-    async def _predict(self, name: str, row: int, image: bytes) -> Any:
-        return await self.models.loaded[name].batcher(image, row)
+    async def _predict(self, name: str, row: int, metadata: Mapping[str, Any] | None, image: bytes) -> Any:
+        return await self.models.loaded[name].batcher(image, row, metadata)
 
     def _event(self, name: str, value: object = None) -> None:
         self.channel.post((0, name, value))

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from container.serve.batching import Batcher
 from container.serve.health import ModelHealth
@@ -47,9 +47,9 @@ class AnsweringModel(Protocol):
 
 
 class ImagePredictor(Protocol):
-    """Predicts an image from its bytes and its row in the request."""
+    """Predicts an image from its bytes, its row in the request and the metadata that was sent with it."""
 
-    async def __call__(self, image: bytes, row: int) -> ImagePrediction: ...
+    async def __call__(self, image: bytes, row: int, metadata: Mapping[str, Any] | None = None) -> ImagePrediction: ...
 
     def close(self) -> None: ...
 

@@ -24,10 +24,17 @@ REASONS = {
     507: "not enough memory for the model",
 }
 IMAGE = {"type": "string", "contentEncoding": "base64"}
+METADATA = (
+    "Further properties are metadata of the image, which the response contains. A model that was trained with --fusion "
+    "reads the columns of its training's metadata_columns from them: text, a number, true, false, or null for an empty "
+    "value. A column that is missing is unknown to the model, and other properties do not change its prediction."
+)
 IMAGE_WITH_METADATA = {
     "type": "object",
+    "description": METADATA,
     "properties": {"image": IMAGE, "b64": IMAGE},
     "oneOf": [{"required": ["image"]}, {"required": ["b64"]}],
+    "additionalProperties": True,
 }
 ITEM = {"oneOf": [IMAGE, IMAGE_WITH_METADATA]}
 ITEMS = {"type": "array", "minItems": 1, "items": ITEM}
@@ -55,6 +62,7 @@ PREDICTIONS = {
 }
 FORM_BODY = {
     "type": "object",
+    "description": f"Each part with a filename is an image. {METADATA} A property has one value, or one per image.",
     "required": ["image"],
     "properties": {"image": {"type": "string", "contentMediaType": "application/octet-stream"}},
 }

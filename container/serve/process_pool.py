@@ -51,8 +51,8 @@ class RemotePredictor:
     def __init__(self, pool: ProcessPool, name: str):
         self.pool, self.name = pool, name
 
-    async def __call__(self, image: bytes, row: int) -> ImagePrediction:
-        return await self.pool.predict(self.name, image, row)
+    async def __call__(self, image: bytes, row: int, metadata: Mapping[str, Any] | None = None) -> ImagePrediction:
+        return await self.pool.predict(self.name, image, row, metadata)
 
     def close(self) -> None:
         """Does nothing, since the pool unloads the model."""
@@ -111,7 +111,9 @@ class ProcessPool:
             self.folders[ONLY_MODEL] = folder
         self.keepers = [asyncio.create_task(self._keep(number)) for number in range(len(self.workers))]
 
-    async def predict(self, name: str, image: bytes, row: int) -> ImagePrediction:
+    async def predict(
+        self, name: str, image: bytes, row: int, metadata: Mapping[str, Any] | None = None
+    ) -> ImagePrediction:
         """Predicts an image in the process with the fewest unfinished calls.
 
         Args:
@@ -132,7 +134,7 @@ class ProcessPool:
                 raise Unavailable("no model process is ready; they are being restarted")
             worker = min(ready, key=lambda worker: (len(worker.pending), worker.images))
             try:
-                predicted: ImagePrediction = await worker.call("predict", name, row, payload=image)
+                predicted: ImagePrediction = await worker.call("predict", name, row, metadata, payload=image)
             except ProcessDied:
                 continue
             worker.images += 1

@@ -9,8 +9,9 @@ from __future__ import annotations
 import ctypes
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from joblib import cpu_count
 from PIL import Image
@@ -23,7 +24,7 @@ from container.serve.errors import NotEnoughMemory
 from container.serve.machine_lock import LARGE_IMAGE
 from container.serve.responses import ImagePrediction
 from model.artifacts.discovery import find_model
-from model.artifacts.ensemble import load, load_combined, saved_models
+from model.artifacts.ensemble import largest_picture, load, load_combined, saved_models
 from model.artifacts.files import NETWORK_FILES
 from model.decisions import Decision
 from model.images.decode import UnreadableImage, allow_pixels, decoding_memory, largest_allowed
@@ -54,7 +55,7 @@ class ServedModel:
     def __init__(self, folder: Path | None, settings: ServeSettings, copies: int = 1):
         try:
             saved = load_combined(settings.models) if folder is None else load(_model_folder(folder, copies))
-            allow_pixels(settings.max_pixels or max(model.settings.max_pixels for model in saved_models(saved)))
+            allow_pixels(settings.max_pixels or largest_picture(saved))
             self.predictor = make_predictor(
                 saved,
                 num_tta=settings.num_tta,
@@ -80,12 +81,13 @@ class ServedModel:
     def decision(self) -> Decision:
         return self.predictor.decision
 
-    def prepare(self, image: bytes, row: int = 0) -> ModelInputs:
+    def prepare(self, image: bytes, row: int = 0, metadata: Mapping[str, object] = MappingProxyType({})) -> ModelInputs:
         """Decodes an image to the model's inputs.
 
         Args:
             image: The encoded image.
             row: Its position in the request.
+            metadata: The metadata that was sent with it, for a model that reads metadata.
 
         Raises:
             RequestError: 400, the image cannot be read, or decoding it would take more memory than is free.
@@ -94,14 +96,14 @@ class ServedModel:
             # decode large images one at a time, if there is enough memory
             needed = max(decoding_memory(image, pipeline.views.draft) for pipeline in self.predictor.pipelines)
             if needed < LARGE:
-                return self.predictor.prepare(image, row)
+                return self.predictor.prepare(image, row, metadata)
             with self.large_image:
                 free = free_memory()
                 if free is not None and needed > free:
                     amounts = f"{needed / MIB:,.0f} MiB of memory; {max(0, free) / MIB:,.0f} MiB are free"
                     raise UnreadableImage(f"too large: decoding takes up to {amounts}")
                 try:
-                    return self.predictor.prepare(image, row)
+                    return self.predictor.prepare(image, row, metadata)
                 finally:
                     _trim_heap()
         except UnreadableImage as error:

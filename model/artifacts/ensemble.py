@@ -127,6 +127,11 @@ def saved_models(model: SavedModel | Ensemble) -> list[SavedModel]:
     return model.models() if isinstance(model, Ensemble) else [model]
 
 
+def largest_picture(model: SavedModel | Ensemble) -> int:
+    """The largest setting max_pixels that a saved model was trained with."""
+    return max(one.settings.max_pixels for one in saved_models(model))
+
+
 def answering_decision(model: SavedModel | Ensemble, views_vote: bool) -> Decision:
     """The decision on a model's probabilities.
 

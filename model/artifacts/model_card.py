@@ -21,6 +21,7 @@ from model.labels import Scheme
 from model.metrics.epoch_metrics import ATTRIBUTES, CRITERIA, SCORE_OF_MANY
 from model.network.heads import Heads
 from model.runtime.terminal import text_table
+from model.settings.choices import METADATA_ONLY, NO_FUSION
 from model.settings.train import TrainSettings
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -50,7 +51,8 @@ def model_card(
     return _render(
         "model_card.md.j2",
         name=settings.name,
-        backbone=settings.model,
+        network="network without a backbone" if settings.fusion == METADATA_ONLY else f"`{settings.model}`",
+        metadata=_metadata_text(settings),
         scheme=heads.scheme,
         heads=len(heads.heads),
         preprocessing=preprocessing,
@@ -109,6 +111,15 @@ def _average_text(record: Mapping[str, Any] | None) -> str:
     images = record["renewed_on"]
     renewed = f" The batch-norm statistics are of {images:,} training images." if images else ""
     return f"The weights are the mean of those of {len(record['members'])} models: {members}.{renewed}"
+
+
+def _metadata_text(settings: TrainSettings) -> str:
+    """Which metadata the network reads, "" if none."""
+    if settings.fusion == NO_FUSION:
+        return ""
+    reads = "It reads only" if settings.fusion == METADATA_ONLY else "Beside the image it reads"
+    columns = listing(settings.metadata_columns, len(settings.metadata_columns))
+    return f"{reads} metadata, the columns {columns}; values that training did not have are unknown to it."
 
 
 def cell_text(text: str) -> str:

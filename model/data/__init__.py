@@ -13,7 +13,8 @@ Checking:
     channels whose images are crops.
 Splitting and loading:
     splits, split_report and datasets choose the images to train and validate on. sampling orders an epoch.
-    image_dataset decodes batches in threads; loader does so in worker processes.
+    metadata has the columns that a network reads. image_dataset decodes batches in threads; loader does so in worker
+    processes.
 
 Tested by files of other names:
     labelled_rows: tests/model/data/test_channel.py

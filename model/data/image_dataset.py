@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +13,12 @@ from PIL import Image
 
 from model.data.content_index import content_key
 from model.data.image_locations import ImageLocations
+from model.data.metadata import columns_of, require_columns
+from model.data.table import Table
 from model.errors import Failure, listing
 from model.images.decode import UnreadableImage, image_source, read_content, read_source
 from model.images.inputs import Inputs
+from model.images.pipeline import InputPipeline
 from model.runtime.workers import in_threads
 
 Item = tuple[int, int]  # a row, and the number that seeds its random augmentation (the draw)
@@ -71,11 +74,28 @@ class ImageDataset:
         locations: Location of each row's image.
         transform: Makes the inputs of each image.
         with_keys: Whether the key of each image's content is computed.
+        arrays: Further inputs by name, (rows, ...) each, such as metadata.
     """
 
-    def __init__(self, root: Path, locations: ImageLocations, transform: Transform, with_keys: bool = False):
+    def __init__(
+        self,
+        root: Path,
+        locations: ImageLocations,
+        transform: Transform,
+        with_keys: bool = False,
+        arrays: Mapping[str, NDArray[Any]] | None = None,
+    ):
         self.root, self.locations, self.transform, self.with_keys = root, locations, transform, with_keys
+        self.arrays = arrays or {}
         self.channels, self.draft, self.pixel_range = transform.channels, transform.draft, transform.pixel_range
+
+    @classmethod
+    def of_table(cls, table: Table, transform: Transform, pipeline: InputPipeline) -> ImageDataset:
+        """The images of a table, with the metadata that a pipeline reads. InputError if the table lacks a column."""
+        names = pipeline.metadata_columns
+        require_columns(table.metadata, names, table.source)
+        arrays = pipeline.arrays_by_row(columns_of(table.metadata, names), len(table))
+        return cls(table.root, table.locations, transform, arrays=arrays)
 
     def __len__(self) -> int:
         return len(self.locations)
@@ -88,7 +108,8 @@ class ImageDataset:
         except UnreadableImage as error:
             return row, str(error), 0
         key = content_key(content) if self.with_keys and isinstance(content, bytes) else 0
-        return row, self.transform(image, draw), key
+        inputs = self.transform(image, draw)
+        return row, inputs.with_arrays({name: array[row] for name, array in self.arrays.items()}), key
 
 
 def collate(samples: Sequence[Sample]) -> Batch:

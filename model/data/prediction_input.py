@@ -44,11 +44,13 @@ class PredictionInput:
         rows: The table as text, all columns, in the order of the file; a RangeIndex.
         name_column: Column that names the images.
         locations: Location of each row's image.
+        metadata: The columns that the model reads as metadata (model.data.metadata), aligned; None for none.
     """
 
     rows: pd.DataFrame
     name_column: str
     locations: ImageLocations
+    metadata: pd.DataFrame | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -57,7 +59,8 @@ class PredictionInput:
         """These rows alone, in this order."""
         positions = np.asarray(rows, dtype=np.int64)
         frame = self.rows.iloc[positions].reset_index(drop=True)
-        return PredictionInput(frame, self.name_column, self.locations.take(positions))
+        metadata = self.metadata if self.metadata is None else self.metadata.iloc[positions].reset_index(drop=True)
+        return PredictionInput(frame, self.name_column, self.locations.take(positions), metadata)
 
     def part(self, index: int, count: int) -> PredictionInput:
         """The rows of host number `index` of `count` hosts: every count-th row, starting with row `index`."""

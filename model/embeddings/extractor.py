@@ -31,6 +31,7 @@ from model.network.backbone import backbone_name, make_backbone, make_preprocess
 from model.network.tensors import network_tensors
 from model.runtime.hardware import Hardware, find_hardware
 from model.runtime.workers import worker_count
+from model.settings.choices import METADATA_ONLY
 from model.settings.embedder import THUMBNAIL, EmbedderSettings
 from model.settings.train import TrainSettings
 from model.weights.initial_weights import load_backbone
@@ -124,6 +125,8 @@ def make_networks(settings: EmbedderSettings) -> Iterator[NetworkEmbedder]:
         if is_ensemble(folder):
             raise InputError(f"model {path}: this is an ensemble; name one of the models in it")
         saved = load_model(folder)
+        if saved.settings.fusion == METADATA_ONLY:
+            raise InputError(f"model {path}: it reads only metadata and has no features of images")
         chosen = replace(saved.settings, weights=str(folder))
         yield from _sized(settings, path.name.removesuffix(".tar.gz"), chosen, saved.pipeline)
 

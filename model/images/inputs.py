@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 PIXELS = "pixels"
+METADATA = "metadata"  # int64 (N, columns): codes of a Vocabulary, for networks that read metadata
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,11 @@ class Inputs:
     def by_view(self) -> Inputs:
         """Reshapes (N, views, ...) to (N * views, ...)."""
         return Inputs({name: array.reshape(-1, *array.shape[2:]) for name, array in self.arrays.items()})
+
+    def with_arrays(self, arrays: Mapping[str, NDArray[Any]]) -> Inputs:
+        """Adds arrays of a single image to its inputs, the same for each view."""
+        views = {name: np.repeat(array[None], len(self), axis=0) for name, array in arrays.items()}
+        return Inputs({**self.arrays, **views})
 
     def take(self, rows: NDArray[Any]) -> Inputs:
         """The entries at rows: positions or a mask."""

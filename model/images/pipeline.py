@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from model.images.inputs import PIXELS, Inputs
+from model.images.inputs import METADATA, PIXELS, Inputs
 from model.images.preprocessing import Preprocessing
+from model.images.vocabulary import Vocabulary
 
 
 @dataclass(frozen=True)
@@ -19,9 +20,11 @@ class InputPipeline:
 
     Attributes:
         preprocessing: Fits images to the network's input size.
+        vocabulary: Converts metadata to the network's input `metadata`; None if it reads only images.
     """
 
     preprocessing: Preprocessing
+    vocabulary: Vocabulary | None = None
 
     @property
     def channels(self) -> int:
@@ -42,11 +45,27 @@ class InputPipeline:
         """The inputs of one image, (views, ...), from each view's pixels, uint8 (height, width, channels)."""
         return Inputs({PIXELS: np.stack(pixels)})
 
+    @property
+    def metadata_columns(self) -> tuple[str, ...]:
+        """The columns of metadata that the network reads."""
+        return self.vocabulary.names if self.vocabulary else ()
+
+    def arrays_by_row(self, metadata: Mapping[str, Sequence[object]], rows: int) -> dict[str, NDArray[Any]]:
+        """The inputs that are not made from pixels, (rows, ...) each: those of one image are the same for each view.
+
+        Args:
+            metadata: The values of the images by column; a column that is not among them is unknown.
+            rows: Number of images.
+        """
+        return {METADATA: self.vocabulary.codes(metadata, rows)} if self.vocabulary else {}
+
     def to_dict(self) -> dict[str, Any]:
         """The content of preprocessing.json."""
-        return self.preprocessing.to_dict()
+        metadata = {METADATA: self.vocabulary.to_dict()} if self.vocabulary else {}
+        return {**self.preprocessing.to_dict(), **metadata}
 
     @classmethod
     def from_dict(cls, saved: Mapping[str, Any]) -> InputPipeline:
         """The inverse of to_dict. Raises InputError that lists the invalid fields."""
-        return cls(Preprocessing.from_dict(saved))
+        own = {name: value for name, value in saved.items() if name != METADATA}
+        return cls(Preprocessing.from_dict(own), Vocabulary.from_dict(saved[METADATA]) if METADATA in saved else None)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import nn
 
+from model.images.inputs import METADATA, PIXELS
 from model.network.heads import Heads
 from model.network.network import Network
 from model.network.pooling import has_channels_last
@@ -35,7 +36,8 @@ def grad_cam(
     backbone = network.backbone
     with torch.enable_grad():
         # a gradient of the pixels is requested so that features have one even if all layers are frozen
-        features, logits = _features_and_logits(network, tensors["pixels"].detach().requires_grad_())
+        pixels = tensors[PIXELS].detach().requires_grad_()
+        features, logits = _features_and_logits(network, pixels, tensors.get(METADATA))
         (gradients,) = torch.autograd.grad(_logits_of(heads, logits, classes).sum(), features)
     maps, gradients = _channels_last(backbone, features.detach()), _channels_last(backbone, gradients)
     weights = gradients.mean(dim=(1, 2), keepdim=True)
@@ -44,7 +46,9 @@ def grad_cam(
     return torch.where(highest > 0, evidence / highest.clamp(min=torch.finfo(torch.float32).tiny), 0)
 
 
-def _features_and_logits(network: Network, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def _features_and_logits(
+    network: Network, pixels: torch.Tensor, metadata: torch.Tensor | None
+) -> tuple[torch.Tensor, torch.Tensor]:
     """The features to explain with, and the logits (N, outputs).
 
     The features are those that the backbone pools. A transformer may only use its class token, on which the other
@@ -62,7 +66,7 @@ def _features_and_logits(network: Network, pixels: torch.Tensor) -> tuple[torch.
         if hook is not None:
             hook.remove()
     pooled = network.pooled(features)
-    return entering[0] if entering else features, torch.cat([head(pooled) for head in network.heads], dim=1)
+    return entering[0] if entering else features, network.logits(pooled, metadata)
 
 
 def _logits_of(heads: Heads, logits: torch.Tensor, classes: Mapping[str, torch.Tensor]) -> torch.Tensor:

@@ -9,18 +9,20 @@ import torch
 from torch import nn
 
 from model.images.preprocessing import Preprocessing
+from model.images.vocabulary import Vocabulary
 from model.network.adapters import add_adapters
 from model.network.classifiers import LastLayer, last_layer, linear_layer, make_classifier
+from model.network.fusion import MetadataEmbeddings, make_embeddings
 from model.network.heads import Heads
 from model.network.layers import parameter_layers
 from model.network.pooling import AttentionPooling, make_pooling
-from model.settings.network import NetworkSettings
+from model.settings.train import TrainSettings
 
 BACKBONE = "backbone."  # prefix of the backbone's parameter names
 
 
 class Network(nn.Module):
-    """Maps images, the tensor `pixels` of network_tensors, to the logits of all heads, (N, outputs).
+    """Maps images and, if it has embeddings, their metadata to the logits of all heads, (N, outputs).
 
     Args:
         backbone: A timm network without classifier, which maps images to features (N, features).
@@ -29,6 +31,7 @@ class Network(nn.Module):
         dropout: Dropout rate before each layer of a classifier.
         last: Makes the last layer of each classifier.
         pooling: Pools the backbone's feature map; None if the backbone does.
+        metadata: Embeddings of metadata, which the classifiers read after the features; None to read only images.
     """
 
     def __init__(
@@ -39,31 +42,44 @@ class Network(nn.Module):
         dropout: float = 0.0,
         last: LastLayer = linear_layer,
         pooling: AttentionPooling | None = None,
+        metadata: MetadataEmbeddings | None = None,
     ):
         super().__init__()
         self.backbone = backbone
         self.pooling = pooling
         features = int(getattr(backbone, "head_hidden_size", None) or backbone.num_features)  # type: ignore[arg-type]
+        self.metadata = metadata
+        if metadata is not None:
+            features += metadata.features
         self.heads = nn.ModuleList(
             make_classifier(features, hidden_layers, head.outputs, dropout, last) for head in heads.heads
         )
 
     @classmethod
-    def of(cls, settings: NetworkSettings, backbone: nn.Module, heads: Heads, preprocessing: Preprocessing) -> Network:
+    def of(
+        cls,
+        settings: TrainSettings,
+        backbone: nn.Module,
+        heads: Heads,
+        preprocessing: Preprocessing,
+        vocabulary: Vocabulary | None,
+    ) -> Network:
         """The network that the settings define.
 
         Args:
             settings: Adapters, pooling and classifiers.
-            backbone: A backbone from make_backbone; adapters are added to it.
+            backbone: A backbone from make_image_network; adapters are added to it.
             heads: The heads.
             preprocessing: Size and channels of the backbone's input.
+            vocabulary: The metadata that it reads; None to read only images.
 
         Raises:
             InputError: If the backbone cannot have the adapters or the pooling.
         """
         add_adapters(settings, backbone, preprocessing)
         pooling = make_pooling(settings, backbone, preprocessing)
-        return cls(backbone, heads, settings.hidden_layers, settings.dropout, last_layer(settings), pooling)
+        embeddings = make_embeddings(settings, vocabulary)
+        return cls(backbone, heads, settings.hidden_layers, settings.dropout, last_layer(settings), pooling, embeddings)
 
     def group_matcher(self, coarse: bool = False) -> Callable[[str], float]:
         """The number of a parameter's layer by the parameter's name, for timm's optimisers: the layers of the backbone,
@@ -86,7 +102,26 @@ class Network(nn.Module):
         """The features of maps from the backbone's forward_features, (N, features)."""
         return self.backbone.forward_head(maps if self.pooling is None else self.pooling(maps))  # type: ignore[operator]
 
-    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
-        """pixels: normalised images, float32 (N, channels, height, width)."""
-        features = self.features(pixels)
-        return torch.cat([head(features) for head in self.heads], dim=1)
+    def forward(self, pixels: torch.Tensor, metadata: torch.Tensor | None = None) -> torch.Tensor:
+        """The logits from the tensors of network_tensors.
+
+        Args:
+            pixels: Normalised images, float32 (N, channels, height, width).
+            metadata: Codes of their metadata, int64 (N, columns), if the network has embeddings.
+        """
+        return self._logits(self.classifier_inputs(pixels, metadata))
+
+    def classifier_inputs(self, pixels: torch.Tensor, metadata: torch.Tensor | None = None) -> torch.Tensor:
+        """What each classifier reads, (N, features). Arguments are those of forward."""
+        return self._with_metadata(self.features(pixels), metadata)
+
+    def logits(self, features: torch.Tensor, metadata: torch.Tensor | None = None) -> torch.Tensor:
+        """The logits (N, outputs) from the images' features (N, features). metadata: as in forward."""
+        return self._logits(self._with_metadata(features, metadata))
+
+    def _with_metadata(self, features: torch.Tensor, metadata: torch.Tensor | None) -> torch.Tensor:
+        """The features, followed by the embeddings of the metadata if the network has them."""
+        return features if self.metadata is None else torch.cat([features, self.metadata(metadata)], dim=1)
+
+    def _logits(self, inputs: torch.Tensor) -> torch.Tensor:
+        return torch.cat([head(inputs) for head in self.heads], dim=1)

@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -18,6 +19,8 @@ from model.artifacts.ensemble import Ensemble, answering_decision, load, saved_m
 from model.artifacts.learned_numbers import combine_numbers, number_names
 from model.artifacts.saved_model import SavedModel
 from model.attributes import number_column
+from model.data.metadata import columns_of, require_columns
+from model.data.readers.columns import column_named
 from model.decisions import Decision
 from model.errors import InputError, listing
 from model.images.decode import Source
@@ -31,7 +34,11 @@ from model.prediction.predictor import EnsemblePredictor, Predictor
 from model.settings.fields import Layer, build
 from model.settings.prediction import PredictionSettings
 
+log = logging.getLogger("rarebird")
+
 Images = Sequence[Source | np.ndarray]
+# Of each image in order: a table, columns, or the values of each image by column
+Metadata: TypeAlias = pd.DataFrame | Mapping[str, Sequence[object]] | Sequence[Mapping[str, object]]
 
 
 class Model:
@@ -65,10 +72,17 @@ class Model:
         """The values of each attribute."""
         return {attribute.name: list(attribute.values) for attribute in self._saved.scheme.attributes}
 
+    @property
+    def metadata_columns(self) -> list[str]:
+        """The columns of metadata that it reads; empty for most models (setting fusion of training)."""
+        pipelines = [model.pipeline for model in saved_models(self._saved)]
+        return list(dict.fromkeys(name for pipeline in pipelines for name in pipeline.metadata_columns))
+
     def predict(
         self,
         images: Images,
         *,
+        metadata: Metadata | None = None,
         num_tta: int = 1,
         tta_mode: str = "soft",
         seed: int = 0,
@@ -79,11 +93,12 @@ class Model:
         chosen: dict[str, Any] = {"num_tta": num_tta, "tta_mode": tta_mode, "seed": seed, "batch_size": batch_size}
         check_settings("Model.predict", chosen, unknown)
         check_images(images)
+        records = metadata_by_image(metadata, self.metadata_columns, len(images))
         predictor = combined_predictor(self._saved, self._backends, num_tta, tta_mode, seed)
         probabilities = np.full((len(images), len(self._saved.scheme.class_names)), np.nan, np.float32)
         numbers = {name: np.full(len(images), np.nan, np.float32) for name in predictor.number_names}
         errors = [""] * len(images)
-        for answers in predictor.predict_images(images, batch_size):
+        for answers in predictor.predict_images(images, batch_size, records):
             probabilities[answers.rows] = answers.probabilities
             for name, own in numbers.items():
                 own[answers.rows] = answers.numbers[name]
@@ -107,6 +122,7 @@ def predict(
     model: str | Path | Model,
     pictures: Images,
     *,
+    metadata: Metadata | None = None,
     num_tta: int = 1,
     tta_mode: str = "soft",
     seed: int = 0,
@@ -120,6 +136,8 @@ def predict(
     Args:
         model: A loaded model, or the path of one, which is loaded for this call.
         pictures: Images as paths, bytes, PIL images or uint8 arrays (H, W, 3) in RGB or (H, W) in grey.
+        metadata: For a model that was trained with fusion: a DataFrame or a mapping of columns with one value per
+            image, or a list with a mapping for each image. None: unknown.
         num_tta: Views of each image whose probabilities are combined; 1 predicts the image only.
         tta_mode: `soft` averages the probabilities of fixed views; `vote` counts the classes of random views.
         seed: Seed of the random views.
@@ -142,7 +160,7 @@ def predict(
     check_settings("predict", chosen | machine, unknown)
     check_images(pictures)
     loaded = model if isinstance(model, Model) else Model(model, **machine)
-    return loaded.predict(pictures, **chosen)
+    return loaded.predict(pictures, metadata=metadata, **chosen)
 
 
 def check_settings(function: str, settings: dict[str, Any], unknown: dict[str, Any]) -> None:
@@ -168,6 +186,40 @@ def check_images(images: Images) -> None:
                 f"images: image {row} is an array of type {image.dtype} and shape {image.shape}; expected type uint8 "
                 "and shape (height, width, 3) or (height, width)"
             )
+
+
+def metadata_by_image(
+    metadata: Metadata | None, columns: Sequence[str], images: int
+) -> Sequence[Mapping[str, object]] | None:
+    """The metadata of each image by column, of those columns that the model reads.
+
+    Args:
+        metadata: As predict takes it.
+        columns: The columns that the model reads.
+        images: Number of images.
+
+    Raises:
+        InputError: It has another number of rows, or lacks a column.
+    """
+    if metadata is None:
+        if columns:
+            log.warning("predicted without the metadata %s, which is unknown", listing(columns))
+        return None
+    if isinstance(metadata, (str, bytes)):
+        raise InputError(f"metadata: expected a DataFrame, columns, or a mapping for each image, not {metadata[:40]!r}")
+    lengths = {len(own) for own in metadata.values()} if isinstance(metadata, Mapping) else {len(metadata)}
+    if lengths - {images}:
+        raise InputError(f"metadata: {listing(sorted(lengths))} rows for {images} images; expected one per image")
+    if isinstance(metadata, (Mapping, pd.DataFrame)):
+        frame = pd.DataFrame(metadata, dtype=object)
+        require_columns(frame, columns, "metadata")
+        values = columns_of(frame.where(frame.notna(), None), columns)
+        return [{name: own[row] for name, own in values.items()} for row in range(images)]
+    # mappings, some of which may lack a column: unknown there
+    header = list(dict.fromkeys(name for row in metadata for name in row))
+    require_columns(pd.DataFrame(columns=header), columns if images else (), "metadata")
+    found = {name: column_named(header, name) for name in columns}
+    return [{name: row[own] for name, own in found.items() if own is not None and own in row} for row in metadata]
 
 
 def is_image_array(array: np.ndarray) -> bool:

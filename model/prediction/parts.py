@@ -66,7 +66,13 @@ class ChannelPrediction:
             Number of images without a prediction.
         """
         answers = self.predictor.predict_channel(
-            self.root, self.inputs.locations, batch_size, workers, with_keys=bool(self.seen), draws=self.draws
+            self.root,
+            self.inputs.locations,
+            batch_size,
+            workers,
+            with_keys=bool(self.seen),
+            draws=self.draws,
+            metadata=self.inputs.metadata,
         )
         labels = dict(self.labels)
         if self.seen:
@@ -156,7 +162,13 @@ class ChannelPrediction:
         inputs = self.inputs.take(part.rows)
         seen = SeenImages(self.seen.models) if self.seen else None
         answers = self.predictor.predict_channel(
-            self.root, inputs.locations, batch_size, workers, with_keys=bool(seen), draws=self.draws[part.rows]
+            self.root,
+            inputs.locations,
+            batch_size,
+            workers,
+            with_keys=bool(seen),
+            draws=self.draws[part.rows],
+            metadata=inputs.metadata,
         )
         numbers = self.predictor.number_names
         return write_part(folder, key, answers, inputs, self.labels, self.predictor.decision, seen, numbers)

@@ -6,16 +6,19 @@ Inference, the server and the Python API predict with these classes.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image
 
 from model.answers.write import Answers
 from model.data.image_dataset import Batch, ImageDataset, in_order
 from model.data.image_locations import ImageLocations
+from model.data.metadata import columns_of
 from model.decisions import Decision
 from model.images.decode import Source, UnreadableImage, read_source
 from model.images.inputs import Inputs
@@ -52,9 +55,18 @@ class Predictor:
         combined = self.views.combine(probabilities.reshape(len(inputs), self.views.number, -1), self.decision)
         return combined, {name: values.reshape(len(inputs), -1).mean(axis=1) for name, values in numbers.items()}
 
-    def dataset(self, root: Path, locations: ImageLocations, with_keys: bool = False) -> ImageDataset:
-        """A dataset that decodes images of a channel and creates this predictor's views."""
-        return ImageDataset(root, locations, self.views, with_keys)
+    def dataset(
+        self,
+        root: Path,
+        locations: ImageLocations,
+        with_keys: bool = False,
+        metadata: pd.DataFrame | None = None,
+    ) -> ImageDataset:
+        """A dataset that decodes images of a channel and creates this predictor's views. metadata: as in
+        EnsemblePredictor.predict_channel."""
+        pipeline = self.views.pipeline
+        values = {} if metadata is None else columns_of(metadata, pipeline.metadata_columns)
+        return ImageDataset(root, locations, self.views, with_keys, pipeline.arrays_by_row(values, len(locations)))
 
 
 class EnsemblePredictor:
@@ -92,6 +104,11 @@ class EnsemblePredictor:
         """The backend of each predictor."""
         return [predictor.backend for predictor in self.predictors]
 
+    @property
+    def metadata_columns(self) -> list[str]:
+        """The columns of metadata that any of the networks reads."""
+        return list(dict.fromkeys(name for one in self.pipelines for name in one.views.pipeline.metadata_columns))
+
     def gpu_problem(self) -> str:
         """Why a backend uses no GPU; "" if all use one or do not support GPUs."""
         return next(filter(None, (backend.gpu_problem() for backend in self.backends)), "")
@@ -104,6 +121,7 @@ class EnsemblePredictor:
         workers: int,
         with_keys: bool = False,
         draws: NDArray[np.int64] | None = None,
+        metadata: pd.DataFrame | None = None,
     ) -> Iterator[Answers]:
         """Predicts images of a channel in order, batch by batch, with a few batches in memory at a time.
 
@@ -114,6 +132,7 @@ class EnsemblePredictor:
             workers: Processes or threads that decode, divided among the input pipelines; 0 decodes in this thread.
             with_keys: Whether to return the keys of the images' contents.
             draws: int64 (N,), seed of each image's random views; None for its row number.
+            metadata: The images' metadata, for networks that read it; columns that it lacks are unknown.
 
         Yields:
             Probabilities of a batch.
@@ -123,7 +142,7 @@ class EnsemblePredictor:
         streams = [
             pipeline.backend.batches(
                 # the keys are the same for all pipelines
-                pipeline.dataset(root, locations, with_keys and pipeline is self.pipelines[0]),
+                pipeline.dataset(root, locations, with_keys and pipeline is self.pipelines[0], metadata),
                 in_order(len(locations), per_batch, draws),
                 per_pipeline,
             )
@@ -131,14 +150,20 @@ class EnsemblePredictor:
         ]
         return self._predict_batches(zip(*streams, strict=True))
 
-    def predict_images(self, sources: Sequence[Source | np.ndarray], batch_size: int) -> Iterator[Answers]:
-        """As predict_channel, for images given as paths, bytes, PIL images or arrays."""
+    def predict_images(
+        self,
+        sources: Sequence[Source | np.ndarray],
+        batch_size: int,
+        metadata: Sequence[Mapping[str, object]] | None = None,
+    ) -> Iterator[Answers]:
+        """As predict_channel, for images given as paths, bytes, PIL images or arrays. metadata: of each image, by
+        column."""
         per_batch = self.images_per_batch(batch_size)
         for first in range(0, len(sources), per_batch):
             rows, inputs, unreadable = [], [], {}
             for row in range(first, min(first + per_batch, len(sources))):
                 try:
-                    inputs.append(self.prepare(sources[row], row))
+                    inputs.append(self.prepare(sources[row], row, metadata[row] if metadata else {}))
                 except UnreadableImage as error:
                     unreadable[row] = str(error)
                 else:
@@ -150,20 +175,28 @@ class EnsemblePredictor:
         """Number of images in a forward pass of batch_size views."""
         return max(1, batch_size // self.pipelines[0].views.number)
 
-    def prepare(self, source: Source | np.ndarray, row: int = 0) -> ModelInputs:
+    def prepare(
+        self, source: Source | np.ndarray, row: int = 0, metadata: Mapping[str, object] = MappingProxyType({})
+    ) -> ModelInputs:
         """Decodes one image and makes its views for each input pipeline. Thread-safe.
 
         Args:
             source: Path, bytes, PIL image, or pixels as uint8 (H, W, 3) or (H, W).
             row: Number of the image, which seeds its random views.
+            metadata: Its metadata by column, for networks that read it; a column that it lacks is unknown.
 
         Raises:
             UnreadableImage: The message says why the image cannot be read.
         """
         if isinstance(source, np.ndarray):
             source = Image.fromarray(source)
-        views = [pipeline.views for pipeline in self.pipelines]
-        return tuple(each(read_source(source, each.channels, each.draft, each.pixel_range), row) for each in views)
+        values = {name: [value] for name, value in metadata.items()}
+        prepared = []
+        for views in (pipeline.views for pipeline in self.pipelines):
+            inputs = views(read_source(source, views.channels, views.draft, views.pixel_range), row)
+            arrays = views.pipeline.arrays_by_row(values, 1)
+            prepared.append(inputs.with_arrays({name: array[0] for name, array in arrays.items()}))
+        return tuple(prepared)
 
     def predict_inputs(self, inputs: Sequence[ModelInputs]) -> tuple[np.ndarray, Numbers]:
         """Probabilities, float32 (N, C), and estimated numbers of prepared images."""

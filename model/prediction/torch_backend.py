@@ -23,7 +23,7 @@ from model.data.loader import batches
 from model.errors import InputError, listing
 from model.images.inputs import Inputs
 from model.images.preprocessing import Preprocessing
-from model.network.backbone import make_backbone
+from model.network.fusion import make_image_network
 from model.network.gradcam import grad_cam
 from model.network.heads import Heads
 from model.network.network import Network
@@ -133,8 +133,8 @@ def load_network(saved: SavedModel) -> Network:
     """
     settings, heads = saved.settings, saved.heads
     preprocessing = saved.pipeline.preprocessing
-    backbone = make_backbone(settings.model, preprocessing, settings.drop_path, model_args=settings.model_args)
-    network = Network.of(settings, backbone, heads, preprocessing)
+    backbone = make_image_network(settings, preprocessing)
+    network = Network.of(settings, backbone, heads, preprocessing, saved.pipeline.vocabulary)
     network.load_state_dict(_read_weights(saved.folder / WEIGHTS, network))
     network.eval()
     return network

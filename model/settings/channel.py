@@ -91,7 +91,10 @@ class ReadingSettings:
         reading=True,
     )
     metadata_columns: list[str] = setting(
-        [], "Columns to keep as metadata of the images", unset="all other columns", reading=True
+        [],
+        "Columns to keep as metadata of the images; with --fusion, those that the network reads",
+        unset="all other columns",
+        reading=True,
     )
     corrections: str | None = setting(
         None,

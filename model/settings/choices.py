@@ -9,7 +9,7 @@ is added to one becomes a choice of its setting.
 from __future__ import annotations
 
 # Sections of --help-all
-PATHS, IMAGES = "Inputs and outputs", "Images"
+PATHS, IMAGES, METADATA = "Inputs and outputs", "Images", "Metadata"
 
 # Training
 SAMPLERS = {
@@ -69,6 +69,15 @@ LAYOUTS = ("auto", "csv", "profiles", "classes", "lst", "manifest", "list", "fil
 ALL_LEVELS, NO_LEVEL = "all", "_"  # in folder_levels: the whole path is the label; a level to ignore
 FITS = ("crop", "stretch", "pad")
 INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos")
+
+# Metadata as an input of the network
+NO_FUSION, CONCAT, METADATA_ONLY = "none", "concat", "metadata"
+FUSIONS = {
+    NO_FUSION: "only the image",
+    CONCAT: "the image's features and embeddings of the metadata, one after the other, are the input of the classifier",
+    METADATA_ONLY: "only the metadata, to see what they tell without the image, whose pixels are ignored",
+}
+MISSING_METADATA = ("error", "unknown")
 
 # Machine
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")

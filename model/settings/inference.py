@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from model.settings.aliases import INFERENCE_PY, settings_by_alias
 from model.settings.checks import unknown_encoding
-from model.settings.choices import PATHS
+from model.settings.choices import MISSING_METADATA, PATHS
 from model.settings.fields import setting
 from model.settings.prediction import PredictionSettings
 
@@ -77,6 +77,12 @@ class InferenceSettings(PredictionSettings):
     encoding: str = setting(
         "utf-8",
         "Encoding of the table, such as cp1252 or cp949; ignored for a file with a byte-order mark of UTF-8 or UTF-16",
+    )
+    missing_metadata: str = setting(
+        "error",
+        "If the model was trained with --fusion and the table lacks a column of metadata that it reads; error: stop, "
+        "unknown: predict without that column",
+        choices=MISSING_METADATA,
     )
     follow_links: bool = setting(
         False, "Read images through symbolic links that point outside the data folder; not allowed in a container"

@@ -12,11 +12,13 @@ from model.settings.channel import ChannelSettings
 from model.settings.choices import (
     DECISIONS,
     IMAGES,
+    METADATA,
     PATHS,
     PRECISIONS,
     THUMBNAILS,
 )
 from model.settings.fields import setting
+from model.settings.fusion import FusionSettings
 from model.settings.loss import HeadSettings, LossSettings
 from model.settings.nested import arguments, names_by_attribute, settings_by_attribute
 from model.settings.network import NetworkSettings
@@ -24,13 +26,13 @@ from model.settings.numbers import number_contradictions
 
 
 @dataclass(frozen=True)
-class TrainSettings(ChannelSettings, NetworkSettings, LossSettings):
+class TrainSettings(ChannelSettings, NetworkSettings, FusionSettings, LossSettings):
     """All settings of a training, in the sections and the order of --help-all."""
 
     MAIN_INPUT: ClassVar[str] = "train_dir"
     ALIASES: ClassVar[Mapping[str, str]] = settings_by_alias(TRAIN_PY)
     # the other sections follow
-    SECTIONS: ClassVar[tuple[str, ...]] = (PATHS, "Data", "Target", "Sampling and loss", "Network", IMAGES)
+    SECTIONS: ClassVar[tuple[str, ...]] = (PATHS, "Data", "Target", "Sampling and loss", "Network", IMAGES, METADATA)
 
     # Inputs, outputs and checkpoints
     config: str | None = setting(
@@ -263,6 +265,7 @@ class TrainSettings(ChannelSettings, NetworkSettings, LossSettings):
         yield from self.sampling_contradictions()
         yield from self.network_contradictions()
         yield from self.image_contradictions()
+        yield from self.fusion_contradictions(self.metadata_columns)
         yield from self._target_contradictions()
         yield from number_contradictions(self.attributes, self.age_sigma, self.target, self.heads)
         yield from self.reading_contradictions()

@@ -6,9 +6,10 @@ loss of a head and the sum over heads; optim: optimiser, schedule, accumulation;
 processes, compiling; validation: scores after an epoch; progress, checkpoints, resume: the state of a run, its files,
 the name that it trains under; early_checks: settings checked before the data are read; plan: the models of one job;
 separate: settings of each attribute's own model; cleaning: the changes of --clean; ensembles: those of the plan, saved;
-held_out, out_of_fold: predictions for the validation images and for every row by folds; run_metrics: the content of
-metrics.json; kept_epochs: the weights of the last epochs; average, average_members, batch_norm: the mean of the weights
-of several models; tracking: console, TensorBoard, Weights & Biases.
+metadata: the values that a network with --fusion reads; held_out, out_of_fold: predictions for the validation images
+and for every row by folds; run_metrics: the content of metrics.json; kept_epochs: the weights of the last epochs;
+average, average_members, batch_norm: the mean of the weights of several models; tracking: console, TensorBoard,
+Weights & Biases.
 
 Tested by files of other names:
     job, trainer, run_metrics: tests/test_train.py

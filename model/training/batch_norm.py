@@ -81,7 +81,7 @@ def renew_batch_norm(
     order = np.random.default_rng(seed).permutation(len(table))
     parts = np.array_split(order, max(1, len(table) // batch_size))
     items: list[list[Item]] = [[(int(row), int(row)) for row in part] for part in parts]
-    images = ImageDataset(table.root, table.locations, make_augmentation(settings.augmentation, pipeline, seed))
+    images = ImageDataset.of_table(table, make_augmentation(settings.augmentation, pipeline, seed), pipeline)
     hardware.place(network)
 
     def tensors() -> Iterator[dict[str, torch.Tensor]]:

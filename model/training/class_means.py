@@ -64,7 +64,7 @@ def set_class_means(
     size = max(1, settings.batch_size // world)
     rows = range(rank, len(images), world)
     items = [[(row, row) for row in rows[first : first + size]] for first in range(0, len(rows), size)]
-    views = ImageDataset(images.root, images.locations, Views(pipeline))
+    views = ImageDataset(images.root, images.locations, Views(pipeline), arrays=images.arrays)
     sums: list[torch.Tensor] = []  # of normalised inputs by class, float64 (classes, features), for each head
     norms: list[float] = []  # sum of the lengths of the inputs, for each head
     stopped = False
@@ -107,5 +107,5 @@ def set_class_means(
 def _classifier_inputs(network: Network, tensors: dict[str, torch.Tensor], hardware: Hardware) -> list[torch.Tensor]:
     """The inputs of each classifier's last layer, float64 (N, features) on the CPU."""
     with hardware.autocast():
-        features = network.features(**tensors)
-        return [head[:-1](features).double().cpu() for head in network.heads]  # type: ignore[index]
+        inputs = network.classifier_inputs(**tensors)
+        return [head[:-1](inputs).double().cpu() for head in network.heads]  # type: ignore[index]

@@ -10,19 +10,20 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from model.errors import InputError
+from model.errors import InputError, listing
 from model.images.pipeline import InputPipeline
 from model.network.adapters import add_adapters
 from model.network.backbone import backbone_name, make_backbone, make_preprocessing
 from model.network.freezing import STAGES, freeze_stages
 from model.network.layers import parameter_layers
 from model.network.pooling import make_pooling
+from model.settings.choices import NO_FUSION
 from model.settings.loss import HeadSettings
 from model.settings.train import TrainSettings
 from model.training.augmentation import make_augmentation
 from model.training.cleaning import clean_rule
 from model.training.losses import LossContext, make_loss
-from model.training.mixing import make_mixing
+from model.training.mixing import MIXING, make_mixing
 from model.training.optim import Schedule, make_optimiser
 from model.training.separate import attribute_settings
 from model.weights.weights_file import check_weights
@@ -81,6 +82,7 @@ def _checks(settings: TrainSettings, has_checked_weights: bool) -> Iterator[Call
         yield lambda name=name: _check_loss(settings, settings.head(name))  # type: ignore[misc]
     yield lambda: make_augmentation(settings.augmentation, _pipeline(settings), settings.seed)
     yield lambda: make_mixing(settings.augmentation)
+    yield lambda: _check_mixed_metadata(settings)
 
 
 def _check_parts(settings: TrainSettings) -> None:
@@ -104,6 +106,16 @@ def _check_loss(settings: TrainSettings, head: HeadSettings) -> None:
     """Makes the loss of a head with two classes. Class weights are not checked, because they depend on the data."""
     counts, shares = np.ones(2, np.int64), np.full(2, 0.5)
     make_loss(LossContext(settings, replace(head, class_weights="none"), counts, shares))
+
+
+def _check_mixed_metadata(settings: TrainSettings) -> None:
+    """Raises InputError if images are mixed in pairs whose metadata cannot be mixed."""
+    mixing = [name for name in settings.augmentation if name in MIXING]
+    if settings.fusion != NO_FUSION and mixing:
+        raise InputError(
+            f"augmentation: {listing(mixing)} mixes two images and their labels, but not their metadata; remove it, or "
+            f"set --fusion {NO_FUSION}"
+        )
 
 
 def _pipeline(settings: TrainSettings) -> InputPipeline:

@@ -24,6 +24,7 @@ from model.runtime.hardware import Hardware, find_hardware
 from model.runtime.seeding import mixed_seed, seed_all
 from model.runtime.signals import StopSignal
 from model.runtime.terminal import counted
+from model.settings.choices import METADATA_ONLY
 from model.settings.fields import differences
 from model.settings.nested import under_own_names
 from model.settings.train import TrainSettings
@@ -32,6 +33,7 @@ from model.training.decision import trained_decision
 from model.training.kept_epochs import KeptEpochs
 from model.training.learned_numbers import learned_bins
 from model.training.losses import loss_type
+from model.training.metadata import log_vocabulary, make_vocabulary
 from model.training.progress import Outcome
 from model.training.tracking.base import Tracker
 from model.training.trainer import TrainableModel, Trainer
@@ -78,7 +80,7 @@ def fit(
     if state is not None and state["finished"]:
         settings, heads = _named_heads(settings, datasets, channel)
         decision = decision or trained_decision(settings, datasets.train)
-        return Outcome.from_state(state, settings, heads, _pipeline(settings), decision)
+        return Outcome.from_state(state, settings, heads, _pipeline(settings, datasets.train), decision)
     trainer = make_trainer(
         settings,
         datasets,
@@ -111,9 +113,10 @@ def make_trainer(
 ) -> Trainer:
     """Makes a network and its trainer. The arguments are those of fit."""
     settings, heads = _named_heads(settings, datasets, channel)
-    pipeline, decision = _pipeline(settings), decision or trained_decision(settings, datasets.train)
+    pipeline = _pipeline(settings, datasets.train)
+    decision = decision or trained_decision(settings, datasets.train)
     seed_all(mixed_seed(settings.seed, 0))
-    network = make_network(settings, heads, pipeline.preprocessing)
+    network = make_network(settings, heads, pipeline.preprocessing, pipeline.vocabulary)
     model = TrainableModel(network, heads, pipeline, decision)
     hardware = hardware or find_hardware(settings.device, settings.precision, settings.channels_last)
     return Trainer(settings, datasets, model, hardware, checkpoints, stop or StopSignal(), tracker or Tracker())
@@ -141,8 +144,9 @@ def _with_pixel_range(settings: TrainSettings, datasets: Datasets) -> TrainSetti
     return settings
 
 
-def _pipeline(settings: TrainSettings) -> InputPipeline:
-    return InputPipeline(make_preprocessing(settings))
+def _pipeline(settings: TrainSettings, train: Table) -> InputPipeline:
+    """The input pipeline. train: the training images, whose metadata defines the vocabulary."""
+    return InputPipeline(make_preprocessing(settings), make_vocabulary(settings, train))
 
 
 def _log_training(trainer: Trainer, data: dict[str, Any]) -> None:
@@ -161,8 +165,11 @@ def _log_training(trainer: Trainer, data: dict[str, Any]) -> None:
             log.info("%s: %s images%s", side, f"{data[side]['pictures']:,}", by)
     heads, preprocessing = trainer.heads, trainer.pipeline.preprocessing
     parameters = sum(parameter.numel() for parameter in trainer.network.parameters()) / 1e6
+    if trainer.pipeline.vocabulary:
+        log_vocabulary(trainer.pipeline.vocabulary, settings.metadata_min_count)
+    network = "metadata without a backbone" if settings.fusion == METADATA_ONLY else settings.model
     log.info(
-        f"{settings.model}: {parameters:.1f} M parameters, {preprocessing.height}x{preprocessing.width} pixels, "
+        f"{network}: {parameters:.1f} M parameters, {preprocessing.height}x{preprocessing.width} pixels, "
         f"{heads.scheme.num_classes} classes in {counted(len(heads.heads), 'head')}"
     )
     log.info(

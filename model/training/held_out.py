@@ -67,7 +67,9 @@ def answer_validation(
         workers = worker_count(settings.num_workers)
         batches = []
         for batch in stop.interruptible(
-            predictor.predict_channel(table.root, table.locations, settings.batch_size, workers)
+            predictor.predict_channel(
+                table.root, table.locations, settings.batch_size, workers, metadata=table.metadata
+            )
         ):
             if stop.received is not None:
                 raise Stopped

@@ -91,15 +91,15 @@ def _answer_folds(plan: Plan, models: Path, settings: TrainSettings, stop: StopS
         members = [load(models / run.folder) for run in plan.runs if run.fold == fold]
         model = make_ensemble(models, members, [1.0] * len(members), PRODUCT, plan.decision)
         predictor = make_predictor(model, device=settings.device, precision=settings.precision)
-        locations = table.locations.take(rows)
+        own = table.take(rows)
         for answers in stop.interruptible(
-            predictor.predict_channel(table.root, locations, settings.batch_size, workers)
+            predictor.predict_channel(own.root, own.locations, settings.batch_size, workers, metadata=own.metadata)
         ):
             if stop.received is not None:
                 raise Stopped
             probabilities[rows[answers.rows]] = answers.probabilities
-            for name, own in answers.numbers.items():
-                numbers.setdefault(name, np.full(len(table), np.nan, np.float32))[rows[answers.rows]] = own
+            for name, values in answers.numbers.items():
+                numbers.setdefault(name, np.full(len(table), np.nan, np.float32))[rows[answers.rows]] = values
             unreadable |= {int(rows[row]): reason for row, reason in answers.unreadable.items()}
     readable = np.array([row for row in range(len(table)) if row not in unreadable], np.int64)
     own_numbers = {name: values[readable] for name, values in numbers.items()}

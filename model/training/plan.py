@@ -22,6 +22,7 @@ from model.labels import HEADS, Scheme
 from model.settings.choices import SEPARATE
 from model.settings.train import TrainSettings
 from model.training.decision import trained_decision
+from model.training.metadata import check_metadata, metadata_identity
 from model.training.separate import settings_by_attribute
 
 
@@ -98,7 +99,8 @@ class Plan:
 
     def identity(self) -> dict[str, Any]:
         """Identifies the data. An unfinished job is resumed only if this and its settings are unchanged."""
-        return self.runs[0].datasets.identity()
+        metadata = [metadata_identity(run.settings, run.datasets) for run in self.runs]
+        return {**self.runs[0].datasets.identity(), **next(filter(None, metadata), {})}
 
     def text(self) -> str:
         """A readable summary of the channel, its attributes and its split."""
@@ -157,6 +159,7 @@ def make_plan(settings: TrainSettings, train: Table, validation: Table | None) -
     # One model per attribute and fold. The folds of an attribute form an ensemble, and the attributes form another
     runs, ensembles = [], []
     for attribute, own_settings in settings_by_attribute(settings, train.scheme.names).items():
+        check_metadata(own_settings, train.scheme)
         for fold, (fold_name, datasets) in enumerate(splits.items()):
             folder = "/".join(part for part in (_folder(attribute), fold_name) if part)
             own_datasets = datasets.narrowed(own_settings.target) if is_separate else datasets

@@ -111,7 +111,7 @@ class Trainer:
         sampler = make_sampler(settings, table)
         self.sampler = EpochSampler(sampler, settings.batch_size, self.rank, self.world)
         augmentation = make_augmentation(settings.augmentation, self.pipeline, settings.seed)
-        self.images = ImageDataset(table.root, table.locations, augmentation)
+        self.images = ImageDataset.of_table(table, augmentation, self.pipeline)
         self.mixing = make_mixing(settings.augmentation)
         self.targets = Targets.of(self.heads, table)
 

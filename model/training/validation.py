@@ -252,7 +252,7 @@ class Validator:
         """Logits, float32 (n, outputs). Only the rows of this process are filled in."""
         table, size = self.table, self.batch_size
         backend = TorchBackend(network, self.heads, self.pipeline.preprocessing, self.hardware)
-        pictures = ImageDataset(table.root, table.locations, Views(self.pipeline))
+        pictures = ImageDataset.of_table(table, Views(self.pipeline), self.pipeline)
         rows = range(self.rank, len(table), self.world)
         items = [[(row, row) for row in rows[first : first + size]] for first in range(0, len(rows), size)]
         logits = np.empty((len(table), self.heads.outputs), np.float32)

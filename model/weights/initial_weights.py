@@ -10,8 +10,10 @@ from torch import nn
 
 from model.errors import InputError, listing
 from model.images.preprocessing import Preprocessing
+from model.images.vocabulary import Vocabulary
 from model.network.adapters import ADAPTER
-from model.network.backbone import convert_weights, log, make_backbone
+from model.network.backbone import convert_weights, log
+from model.network.fusion import METADATA_PREFIX, make_image_network
 from model.network.heads import Heads
 from model.network.network import BACKBONE, Network
 from model.settings.train import TrainSettings
@@ -19,25 +21,33 @@ from model.weights.classifier_rows import HEADS_PREFIX, match_classifiers
 from model.weights.weights_file import Weights, read_weights
 
 
-def make_network(settings: TrainSettings, heads: Heads, preprocessing: Preprocessing) -> Network:
+def make_network(
+    settings: TrainSettings, heads: Heads, preprocessing: Preprocessing, vocabulary: Vocabulary | None = None
+) -> Network:
     """Makes the network with its initial weights: those of the setting `weights`, otherwise timm's if `pretrained` is
-    set, otherwise random ones from torch's global generator."""
+    set, otherwise random ones from torch's global generator. Embeddings of metadata are always random."""
     fetch = settings.pretrained and not settings.weights
-    backbone = make_backbone(settings.model, preprocessing, settings.drop_path, fetch, settings.model_args)
-    network = Network.of(settings, backbone, heads, preprocessing)
+    backbone = make_image_network(settings, preprocessing, fetch)
+    network = Network.of(settings, backbone, heads, preprocessing, vocabulary)
     if settings.weights:
-        load_weights(network, Path(settings.weights), heads, settings, preprocessing)
+        load_weights(network, Path(settings.weights), heads, settings, preprocessing, vocabulary)
     return network
 
 
 def load_weights(
-    network: Network, path: Path, heads: Heads, settings: TrainSettings, preprocessing: Preprocessing
+    network: Network,
+    path: Path,
+    heads: Heads,
+    settings: TrainSettings,
+    preprocessing: Preprocessing,
+    vocabulary: Vocabulary | None = None,
 ) -> None:
     """Loads weights into the network, and logs what was loaded.
 
     The classifiers of a saved model are matched by class name; those of other files are loaded if they have the
-    network's shape. timm converts a backbone's weights that are for another input size or have their original names
-    (DINOv2, CLIP, SigLIP).
+    network's shape. Embeddings of metadata, and classifiers that read them, are loaded if the vocabulary is the same.
+    timm converts a backbone's weights that are for another input size or have their original names (DINOv2, CLIP,
+    SigLIP).
 
     Args:
         network: The network.
@@ -45,6 +55,7 @@ def load_weights(
         heads: Heads of the network.
         settings: Name and arguments of the backbone.
         preprocessing: Size and channels of the backbone's input.
+        vocabulary: The metadata that the network reads.
 
     Raises:
         InputError: If keys are missing, unknown or have another shape. The message lists them; nothing is loaded.
@@ -53,7 +64,7 @@ def load_weights(
     state = network.state_dict()
     kept, classifiers = _separated(weights, network.backbone)
     kept = _fitted(kept, state, path, settings, preprocessing)
-    network.load_state_dict({**state, **kept, **_classifiers(weights, classifiers, state, heads)})
+    network.load_state_dict({**state, **kept, **_classifiers(weights, classifiers, state, heads, vocabulary)})
 
 
 def load_backbone(backbone: nn.Module, path: Path, settings: TrainSettings, preprocessing: Preprocessing) -> None:
@@ -69,7 +80,8 @@ def load_backbone(backbone: nn.Module, path: Path, settings: TrainSettings, prep
 
 
 def _separated(weights: Weights, backbone: nn.Module) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
-    """The tensors of a backbone, with our prefix, and those of classifiers. backbone: has timm's name of its own."""
+    """The tensors of a backbone, with our prefix, and those of classifiers and of the embeddings that only they read.
+    backbone: has timm's name of its own."""
     classifier = getattr(backbone, "default_cfg", {}).get("classifier") or "classifier"
     foreign = tuple(f"{name}." for name in ([classifier] if isinstance(classifier, str) else classifier))
     # Add our prefix to the weights of a bare backbone
@@ -77,7 +89,9 @@ def _separated(weights: Weights, backbone: nn.Module) -> tuple[dict[str, torch.T
     if not any(key.startswith(BACKBONE) for key in tensors):
         tensors = {key if key.startswith(foreign) else BACKBONE + key: value for key, value in tensors.items()}
     # Separate classifiers from the rest, which has to fit the network
-    classifiers = {key: value for key, value in tensors.items() if key.startswith((*foreign, HEADS_PREFIX))}
+    classifiers = {
+        key: value for key, value in tensors.items() if key.startswith((*foreign, HEADS_PREFIX, METADATA_PREFIX))
+    }
     return {key: value for key, value in tensors.items() if key not in classifiers}, classifiers
 
 
@@ -110,21 +124,31 @@ def _fitted(
 
 
 def _classifiers(
-    weights: Weights, classifiers: Mapping[str, torch.Tensor], state: Mapping[str, torch.Tensor], heads: Heads
+    weights: Weights,
+    classifiers: Mapping[str, torch.Tensor],
+    state: Mapping[str, torch.Tensor],
+    heads: Heads,
+    vocabulary: Vocabulary | None,
 ) -> dict[str, torch.Tensor]:
-    """The classifiers to load, by the network's parameter names. Logs which are loaded and which are not.
+    """The classifiers to load, with their embeddings of metadata, by the network's parameter names. Logs which are
+    loaded and which are not.
 
     Args:
-        weights: Their name, and their heads if they are known.
-        classifiers: All classifiers in the file.
+        weights: Their name, and their heads and vocabulary if they are known.
+        classifiers: All classifiers in the file, and embeddings.
         state: State of the network.
         heads: Heads of the network.
+        vocabulary: The metadata that the network reads.
     """
+    embeddings = {key: value for key, value in classifiers.items() if key.startswith(METADATA_PREFIX)}
+    if (embeddings or vocabulary) and weights.vocabulary != vocabulary:
+        log.info("weights %s: the classifier is trained from scratch, because it reads other metadata", weights.name)
+        return {}
     if weights.heads is not None:
         matched = match_classifiers(classifiers, weights.heads, state, heads)
         for line in matched.lines:
             log.info("weights %s: %s", weights.name, line)
-        return matched.tensors
+        return {**matched.tensors, **embeddings}
     kept = {key: value for key, value in classifiers.items() if key in state and state[key].shape == value.shape}
     if unused := classifiers.keys() - kept.keys():
         shapes = listing(f"{key} {list(classifiers[key].shape)}" for key in sorted(unused))

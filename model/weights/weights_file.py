@@ -13,9 +13,11 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 
 from model.artifacts.archive import opened_model
-from model.artifacts.files import LABELS, WEIGHTS, is_ensemble
+from model.artifacts.files import LABELS, PREPROCESSING, WEIGHTS, is_ensemble
 from model.artifacts.metadata import read_json_object
 from model.errors import InputError, nearest_path
+from model.images.pipeline import InputPipeline
+from model.images.vocabulary import Vocabulary
 from model.labels import Scheme
 from model.network.heads import Heads
 
@@ -30,11 +32,13 @@ class Weights:
         name: File name for messages.
         tensors: Tensors by parameter name.
         heads: The heads whose classifiers are among the tensors; None if unknown, as there is no labels.json.
+        vocabulary: The metadata whose embeddings are among the tensors; None if there are none, or it is unknown.
     """
 
     name: str
     tensors: dict[str, torch.Tensor]
     heads: Heads | None = None
+    vocabulary: Vocabulary | None = None
 
 
 def read_weights(path: Path) -> Weights:
@@ -48,7 +52,7 @@ def read_weights(path: Path) -> Weights:
         InputError: If the file cannot be read, or contains anything but tensors.
     """
     with _opened(path) as file:
-        return Weights(path.name, _tensors(file, path), _heads(file))
+        return Weights(path.name, _tensors(file, path), _heads(file), _vocabulary(file))
 
 
 def check_weights(path: Path) -> None:
@@ -117,3 +121,11 @@ def _heads(file: Path) -> Heads | None:
         return None
     labels = read_json_object(labels_file)
     return Heads.from_dict(Scheme.from_dict(labels), labels)
+
+
+def _vocabulary(file: Path) -> Vocabulary | None:
+    """The metadata that the saved model of a weights file reads; None if it reads none or the file is of no model."""
+    preprocessing = file.parent / PREPROCESSING
+    if file.name != WEIGHTS or not preprocessing.is_file():
+        return None
+    return InputPipeline.from_dict(read_json_object(preprocessing)).vocabulary

@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +22,7 @@ from tests.container.http.server_process import ServerProcess
 
 NUM_CLASSES = mask_scheme().num_classes
 BAD, FAULT, NO_MEMORY, KILL, WAIT = b"bad", b"fault", b"no memory", b"kill", b"wait:"
-DIES, ONE = "dies", "one"
+DIES, ONE, SUFFIX = "dies", "one", "suffix"
 ERRORS = {error.__name__: error for error in (InputError, NotEnoughMemory, ZeroDivisionError)}
 
 
@@ -56,7 +56,7 @@ class StubModel:
 
     Images: BAD cannot be read. A batch with FAULT fails, as after an error of the GPU. A batch with NO_MEMORY needs too
     much memory, unless it is the only image. KILL kills the process. WAIT + PATH waits for that file while it is
-    decoded.
+    decoded. The metadata SUFFIX is added to the image.
 
     Folders: one with the name of an exception raises it. The file DIES ends every process that loads the folder. If
     several processes load a folder with the name ONE, only the first has enough memory.
@@ -80,7 +80,7 @@ class StubModel:
     def __str__(self) -> str:
         return f"{self.folder}: a stub"
 
-    def prepare(self, image: bytes, row: int) -> bytes:
+    def prepare(self, image: bytes, row: int, metadata: Mapping[str, object]) -> bytes:
         if image == BAD:
             raise RequestError(400, "cannot be read")
         if image == KILL:
@@ -88,7 +88,7 @@ class StubModel:
         if image.startswith(WAIT):
             while not Path(os.fsdecode(image.removeprefix(WAIT))).exists():
                 time.sleep(0.005)
-        return image
+        return image + str(metadata.get(SUFFIX, "")).encode()
 
     def predict(self, images: Sequence[bytes]) -> list[ImagePrediction]:
         if FAULT in images:

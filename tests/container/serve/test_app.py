@@ -314,7 +314,7 @@ def test_a_slow_prediction_is_503_and_releases_its_reservations(model, images):
 
 
 def test_if_one_image_of_a_request_fails_the_others_are_cancelled():
-    async def batcher(image: bytes, row: int) -> np.ndarray:
+    async def batcher(image: bytes, row: int, metadata: object) -> np.ndarray:
         if row == 3:
             raise RuntimeError("a fault")
         under_way.add(row)

@@ -23,7 +23,7 @@ class Counting:
         self.go = threading.Event()
         self.go.set()
 
-    def prepare(self, image: bytes, row: int) -> tuple[int, int]:
+    def prepare(self, image: bytes, row: int, metadata: object) -> tuple[int, int]:
         if image == b"bad":
             raise ValueError("bad")
         with self.lock:

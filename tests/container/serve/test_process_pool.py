@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import os
 import signal
 import threading
@@ -31,6 +32,7 @@ from tests.container.serve.stub_model import (
     FAULT,
     KILL,
     ONE,
+    SUFFIX,
     WAIT,
     StubModel,
     import_nothing,
@@ -121,6 +123,13 @@ def test_32_clients_get_no_error_when_one_of_four_processes_is_killed(four, tmp_
     assert four.workers[0] is not first and not four.failures
     counts = [[four.metric(name, number) for number in range(4)] for name in ("restarts_total", "pictures_total")]
     assert counts[0] == [1, 0, 0, 0] and sum(counts[1]) == 32
+
+
+def test_metadata_reaches_the_model_of_a_process(four):
+    items = [{"image": base64.b64encode(b"abc").decode(), SUFFIX: suffix} for suffix in ("", "d", 34)]
+    predictions = four.client.post("/invocations", json=items).json()["predictions"]
+    expected = [stub_probabilities(image) for image in (b"abc", b"abcd", b"abc34")]
+    np.testing.assert_allclose([one["probabilities"] for one in predictions], expected, atol=1e-7)
 
 
 def test_errors_are_the_same_as_with_one_process(four, monkeypatch):

@@ -47,32 +47,32 @@ def test_results_errors_and_events_come_back_until_the_model_is_broken(tmp_path)
                 await worker.call("load", "y", Path(f"/nowhere/{error.__name__}"), 1)
             assert "stub_model.py" in raised.value.__notes__[0]
         with pytest.raises(RequestError) as refused:
-            await worker.call("predict", "x", 0, payload=BAD)
+            await worker.call("predict", "x", 0, {}, payload=BAD)
         assert (refused.value.status, str(refused.value)) == (400, "cannot be read")
-        predicted = await worker.call("predict", "x", 0, payload=b"abc" * 1_000_000)
+        predicted = await worker.call("predict", "x", 0, {}, payload=b"abc" * 1_000_000)
         np.testing.assert_array_equal(predicted.probabilities, stub_probabilities(b"abc" * 1_000_000))
 
         # an image whose client has disconnected is not predicted
-        given_up = asyncio.create_task(worker.call("predict", "x", 0, payload=WAIT + os.fsencode(tmp_path / "go")))
+        given_up = asyncio.create_task(worker.call("predict", "x", 0, {}, payload=WAIT + os.fsencode(tmp_path / "go")))
         while len(worker.pending) < 1:
             await asyncio.sleep(0)
         given_up.cancel()
         await asyncio.wait([given_up])
         (tmp_path / "go").touch()
         assert given_up.cancelled() and not worker.pending
-        await worker.call("predict", "x", 0, payload=b"a")
+        await worker.call("predict", "x", 0, {}, payload=b"a")
 
         # only the server handles a signal for the whole group
         worker.process.send_signal(signal.SIGTERM)
         with pytest.raises(RuntimeError, match="CUDA error"):
-            await worker.call("predict", "x", 0, payload=FAULT)
+            await worker.call("predict", "x", 0, {}, payload=FAULT)
         assert events == [("batch", 1)] * 3 + [("fault", None)]
         with pytest.raises(ProcessDied):
-            await worker.call("predict", "x", 0, payload=FAULT)
+            await worker.call("predict", "x", 0, {}, payload=FAULT)
         assert (await worker.ended()).startswith("the model failed on 2 batches in a row; last error: RuntimeError")
         assert worker.is_broken and worker.process.returncode == 1
         with pytest.raises(ProcessDied):
-            await worker.call("predict", "x", 0, payload=b"a")
+            await worker.call("predict", "x", 0, {}, payload=b"a")
 
     run(test)
 
