@@ -13,6 +13,7 @@ from model.settings.policy_file import read_policy
 from model.training.search import command
 from model.training.search.candidates import candidates
 from model.training.search.command import SearchSettings, main, search
+from model.training.search.trials import CandidateTrainer
 
 CONFIG = "model: test_resnet\npretrained: false\ninput_size: [32, 24]\nepochs: 2\nbatch_size: 32\ntarget: mask\n"
 
@@ -23,7 +24,14 @@ def few(monkeypatch):
     monkeypatch.setattr(command, "candidates", lambda current: dict(list(candidates(current).items())[:3]))
 
 
-def test_a_search_writes_a_policy_that_a_training_takes(few, faces, run_train, tmp_path, capsys):
+def test_a_search_writes_a_policy_that_a_training_takes(few, faces, run_train, tmp_path, capsys, monkeypatch):
+    train, used = CandidateTrainer.train, []
+
+    def recorded(self, candidate, policy, fold, epochs):
+        used.append((candidate, policy))
+        return train(self, candidate, policy, fold, epochs)
+
+    monkeypatch.setattr(CandidateTrainer, "train", recorded)
     (tmp_path / "config.yaml").write_text(CONFIG)
     output = tmp_path / "policy.yaml"
     words = ["--train_dir", str(faces / "train"), "--config", str(tmp_path / "config.yaml"), "--minutes", "2"]
@@ -41,6 +49,7 @@ def test_a_search_writes_a_policy_that_a_training_takes(few, faces, run_train, t
     compared = [(name, fold, 2) for fold in (2, 3) for name in (best, "current")]
     assert trials[4:] == ([] if best == "current" else compared)
     assert content["augmentation"] == content["search"]["candidates"][best]
+    assert all(policy == content["search"]["candidates"][name] for name, policy in used)
     assert content["search"]["verdict"] in out and "current" in out and str(output) in out
 
     run = run_train(faces / "train", "--augmentation", str(output))
