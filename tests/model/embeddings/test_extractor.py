@@ -14,6 +14,8 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from model.artifacts.archive import pack
+from model.artifacts.files import PREPROCESSING
+from model.atomic_write import write_json
 from model.data.image_dataset import in_order
 from model.embeddings import extractor
 from model.embeddings.embed import embed_table
@@ -21,9 +23,15 @@ from model.embeddings.extractor import make_networks, state_digest
 from model.errors import InputError
 from model.images.decode import read_image
 from model.images.inputs import Inputs
+from model.images.pipeline import InputPipeline
 from model.images.preprocessing import Preprocessing
+from model.network.backbone import make_preprocessing
+from model.network.tensors import network_tensors
+from model.runtime.hardware import find_hardware
 from model.settings.embedder import EmbedderSettings
 from tests.model.embeddings.conftest import IMAGES, read_table
+from tests.model.training.conftest import save_network, tiny_network
+from tests.model.weights.test_classifier_rows import heads_of
 
 CPU = EmbedderSettings(device="cpu", precision="fp32")
 # no head, a convolution and an activation behind the pooling, a class token and a fixed input size
@@ -216,3 +224,23 @@ def test_each_thread_computes_with_one_thread_of_torch(channel: Path, tmp_path: 
     finally:
         torch.set_num_threads(1)
     assert network.batch_size == extractor.CPU_BATCH
+
+
+@pytest.mark.parametrize("kind", [{"adapter": "lora"}, {"adapter": "adaptformer"}, {"pooling": "attention"}])
+def test_features_of_a_saved_model_are_those_of_its_adapters_and_its_backbones_own_pooling(
+    tmp_path: Path, kind: dict[str, str]
+) -> None:
+    heads = heads_of(kind=("a", "b"))
+    network, settings = tiny_network(heads, model="test_vit", input_size=[32, 32], **kind)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.add_(torch.randn_like(parameter) * 0.1)
+    save_network(tmp_path / "m", network, heads, settings)
+    pipeline = InputPipeline(make_preprocessing(settings))
+    write_json(tmp_path / "m" / PREPROCESSING, pipeline.to_dict())
+    (embedder,) = make_networks(replace(CPU, model=str(tmp_path / "m")))
+    pixels = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3), dtype=np.uint8)
+    inputs = network_tensors(Inputs({"pixels": pixels}), pipeline.preprocessing, find_hardware("cpu", "fp32"))
+    with torch.inference_mode():
+        expected = network.eval().backbone(inputs["pixels"])
+    np.testing.assert_allclose(embedder(Inputs({"pixels": pixels})), expected, atol=1e-5)

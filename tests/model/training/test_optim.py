@@ -189,6 +189,16 @@ def test_the_rate_of_a_layer_is_that_of_the_classifier_times_the_decay_per_layer
                 schedule.after_epoch(0.5)
 
 
+def test_a_norm_behind_all_blocks_has_the_rate_of_the_classifier():
+    heads = make_heads(mask_scheme().only("age"), "joint", lambda head, classes: classes)
+    network = Network(make_backbone("test_convnext", Preprocessing(64, 64)), heads)
+    rates_by_name = group_rates(network, make_optimiser(settings(layer_decay=0.5, scheduler="none"), network))
+    last = f"backbone.stages.{len(network.backbone.stages) - 1}."
+    blocks = {name: rate for name, rate in rates_by_name.items() if name.startswith(last) and ".blocks." in name}
+    assert rates_by_name["heads.0.1.weight"] == rates_by_name["backbone.head.norm.weight"] == 0.1
+    assert max(blocks.values()) == pytest.approx(0.05)
+
+
 def test_with_layer_decay_biases_and_norms_have_no_weight_decay_and_the_state_can_be_saved(network):
     chosen = settings(layer_decay=0.5, weight_decay=0.3, optimizer="adamw")
     optimiser = make_optimiser(chosen, network)
