@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import quality
 from benchmarks.quality import main
 from model.errors import InputError
 
@@ -22,7 +23,30 @@ def test_experiment_files_of_the_same_name_and_missing_ones_are_errors(tmp_path:
         main(["x/a.yaml", "y/a.yaml", *flags])
     with pytest.raises(InputError, match=r"there is no file .*a\.yaml"):
         main([str(tmp_path / "a.yaml"), *flags])
+    (tmp_path / "a.yaml").touch()
+    with pytest.raises(InputError, match=r"corrections: there is no file .*noisy\.csv"):
+        main([str(tmp_path / "a.yaml"), *flags, "--corrections", str(tmp_path / "noisy.csv")])
     assert not (tmp_path / "out").exists()
+
+
+def test_weights_and_corrections_are_those_of_all_trainings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Stop(Exception):
+        pass
+
+    def train(folder: Path, flags: list[object], *_: object) -> None:
+        trained.append(list(map(str, flags)))
+        if len(trained) == 2:
+            raise Stop
+
+    trained: list[list[str]] = []
+    monkeypatch.setattr(quality, "train_and_predict", train)
+    files = [tmp_path / name for name in ("a.yaml", "b.yaml", "noisy.csv")]
+    for file in files:
+        file.touch()
+    flags = ["--train_dir", "a", "--eval_dir", "b", "--ground_truth_dir", "c", "--output", str(tmp_path / "out")]
+    with pytest.raises(Stop):
+        main([str(files[0]), str(files[1]), *flags, "--corrections", str(files[2]), "--weights", "w"])
+    assert all(own[-4:] == ["--weights", "w", "--corrections", str(files[2])] for own in trained)
 
 
 @pytest.mark.long
