@@ -13,6 +13,10 @@ SUBCOMMANDS = {
         "model.answers.served",
         "converts the output of a batch transform to the files that inference.py writes",
     ),
+    "pseudo-label": (
+        "model.cleaning.pseudo_labels",
+        "writes a table of labelled images and of unlabelled ones that a model predicts with confidence",
+    ),
     "settings": ("model.settings.readme_table", "prints the settings of all jobs as Markdown tables"),
     "aliases": (
         "model.settings.aliases",
