@@ -4,7 +4,8 @@
         --weights FILE --output DIR
 
 Prints for each file the mean score over the seeds, its difference from the first file (or, with --against previous,
-from the file before), and the minutes of a training. The intervals are over groups, such as persons, and seeds. Choose
+from the file before), and the minutes of a training. The intervals are over groups, such as persons, and seeds. With
+--corrections all models are trained on corrected labels, or on the wrong ones of benchmarks.planted_noise. Choose
 settings on the training images only, and score the eval images once. docs/experiments.md has the results.
 """
 
@@ -40,6 +41,9 @@ class QualitySettings:
     seeds: list[int] = setting([0, 1, 2], "random seeds, one model each")
     num_tta: int = setting(1, "views of each image; more than one: inference_TTA.py", low=1)
     train_dir: str = setting("", "training channel", section="Data")
+    corrections: str | None = setting(
+        None, "corrections of its labels for all files, as of benchmarks.planted_noise", unset="those of each file"
+    )
     eval_dir: str = setting("", "channel of other images")
     ground_truth_dir: str = setting("", "folder with gt.csv, the correct labels of the eval images")
     group_column: str | None = setting(None, "column of gt.csv with the groups", unset="one with a usual name, if any")
@@ -80,6 +84,8 @@ def main(argv: Sequence[str]) -> int:
     missing = [config for config in settings.configs if not Path(config).is_file()]
     if missing:
         raise InputError(f"configs: there is no file {', '.join(missing)}")
+    if settings.corrections and not Path(settings.corrections).is_file():
+        raise InputError(f"corrections: there is no file {settings.corrections}")
     output = Path(settings.output).resolve()
     names = [*(Path(config).stem for config in settings.configs), *settings.ensembles]
     folders = {name: [output / f"{name}-{seed}" for seed in settings.seeds] for name in names}
@@ -89,7 +95,8 @@ def main(argv: Sequence[str]) -> int:
     for number, seed in enumerate(settings.seeds):
         for config in settings.configs:
             train = ["--config", config, "--train_dir", settings.train_dir, "--seed", seed]
-            train += ["--weights", settings.weights] if settings.weights else []
+            for flag in ("weights", "corrections"):
+                train += [f"--{flag}", getattr(settings, flag)] if getattr(settings, flag) else []
             train_and_predict(folders[Path(config).stem][number], train, predict, script)
         for ensemble in settings.ensembles:
             members = [folders[name][number] for name in ensemble.split(ENSEMBLE)]

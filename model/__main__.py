@@ -22,6 +22,10 @@ SUBCOMMANDS = {
         "model.training.search.command",
         "searches an augmentation for a channel within some minutes",
     ),
+    "pseudo-label": (
+        "model.cleaning.pseudo_labels",
+        "writes a table of labelled images and of unlabelled ones that a model predicts with confidence",
+    ),
     "settings": ("model.settings.readme_table", "prints the settings of all jobs as Markdown tables"),
     "aliases": (
         "model.settings.aliases",

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from benchmarks import quality
 from benchmarks.quality import main
 from model.errors import InputError
 
@@ -27,7 +28,30 @@ def test_experiment_files_of_the_same_name_and_missing_ones_are_errors(tmp_path:
     (tmp_path / "a.yaml").write_text("")
     with pytest.raises(InputError, match=r"ensembles: a\+aa has 'aa', which is not one of the experiment files a; "):
         main([str(tmp_path / "a.yaml"), "--ensembles", "a+aa", *flags])
+    (tmp_path / "a.yaml").touch()
+    with pytest.raises(InputError, match=r"corrections: there is no file .*noisy\.csv"):
+        main([str(tmp_path / "a.yaml"), *flags, "--corrections", str(tmp_path / "noisy.csv")])
     assert not (tmp_path / "out").exists()
+
+
+def test_weights_and_corrections_are_those_of_all_trainings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Stop(Exception):
+        pass
+
+    def train(folder: Path, flags: list[object], *_: object) -> None:
+        trained.append(list(map(str, flags)))
+        if len(trained) == 2:
+            raise Stop
+
+    trained: list[list[str]] = []
+    monkeypatch.setattr(quality, "train_and_predict", train)
+    files = [tmp_path / name for name in ("a.yaml", "b.yaml", "noisy.csv")]
+    for file in files:
+        file.touch()
+    flags = ["--train_dir", "a", "--eval_dir", "b", "--ground_truth_dir", "c", "--output", str(tmp_path / "out")]
+    with pytest.raises(Stop):
+        main([str(files[0]), str(files[1]), *flags, "--corrections", str(files[2]), "--weights", "w"])
+    assert all(own[-4:] == ["--weights", "w", "--corrections", str(files[2])] for own in trained)
 
 
 @pytest.mark.long
