@@ -21,6 +21,7 @@ import inference_TTA
 import train
 from container.serve.app import Server
 from exploration.heat_maps import HeatMaps
+from jobs.__main__ import SUBCOMMANDS
 from model.artifacts.saved_model import load_model
 from model.data.checked_tables import read_tables
 from model.embeddings.extractor import make_networks
@@ -32,6 +33,7 @@ from model.settings.embedder import EmbedderSettings
 from model.settings.fields import Layer, build
 from model.settings.serve import ServeSettings
 from model.settings.train import TrainSettings
+from model.subcommands import run_subcommand
 from model.training.fit import fit
 from model.training.held_out import answer_validation
 from model.training.plan import make_plan
@@ -143,12 +145,20 @@ def test_each_view_has_the_metadata_of_its_image(models, channels, tmp_path, ima
     machine = {"device": "cpu", "precision": "fp32"}
     again = predict(models / "fused", images, metadata=table, num_tta=3, tta_mode=mode, **machine)
     np.testing.assert_allclose(found, probabilities(again), atol=1e-6)
+    # all views of an image have the same metadata, and this model sees nothing else
+    if mode == "soft":
+        views = answers(models / "only", channels / "eval", tmp_path / "views", *flags, job=inference_TTA)
+        np.testing.assert_allclose(views, answers(models / "only", channels / "eval", tmp_path / "one"), atol=1e-6)
 
 
-def test_parts_and_an_interrupted_run_have_the_same_predictions(models, channels, tmp_path, expected):
+def test_parts_have_the_same_predictions(models, channels, tmp_path, expected):
     whole = answers(models / "fused", channels / "eval", tmp_path / "whole", "--batch_size", "8")
     parts = answers(models / "fused", channels / "eval", tmp_path / "parts", "--batch_size", "8", "--part_size", "8")
     np.testing.assert_array_equal(parts, whole)
+    assert run_subcommand("jobs", SUBCOMMANDS, ["shards", str(channels / "eval"), "--output", str(tmp_path / "s")]) == 0
+    assert list((tmp_path / "s").glob("*.tar"))
+    shards = answers(models / "fused", tmp_path / "s", tmp_path / "shards", "--batch_size", "8")
+    np.testing.assert_allclose(shards, whole, atol=1e-6)
     np.testing.assert_allclose(whole, expected, atol=1e-6)
 
 
