@@ -19,3 +19,10 @@ def test_images_are_stacked_merged_by_view_and_taken():
     for rows in (np.array([0, 2]), np.array([True, False, True])):
         assert batch.take(rows).arrays["code"][:, 0, 0].tolist() == [1, 3]
     assert batch.nbytes == 3 * 2 * 4 * 3 + 3 * 2 * 8
+
+
+def test_arrays_of_an_image_are_those_of_each_of_its_views():
+    both = image(5).with_arrays({"metadata": np.array([7, 8]), "size": np.array(3.0, np.float32)})
+    assert list(both.arrays) == ["pixels", "code", "metadata", "size"] and both.arrays["pixels"].shape == (2, 4, 3, 1)
+    assert both.arrays["metadata"].tolist() == [[7, 8], [7, 8]] and both.arrays["size"].tolist() == [3.0, 3.0]
+    assert image(5).with_arrays({}).arrays.keys() == image(5).arrays.keys()
