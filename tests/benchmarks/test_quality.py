@@ -28,7 +28,6 @@ def test_experiment_files_of_the_same_name_and_missing_ones_are_errors(tmp_path:
     (tmp_path / "a.yaml").write_text("")
     with pytest.raises(InputError, match=r"ensembles: a\+aa has 'aa', which is not one of the experiment files a; "):
         main([str(tmp_path / "a.yaml"), "--ensembles", "a+aa", *flags])
-    (tmp_path / "a.yaml").touch()
     with pytest.raises(InputError, match=r"corrections: there is no file .*noisy\.csv"):
         main([str(tmp_path / "a.yaml"), *flags, "--corrections", str(tmp_path / "noisy.csv")])
     assert not (tmp_path / "out").exists()
