@@ -228,6 +228,10 @@ def test_held_out_images_have_their_true_and_their_estimated_number(faces, run_t
     bands = pd.cut(truth["age_number"], [0, 29, 59, 200], labels=["under 30", "30 to 59", "60 and over"])
     assert (truth["ans_name"].str.rpartition("/")[2] == bands.astype(str)).all()
     assert all(10 < float(row["age_number"]) < 90 for row in predicted.values())
+    for fold in range(1, folds + 1):  # each is predicted by the model that was not trained on it
+        names = truth.index[truth["fold"] == fold]
+        of_fold = predict(run / f"fold{fold}", [faces / "train" / name for name in names], **CPU)["age_number"]
+        np.testing.assert_allclose([float(predicted[name]["age_number"]) for name in names], of_fold, rtol=1e-5)
     if not folds:  # the epoch's validation has predicted the same images with the same weights
         logged = json.loads((run / "metrics.json").read_text())["validation"]["mean_absolute_error"]["age"]
     block = json.loads((folder / "evaluation.json").read_text())["rarebird"]
