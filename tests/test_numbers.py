@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,12 +14,15 @@ import torch
 from PIL import Image
 from starlette.testclient import TestClient
 
+import evaluation
 import inference
 from container.serve.app import Server
 from model.__main__ import SUBCOMMANDS
 from model.artifacts.combine import create_ensemble
 from model.artifacts.ensemble import load, saved_models
 from model.artifacts.saved_model import load_model, save_model
+from model.data.channel import read_channel
+from model.errors import Problems
 from model.images.decode import read_source
 from model.images.inputs import Inputs
 from model.images.pipeline import InputPipeline
@@ -224,3 +228,44 @@ def test_held_out_images_have_their_true_and_their_estimated_number(faces, run_t
     bands = pd.cut(truth["age_number"], [0, 29, 59, 200], labels=["under 30", "30 to 59", "60 and over"])
     assert (truth["ans_name"].str.rpartition("/")[2] == bands.astype(str)).all()
     assert all(10 < float(row["age_number"]) < 90 for row in predicted.values())
+    for fold in range(1, folds + 1):  # each is predicted by the model that was not trained on it
+        names = truth.index[truth["fold"] == fold]
+        of_fold = predict(run / f"fold{fold}", [faces / "train" / name for name in names], **CPU)["age_number"]
+        np.testing.assert_allclose([float(predicted[name]["age_number"]) for name in names], of_fold, rtol=1e-5)
+    if not folds:  # the epoch's validation has predicted the same images with the same weights
+        logged = json.loads((run / "metrics.json").read_text())["validation"]["mean_absolute_error"]["age"]
+    block = json.loads((folder / "evaluation.json").read_text())["rarebird"]
+    estimated = pd.Series({name: float(row["age_number"]) for name, row in predicted.items()})
+    expected = (estimated - truth["age_number"]).abs().mean()
+    assert block["numbers"]["age"]["mean_absolute_error"]["value"] == pytest.approx(expected, rel=1e-4)
+    assert "age_number" not in block["metadata"]
+    assert folds or logged == pytest.approx(expected, rel=1e-4)
+
+
+def test_evaluation_scores_the_number_of_a_channel_in_file_table_and_page(learned, faces, tmp_path, capsys):
+    """Reference: predictions of the Python API and the ages of the channel, without any file of predictions."""
+    table = read_channel(faces / "train", Problems(""))
+    assert table is not None
+    where = ["--eval_dir", str(faces / "train"), "--model_dir", str(learned / "a"), "--num_workers", "0"]
+    assert inference.main([*where, "--output_data_dir", str(tmp_path), "--device", "cpu", "--precision", "fp32"]) == 0
+    assert evaluation.main(["--ground_truth_dir", str(faces / "train"), "--output_data_dir", str(tmp_path)]) == 0
+    printed = capsys.readouterr().err
+    scores = json.loads((tmp_path / "evaluation.json").read_text())["rarebird"]["numbers"]["age"]
+    pictures = [table.root / path for path in table.locations.paths]
+    errors = predict(learned / "a", pictures, **CPU)["age_number"].to_numpy() - table.numbers["age"].to_numpy()
+    error = scores["mean_absolute_error"]
+    assert error["value"] == pytest.approx(np.abs(errors).mean(), rel=1e-4) and scores["pictures"] == len(pictures)
+    assert scores["mean_error"] == pytest.approx(errors.mean(), rel=1e-3) and scores["unestimated"] == 0
+    assert error["low"] < error["value"] < error["high"]
+    assert f"{error['value']:.4g}" in printed and "mean absolute error" in printed
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert f"Mean absolute error of age: {error['value']:.3g} (" in page
+
+
+def test_evaluation_of_another_model_has_no_numbers(learned, faces, tmp_path, capsys):
+    where = ["--eval_dir", str(faces / "train"), "--model_dir", str(learned / "plain"), "--num_workers", "0"]
+    assert inference.main([*where, "--output_data_dir", str(tmp_path), "--device", "cpu"]) == 0
+    assert evaluation.main(["--ground_truth_dir", str(faces / "train"), "--output_data_dir", str(tmp_path)]) == 0
+    assert "numbers" not in json.loads((tmp_path / "evaluation.json").read_text())["rarebird"]
+    assert "mean absolute error" not in capsys.readouterr().err
+    assert "Mean absolute error" not in (tmp_path / "report.html").read_text(encoding="utf-8")

@@ -42,6 +42,8 @@ class ClassTable:
     name_column: Name of the column of image names.
     labels: int64, one column per attribute: the class of each row, MISSING without a label. None if no row lacks a
         label; values are empty in rows that lack one.
+    numbers: float64, one column per attribute with bands: the number of each label, NaN for the name of a band. None if
+        the values were not read by attribute.
     """
 
     file: Path
@@ -51,6 +53,7 @@ class ClassTable:
     column: str
     name_column: str
     labels: pd.DataFrame | None = None
+    numbers: pd.DataFrame | None = None
 
     def read(self, scheme: Scheme, readings: Sequence[str]) -> ReadLabels:
         """Reads all classes in the same way: by the first of the readings (names, indices) that fits every value."""

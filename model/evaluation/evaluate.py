@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from model.errors import InputError, listing
 from model.evaluation.coverage import CoveragePoint, coverage_curve
 from model.evaluation.interval_notes import interval_notes
 from model.evaluation.matched_answers import MatchedAnswers
+from model.evaluation.numbers import NumberScores, score_numbers
 from model.evaluation.reliability import ReliabilityBin, reliability_bins
 from model.evaluation.score_notes import calibration_note, chance_note, is_at_chance
 from model.evaluation.subgroups import Subgroup, subgroups_by_group, subgroups_by_metadata
@@ -119,6 +120,7 @@ class Evaluation:
     learnt_from: Number of images by side (train, validation) that were used to train the model; None if not known.
     partial: Number of further images that have labels of some attributes only.
     group_label: Name of the column of groups in texts; None without groups.
+    numbers: Scores of estimated numbers by attribute; empty if there are none.
     """
 
     pictures: int
@@ -143,6 +145,7 @@ class Evaluation:
     partial: int = 0
     group_label: str | None = None
     corrected: CorrectionRecord | None = None
+    numbers: dict[str, NumberScores] = field(default_factory=dict)
 
     @property
     def is_at_chance(self) -> bool:
@@ -170,6 +173,7 @@ class Evaluation:
             "coverage": [point.to_dict() for point in self.coverage],
             "gmean_classes": self.gmean_classes,
             "attributes": {name: self._attribute(scores) for name, scores in self.attributes.items()},
+            **({"numbers": {name: own.to_dict() for name, own in self.numbers.items()}} if self.numbers else {}),
             "metadata": {
                 column: {subgroup.name: subgroup.to_dict() for subgroup in subgroups}
                 for column, subgroups in self.by_metadata.items()
@@ -255,6 +259,7 @@ def evaluate(
         partial=len(matched.names) - len(complete.names),
         group_label=matched.group_label if groups else None,
         corrected=matched.corrected,
+        numbers=score_numbers(matched, resamples, level, seed),
     )
     about_scores = [chance_note(evaluation.is_at_chance), calibration_note(calibration_error, reliability, matched)]
     return replace(evaluation, notes=[*evaluation.notes, *filter(None, about_scores)])

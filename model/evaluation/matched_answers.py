@@ -17,6 +17,14 @@ NO_LABEL = "no label"  # in the name of the class of an image that lacks one
 
 
 @dataclass(frozen=True)
+class MatchedNumbers:
+    """The number of an attribute of N images: true and estimated, float64 (N,) each, NaN where unknown."""
+
+    true: np.ndarray
+    estimated: np.ndarray
+
+
+@dataclass(frozen=True)
 class MatchedAnswers:
     """True labels and predictions of the same images, in the order of the table of true labels.
 
@@ -41,6 +49,7 @@ class MatchedAnswers:
     truth_by_attribute: int64 (N,), true classes of each attribute, -1 without a label; every image has at least one
         label. Empty if every image has all labels.
     corrected: What the setting `corrections` changed in the true labels; None without it.
+    numbers: The numbers of attributes whose number is estimated and known for some image.
     """
 
     scheme: Scheme
@@ -64,6 +73,7 @@ class MatchedAnswers:
     truth_by_attribute: Mapping[str, np.ndarray] = field(default_factory=dict)
     trained_column: str = ""
     corrected: CorrectionRecord | None = None
+    numbers: Mapping[str, MatchedNumbers] = field(default_factory=dict)
 
     @property
     def group_label(self) -> str | None:
@@ -121,4 +131,5 @@ class MatchedAnswers:
             other=None if self.other is None else self.other[rows],
             unanswered=[name for name, answer in zip(names, self.answers[rows], strict=True) if answer == NO_ANSWER],
             truth_by_attribute={},
+            numbers={name: MatchedNumbers(own.true[rows], own.estimated[rows]) for name, own in self.numbers.items()},
         )

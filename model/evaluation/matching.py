@@ -19,7 +19,7 @@ from model.answers.read import (
 from model.answers.seen_images import count_seen
 from model.artifacts.files import LABELS
 from model.artifacts.provenance import Provenance
-from model.attributes import DROPPED, normal_text
+from model.attributes import DROPPED, normal_text, number_column
 from model.data.correction_record import CorrectionRecord
 from model.data.corrections import CorrectionLog
 from model.data.readers.columns import PICTURE_COLUMNS
@@ -42,6 +42,7 @@ from model.evaluation.label_scheme import (
     with_true_combinations,
 )
 from model.evaluation.matched_answers import MatchedAnswers
+from model.evaluation.matched_numbers import match_numbers
 from model.evaluation.truth import LEFT_OUT
 from model.evaluation.truth_groups import column_in_training, find_groups
 from model.label_values import INDICES, NAMES
@@ -120,7 +121,7 @@ def match_answers(
         other = _match_classes(names, tables.other, classes.other, notes)
     provenance = _read_provenance(tables.labelled_file, classes.labels, notes)
     sources = _sources(truth, answers_file, labels_json)
-    return MatchedAnswers(
+    matched = MatchedAnswers(
         scheme=classes.scheme,
         names=names,
         truth=classes.truth,
@@ -139,8 +140,13 @@ def match_answers(
         learnt_from=count_seen(tables.labels_by_part(), written[tables.answers.names.isin(names)]),
         truth_by_attribute=_truth_by_attribute(tables.truth),
         corrected=record,
+        numbers={},
         **sources,
     )
+    numbers = match_numbers(matched, tables.truth, written, tables.answers.names, tables.parts)
+    own_columns = {number_column(name).lower() for name in numbers}
+    metadata = {name: texts for name, texts in matched.metadata.items() if name.lower() not in own_columns}
+    return replace(matched, numbers=numbers, metadata=metadata)
 
 
 def _correct(

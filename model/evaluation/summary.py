@@ -27,6 +27,8 @@ def summary(evaluation: Evaluation) -> str:
     sections.append(_class_table("class", evaluation.joint, evaluation))
     if evaluation.attributes:
         sections.append(_attribute_table(evaluation))
+    if evaluation.numbers:
+        sections.append(_number_table(evaluation))
     sections += [_class_table(name, scores, evaluation) for name, scores in evaluation.attributes.items()]
     if evaluation.compare:
         rows = [
@@ -52,6 +54,15 @@ def _attribute_table(evaluation: Evaluation) -> str:
         for attribute, scores in evaluation.attributes.items()
     ]
     return _table(["attribute", *header], rows)
+
+
+def _number_table(evaluation: Evaluation) -> str:
+    rows = [
+        [name, *_number(scores.mean_absolute_error, ".4g"), f"{scores.mean_error:+.4g}", f"{scores.pictures:,}"]
+        for name, scores in evaluation.numbers.items()
+    ]
+    header = ["number", *_interval_header(evaluation, "mean absolute error"), "mean error", "images"]
+    return _table(header, rows)
 
 
 def _heading(evaluation: Evaluation) -> str:

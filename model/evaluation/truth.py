@@ -121,7 +121,8 @@ def _read_channel(
         if column not in frame:
             frame[column] = table.metadata[column]
     names = frame[NAME_COLUMN].map(normal_text)
-    return _class_table(location, names, frame, NAME_COLUMN, table.scheme, pd.DataFrame(table.codes()), notes)
+    found = _class_table(location, names, frame, NAME_COLUMN, table.scheme, pd.DataFrame(table.codes()), notes)
+    return replace(found, numbers=table.numbers)
 
 
 def _class_table(
@@ -297,23 +298,26 @@ def _read_attributes(
     table = read_class_table(file, problems, (), options.picture_columns, options.encoding, columns=known)
     if table is None:
         return None
-    codes = {}
+    codes, numbers = {}, {}
     for attribute, column in zip(scheme.attributes, columns, strict=True):
         texts = table.table[column.name or table.name_column].map(normal_text)
         if column.pattern:
             labels = pattern_labels(attribute.name, column.pattern, texts.tolist(), problems)
             texts = pd.Series(labels, index=texts.index, dtype=object).map(normal_text)
-        codes[attribute.name] = _codes(attribute, texts, file, problems)
+        codes[attribute.name], numbers[attribute.name] = _codes(attribute, texts, file, problems)
     group = normal_text(group_column or "").lower()
     labels = [column.name for column in columns if not column.pattern and column.name.lower() != group]
     frame, by_attribute = table.table.drop(columns=labels), pd.DataFrame(codes, index=table.names.index)
-    return _class_table(file, table.names, frame, table.name_column, scheme, by_attribute, notes)
+    found = _class_table(file, table.names, frame, table.name_column, scheme, by_attribute, notes)
+    return replace(found, numbers=pd.DataFrame(numbers, index=table.names.index))
 
 
-def _codes(attribute: Attribute, texts: pd.Series, file: Path, problems: Problems) -> np.ndarray:
-    """Classes of an attribute, int64 (n,): MISSING if empty, DROPPED by the rules. An unknown text is a problem."""
+def _codes(attribute: Attribute, texts: pd.Series, file: Path, problems: Problems) -> tuple[np.ndarray, np.ndarray]:
+    """Classes of an attribute, int64 (n,): MISSING if empty, DROPPED by the rules; and its numbers, float64 (n,), NaN
+    without one. An unknown text is a problem."""
     labels = [text for text in texts.unique() if text or attribute.rules.drops(text)]
     read = attribute.read(labels, (NAMES, INDICES))
     for text, sentence in read.unknown.items():
         problems.add(UNKNOWN_CLASSES, f"{file} {rows_text(texts.index[texts == text])}: {sentence}")
-    return texts.map(read.codes).fillna(MISSING).to_numpy(dtype=np.int64)
+    codes = texts.map(read.codes).fillna(MISSING).to_numpy(dtype=np.int64)
+    return codes, texts.map(read.numbers).to_numpy(dtype=np.float64)

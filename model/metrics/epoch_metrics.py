@@ -14,6 +14,7 @@ from dataclasses import dataclass
 VALIDATION = "val_"  # prefix of the metrics of the validation images
 # In the validation of metrics.json: ATTRIBUTE_SCORES of each attribute by its name, if there are several
 ATTRIBUTES = "attributes"
+NUMBER_ERRORS = "mean_absolute_error"  # in the same place: of each learned number, by the name of its attribute
 ATTRIBUTE_SCORES = {"f1": "macro_f1", "accuracy": "accuracy"}  # with their keys in `model.metrics.scores.SCORES`
 # Meaning of scores if the label scheme is_large: there are too many combinations of attributes to score each
 SCORE_OF_MANY = (
@@ -118,8 +119,17 @@ def attribute_assignments(attributes: Mapping[str, Mapping[str, float]]) -> list
         attributes: ATTRIBUTE_SCORES by the name of the attribute.
     """
     f1 = EPOCH_METRICS[VALIDATION + "f1"]
-    keys = {name: "".join(letter if letter.isalnum() else "_" for letter in name) for name in attributes}
-    return [f"{f1.name}_{keys[name]}={scores['f1']:{f1.format}};" for name, scores in attributes.items()]
+    return [f"{f1.name}_{_key(name)}={scores['f1']:{f1.format}};" for name, scores in attributes.items()]
+
+
+def number_assignments(errors: Mapping[str, float]) -> list[str]:
+    """`val_mae_age=4.213;` for each learned number, like attribute_assignments. errors: mean absolute error by name."""
+    return [f"{VALIDATION}mae_{_key(name)}={error:.4g};" for name, error in errors.items()]
+
+
+def _key(name: str) -> str:
+    """The name of an attribute in the metric line."""
+    return "".join(letter if letter.isalnum() else "_" for letter in name)
 
 
 def metrics_of_line() -> list[EpochMetric]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -20,7 +20,7 @@ from model.errors import InputError
 from model.images.pipeline import InputPipeline
 from model.images.tta import Views
 from model.metrics.bootstrap import resample, score_intervals
-from model.metrics.epoch_metrics import ATTRIBUTE_SCORES, ATTRIBUTES, CRITERIA
+from model.metrics.epoch_metrics import ATTRIBUTE_SCORES, ATTRIBUTES, CRITERIA, NUMBER_ERRORS
 from model.metrics.proportions import accuracy_interval, class_intervals, number_of_units, with_border_intervals
 from model.metrics.scores import (
     NO_ANSWER,
@@ -33,6 +33,7 @@ from model.metrics.scores import (
     scores_of,
     values_in_truth,
 )
+from model.network.number_bins import Numbers
 from model.network.probabilities import joint_probabilities
 from model.prediction.torch_backend import TorchBackend
 from model.runtime import distributed
@@ -56,6 +57,7 @@ class Validation:
         answers: The class that the model's decision selects for each image, int64 (n,).
         loss: The training loss over all images, without weights of images.
         pixel_range: Range that the pixels were scaled by, as in Preprocessing.
+        numbers: Estimated numbers by attribute, float32 (n,); empty unless distributions of numbers are learned.
     """
 
     table: Table
@@ -63,6 +65,7 @@ class Validation:
     answers: np.ndarray
     loss: float
     pixel_range: tuple[float, ...] = ()
+    numbers: Numbers = field(default_factory=dict)
 
     @cached_property
     def classes(self) -> np.ndarray:
@@ -86,6 +89,7 @@ class Validation:
             "loss": self.loss,
             **{name: float(values[score][0]) for name, score in _scores().items()},
             **({ATTRIBUTES: by_attribute} if by_attribute else {}),
+            **({NUMBER_ERRORS: self.number_errors} if self.number_errors else {}),
             "per_class": {name: array.tolist() for name, array in by_class.items()},
         }
 
@@ -99,6 +103,15 @@ class Validation:
             values = scores_of(values_in_truth(counts) if self.table.scheme.is_large else counts)
             by_attribute[name] = {key: float(values[score]) for key, score in ATTRIBUTE_SCORES.items()}
         return by_attribute
+
+    @cached_property
+    def number_errors(self) -> dict[str, float]:
+        """Mean absolute error of each estimated number by attribute, over the images with a true one."""
+        errors = {}
+        for name, estimated in self.numbers.items():
+            if name in self.table.numbers and self.table.numbers[name].notna().any():
+                errors[name] = float(np.nanmean(np.abs(estimated - self.table.numbers[name].to_numpy())))
+        return errors
 
     def intervals(self) -> dict[str, list[float]]:
         """[low, high] of each score that has an interval, resampled by group. The same images select the best epoch;
@@ -235,7 +248,8 @@ class Validator:
             loss = self.criterion.eval().cpu()(logits, self.targets).item()
         self.criterion.train().to(self.hardware.device)
         answers = self.decision.classes(probabilities)
-        return Validation(self.table, probabilities, answers, loss, self.pipeline.pixel_range)
+        numbers = self.heads.numbers(own_logits) if self.heads.number_names else {}
+        return Validation(self.table, probabilities, answers, loss, self.pipeline.pixel_range, numbers)
 
     def _probabilities(self, logits: torch.Tensor) -> np.ndarray:
         """Joint probabilities, float32 (n, joint classes)."""

@@ -52,6 +52,11 @@ def score(value: float, digits: int = 3) -> str:
     return f"{value:.{digits}f}"
 
 
+def digits(value: float) -> str:
+    """Three significant digits."""
+    return f"{value:.3g}"
+
+
 def four_digits(value: float) -> str:
     return score(value, 4)
 
@@ -201,6 +206,17 @@ def attributes_sentence(evaluation: Evaluation) -> str:
     by_attribute = listing(f"{name} {percent(shares[name])}" for name in names)
     of_images = "; each is computed over the images that have a label for this attribute" if evaluation.partial else ""
     return f"Accuracy by attribute: {by_attribute}{of_images}."
+
+
+def number_sentences(evaluation: Evaluation) -> list[str]:
+    """The mean absolute error of each estimated number."""
+    sentences = []
+    for name, scores in evaluation.numbers.items():
+        error, images = scores.mean_absolute_error, counted(scores.pictures, "image")
+        sentence = f"Mean absolute error of {name}: {digits(error.value)}{inside(error, digits)} over {images}"
+        direction = "too high" if scores.mean_error > 0 else "too low"
+        sentences.append(f"{sentence}; on average, the estimates are {digits(abs(scores.mean_error))} {direction}.")
+    return sentences
 
 
 def calibration_sentence(evaluation: Evaluation) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from model.metrics.epoch_metrics import ATTRIBUTE_SCORES, EPOCH_METRICS, reported
+from model.metrics.epoch_metrics import ATTRIBUTE_SCORES, EPOCH_METRICS, NUMBER_ERRORS, reported
 from model.training.progress import Progress
 from model.training.tracking.figures import Figure, confusion_figure, mistakes_figure
 from model.training.validation import Validation
@@ -46,15 +46,21 @@ class EpochResult:
         """ATTRIBUTE_SCORES of each attribute by its name, if there are several and validation images."""
         return self.validation.by_attribute if self.validation else {}
 
+    @property
+    def number_errors(self) -> Mapping[str, float]:
+        """Mean absolute error of each learned number by attribute, over the validation images."""
+        return self.validation.number_errors if self.validation else {}
+
     @cached_property
     def scalars(self) -> dict[str, float]:
         """Values by the name of their curve: the epoch's metrics, the scores of each attribute if there are several,
-        and the F1 of each class with validation images, unless the scheme is_large."""
+        the errors of learned numbers, and the F1 of each class with validation images, unless the scheme is_large."""
         scalars = {curve: float(self.entry[name]) for name, curve in curves().items() if name in self.entry}
         if not self.validation:
             return scalars
         for name, scores in self.by_attribute.items():
             scalars |= {f"{score}/{name}": scores[key] for key, score in ATTRIBUTE_SCORES.items()}
+        scalars |= {f"{NUMBER_ERRORS}/{name}": error for name, error in self.number_errors.items()}
         if not self.validation.table.scheme.is_large:
             per_class = self.validation.metrics["per_class"]
             names = self.validation.table.scheme.class_names

@@ -9,7 +9,13 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Never
 
-from model.metrics.epoch_metrics import EPOCH_METRICS, attribute_assignments, metrics_of_line, metrics_of_table
+from model.metrics.epoch_metrics import (
+    EPOCH_METRICS,
+    attribute_assignments,
+    metrics_of_line,
+    metrics_of_table,
+    number_assignments,
+)
 from model.runtime import distributed, terminal
 from model.training.progress import Progress
 from model.training.tracking.base import EpochResult, Tracker
@@ -29,16 +35,21 @@ def progress_bar(description: str, pictures: int, done: int) -> tqdm[Never]:
     return terminal.progress_bar(description, pictures, done=done, shown=distributed.rank() == 0)
 
 
-def metric_line(entry: Mapping[str, Any], by_attribute: Mapping[str, Mapping[str, float]] | None = None) -> str:
+def metric_line(
+    entry: Mapping[str, Any],
+    by_attribute: Mapping[str, Mapping[str, float]] | None = None,
+    number_errors: Mapping[str, float] | None = None,
+) -> str:
     """`epoch=3 val_f1=0.8123; val_acc=0.9000; ...`, which SageMaker's metric definitions read, followed by
-    `val_f1_mask=0.9012; ...` if there are several attributes.
+    `val_f1_mask=0.9012; ...` if there are several attributes and `val_mae_age=4.213; ...` for learned numbers.
 
     Args:
         entry: The epoch's record; metrics that are not in it are skipped.
         by_attribute: EpochResult.by_attribute.
+        number_errors: EpochResult.number_errors.
     """
     values = [metric.assignment(entry[metric.name]) for metric in metrics_of_line() if metric.name in entry]
-    values += attribute_assignments(by_attribute or {})
+    values += attribute_assignments(by_attribute or {}) + number_assignments(number_errors or {})
     return f"epoch={entry['epoch']} {' '.join(values)}"
 
 
@@ -80,9 +91,8 @@ class MetricLines(Tracker):
 
     def epoch(self, result: EpochResult) -> None:
         seconds, left = self.times.after_epoch(result.entry["epoch"])
-        log.info(
-            "%s epoch_seconds=%.1f; seconds_left=%.0f;", metric_line(result.entry, result.by_attribute), seconds, left
-        )
+        line = metric_line(result.entry, result.by_attribute, result.number_errors)
+        log.info("%s epoch_seconds=%.1f; seconds_left=%.0f;", line, seconds, left)
 
 
 class EpochTable(Tracker):
@@ -104,6 +114,7 @@ class EpochTable(Tracker):
         columns = [metric for metric in metrics_of_table() if metric.name in result.entry]
         texts = {metric.column: metric.text(result.entry[metric.name]) for metric in columns}
         texts |= {f"F1 {name}": f"{scores['f1']:.4f}" for name, scores in result.by_attribute.items()}
+        texts |= {f"error {name}": f"{error:.4g}" for name, error in result.number_errors.items()}
         number, best = f"{result.entry['epoch']}/{self.epochs}", "  best so far" if result.better else ""
         if not self._headers:
             self._headers = self._fitting(list(texts))
@@ -119,7 +130,7 @@ class EpochTable(Tracker):
 
     def _fitting(self, names: list[str]) -> list[str]:
         """The columns of these names that fit the terminal."""
-        scores = [name for name in names if name.startswith("F1 ")]
+        scores = [name for name in names if name.startswith(("F1 ", "error "))]
         optional = [EPOCH_METRICS[name].column for name in OMITTED_FIRST] + scores[::-1]
         left = shutil.get_terminal_size().columns - EPOCH_WIDTH - 2 * (2 + TIME_WIDTH) - len("  best so far")
         for name in optional:

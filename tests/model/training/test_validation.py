@@ -161,3 +161,16 @@ def test_an_evaluation_of_the_same_predictions_has_the_same_intervals(validation
         if name in intervals:
             assert intervals[name] == [scores[score].low, scores[score].high]
     assert {"f1", "acc"} <= intervals.keys()
+
+
+def test_estimated_numbers_have_their_mean_absolute_error_over_the_images_with_a_number(validation):
+    assert "mean_absolute_error" not in validation.metrics
+    numbers = validation.table.numbers.copy()
+    numbers.loc[5:20, "age"] = np.nan
+    estimated = np.random.default_rng(0).normal(40, 10, 168).astype(np.float32)
+    aged = replace(validation, table=replace(validation.table, numbers=numbers), numbers={"age": estimated})
+    known = [row for row in range(168) if not 5 <= row <= 20]
+    expected = sum(abs(estimated[row] - validation.table.numbers["age"][row]) for row in known) / len(known)
+    assert aged.metrics["mean_absolute_error"] == {"age": pytest.approx(expected, rel=1e-5)}
+    without = replace(aged, table=replace(aged.table, numbers=numbers.assign(age=np.nan)))
+    assert without.number_errors == {}

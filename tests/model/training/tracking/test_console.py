@@ -109,7 +109,9 @@ def test_the_table_has_one_header_aligned_rows_and_marks_the_best(caplog):
 def test_a_narrow_terminal_has_fewer_columns(columns, shown, caplog, monkeypatch):
     monkeypatch.setenv("COLUMNS", str(columns))
     table = EpochTable(100)
-    validation = cast(Validation, SimpleNamespace(by_attribute={name: {"f1": 0.5} for name in ("mask", "age")}))
+    validation = cast(
+        Validation, SimpleNamespace(number_errors={}, by_attribute={name: {"f1": 0.5} for name in ("mask", "age")})
+    )
     table.epoch(EpochResult(12, ENTRY, validation, True))
     header, row = caplog.messages
     assert " ".join(header.split()) == shown
@@ -139,8 +141,9 @@ def test_the_bar_counts_images_on_a_terminal_only(monkeypatch):
 def test_the_line_and_the_table_have_the_f1_of_each_attribute(caplog):
     scores = {"mask": {"f1": 0.9, "accuracy": 0.95}, "age": {"f1": 0.65432, "accuracy": 0.7}}
     assert metric_line(ENTRY, scores) == f"{metric_line(ENTRY)} val_f1_mask=0.9000; val_f1_age=0.6543;"
+    assert metric_line(ENTRY, None, {"the age": 4.25}) == f"{metric_line(ENTRY)} val_mae_the_age=4.25;"
     table = EpochTable(5)
-    validation = cast(Validation, SimpleNamespace(by_attribute=scores))
+    validation = cast(Validation, SimpleNamespace(number_errors={}, by_attribute=scores))
     table.epoch(EpochResult(12, ENTRY, validation, False))
     header, row = caplog.messages
     assert header.index("F1 age") + len("F1 age") == row.index("0.6543") + 6
