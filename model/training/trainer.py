@@ -38,7 +38,7 @@ from model.runtime.signals import Stopped, StopSignal
 from model.runtime.workers import worker_count
 from model.settings.train import TrainSettings
 from model.training.augmentation import make_augmentation
-from model.training.checkpoints import Checkpoints, State
+from model.training.checkpoints import CRITERION, Checkpoints, State, load_states, states_of
 from model.training.criterion import Criterion
 from model.training.epoch_loss import EpochLoss
 from model.training.mixing import make_mixing
@@ -128,6 +128,14 @@ class Trainer:
             parts = (self.decision, self.pipeline, hardware, self.criterion)
             self.validator = Validator(datasets.validation, *parts, settings.batch_size, self.workers, stop)
 
+        self.parts = {
+            "network": self.network,
+            "ema": self.ema.module if self.ema else None,
+            "optimiser": self.optimiser,
+            "schedule": self.schedule,
+            "scaler": self.scaler,
+            CRITERION: self.criterion,
+        }
         self.progress = Progress()
         self.best_probabilities: np.ndarray | None = None  # of the validation images, from the best weights
         self.is_between_updates = True
@@ -265,22 +273,13 @@ class Trainer:
         )
         is_due = time.monotonic() - self.saved_at >= settings.checkpoint_seconds
         if stopping or is_due or is_check:
-            self._require_finite()
+            self.loss.require_finite(progress.epoch, progress.lr, self.hardware.precision)
         if settings.log_interval and progress.updates % settings.log_interval == 0 and not is_last:
             self.tracker.step(progress, self.loss.sum() / progress.batches)
         if stopping:
             raise Stopped
         if is_due:
             self._save()
-
-    def _require_finite(self) -> None:
-        bad_step = self.loss.first_bad_step()
-        if bad_step is not None:
-            precision = " or --precision fp32" if self.hardware.precision != "fp32" else ""
-            raise Failure(
-                f"the loss is not finite at epoch {self.progress.epoch + 1}, step {bad_step}, learning "
-                f"rate {self.progress.lr:.3g}: try a lower --lr, a longer --warmup_epochs, --clip_grad 1{precision}"
-            )
 
     def _finish_epoch(self, validation: Validation | None) -> None:
         """Records the epoch, keeps its weights if they are the best so far, and writes a checkpoint."""
@@ -337,24 +336,11 @@ class Trainer:
 
     def state(self) -> State:
         """The state that training resumes from. Random generators are not in it: seeds depend only on the position."""
-        return {
-            **self.progress.to_state(),
-            "finished": False,
-            "network": self.network.state_dict(),
-            "ema": self.ema.module.state_dict() if self.ema else None,
-            "optimiser": self.optimiser.state_dict(),
-            "schedule": self.schedule.state_dict(),
-            "scaler": self.scaler.state_dict(),
-        }
+        return {**self.progress.to_state(), "finished": False, **states_of(self.parts)}
 
     def _restore(self, state: State) -> None:
         self.progress = Progress.from_state(state)
-        self.network.load_state_dict(state["network"])
-        if self.ema:
-            self.ema.module.load_state_dict(state["ema"])
-        self.optimiser.load_state_dict(state["optimiser"])
-        self.schedule.load_state_dict(state["schedule"])
-        self.scaler.load_state_dict(state["scaler"])
+        load_states(self.parts, state)
 
 
 def _on_cpu(weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
