@@ -20,7 +20,8 @@ BEGIN = {"epoch": 0, "batches": 0, "finished": False}  # the state of Checkpoint
 State = dict[str, Any]  # tensors, numbers, text, lists and mappings
 
 CRITERION = "criterion"  # part of a state only if the loss has a state, such as elr
-OPTIONAL = (CRITERION,)
+DYNAMICS = "training dynamics"  # part of a state only with the setting training_dynamics
+OPTIONAL = (CRITERION, DYNAMICS)
 
 
 def states_of(parts: Mapping[str, Any]) -> State:

@@ -38,7 +38,7 @@ from model.runtime.signals import Stopped, StopSignal
 from model.runtime.workers import worker_count
 from model.settings.train import TrainSettings
 from model.training.augmentation import make_augmentation
-from model.training.checkpoints import CRITERION, Checkpoints, State, load_states, states_of
+from model.training.checkpoints import CRITERION, DYNAMICS, Checkpoints, State, load_states, states_of
 from model.training.criterion import Criterion
 from model.training.epoch_loss import EpochLoss
 from model.training.mixing import make_mixing
@@ -48,6 +48,7 @@ from model.training.progress import Best, Outcome, Progress
 from model.training.targets import Targets
 from model.training.tracking.base import EpochResult, Tracker
 from model.training.tracking.console import progress_bar
+from model.training.training_dynamics import TrainingDynamics
 from model.training.validation import Validation, Validator
 
 log = logging.getLogger("rarebird")
@@ -117,6 +118,8 @@ class Trainer:
         # Network, loss, optimiser
         hardware.place(self.network)
         self.criterion = Criterion(settings, self.heads, table, sampler).to(hardware.device)
+        dynamics = TrainingDynamics(self.heads, table).to(hardware.device) if settings.training_dynamics else None
+        self.dynamics = dynamics
         self.optimiser = make_optimiser(settings, self.network)
         self.accumulation = Accumulation(self.sampler.steps, settings.accumulate)
         self.schedule = Schedule(settings, self.optimiser, self.accumulation.optimiser_steps)
@@ -135,6 +138,7 @@ class Trainer:
             "schedule": self.schedule,
             "scaler": self.scaler,
             CRITERION: self.criterion,
+            DYNAMICS: self.dynamics,
         }
         self.progress = Progress()
         self.best_probabilities: np.ndarray | None = None  # of the validation images, from the best weights
@@ -175,7 +179,8 @@ class Trainer:
         best = self.progress.best
         weights = best.weights if best else _on_cpu(self.scored.state_dict())
         parts = (self.settings, self.heads, self.pipeline, self.decision)
-        return Outcome(*parts, weights, self.progress, stopped_by, self.best_probabilities)
+        dynamics = self.dynamics.frame() if self.dynamics is not None else None
+        return Outcome(*parts, weights, self.progress, stopped_by, self.best_probabilities, dynamics)
 
     def _first_logged_step(self) -> int:
         """First optimiser step to log after resuming: usually the next one. It is the last one again if its epoch has
@@ -242,6 +247,8 @@ class Trainer:
             with self.hardware.autocast():
                 logits = self.parallel(**tensors)
             loss = self.criterion(logits, targets, partner, own)
+            if self.dynamics is not None:
+                self.dynamics.record(logits.detach(), targets, is_mixed=own < 1)
             self.scaler.scale(loss / self.accumulation.group_size(step)).backward()
         return loss.detach()
 
@@ -284,6 +291,8 @@ class Trainer:
     def _finish_epoch(self, validation: Validation | None) -> None:
         """Records the epoch, keeps its weights if they are the best so far, and writes a checkpoint."""
         progress = self.progress
+        if self.dynamics is not None:
+            self.dynamics.end_epoch()
         # mean training loss over all processes, validation scores
         loss_sum = float(np.mean(distributed.gather(self.loss.sum())))
         metrics = validation.metrics if validation else {}
