@@ -20,7 +20,8 @@ Writes:
   SM_MODEL_DIR/.checkpoints/    checkpoints, from which the same command resumes an interrupted run
   SM_OUTPUT_DATA_DIR/NAME       split.csv and split.json, which list the images of each split; tensorboard/; with
                                 --folds also out_of_fold/, the out-of-fold predictions; with --clean also cleaned.csv,
-                                the changed training labels (default: the folder of the saved model)
+                                the changed training labels, and with --training_dynamics training_dynamics.csv
+                                (default: the folder of the saved model)
   SM_OUTPUT_DATA_DIR/NAME/validation
                                 report.html, and gt.csv and output.csv of the validation images for evaluation.py
                                 (default: SM_MODEL_DIR/NAME.validation)
@@ -58,6 +59,7 @@ from model.answers.files import OUT_OF_FOLD, OUTPUT, TRUTH
 from model.artifacts.discovery import is_finished, models_below
 from model.artifacts.learnt_from import LearntFrom
 from model.artifacts.saved_model import save_model
+from model.atomic_write import write_frame
 from model.data.checked_tables import read_tables
 from model.errors import ExitCode, InputError
 from model.evaluation.files import REPORT_HTML
@@ -79,6 +81,7 @@ from model.training.progress import Outcome
 from model.training.resume import Claim, RunLocation, claim
 from model.training.run_metrics import run_metrics
 from model.training.tracking.trackers import Trackers
+from model.training.training_dynamics import TRAINING_DYNAMICS_CSV
 
 log = logging.getLogger("rarebird")
 
@@ -324,6 +327,8 @@ def train_one(run: Run, training: TrainingJob) -> Outcome | None:
             epochs_dir=training.epochs_dir(folder, checkpoints),
         )
         if distributed.rank() == 0 and outcome.stopped_by != signal.SIGINT:
+            if outcome.dynamics is not None:
+                write_frame(training.output / run.folder / TRAINING_DYNAMICS_CSV, outcome.dynamics)
             metrics = run_metrics(outcome, run.datasets.summary(), training.hardware)
             weights, heads = {name: value.numpy() for name, value in outcome.weights.items()}, outcome.heads
             parts = (outcome.settings, heads, outcome.pipeline, metrics, outcome.decision)

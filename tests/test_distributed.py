@@ -65,6 +65,15 @@ def test_batch_norm_and_averaged_weights_of_two_processes_are_saved_and_loaded(f
     load_network(load_model(tmp_path / "exp"))
 
 
+def test_the_averages_of_elr_are_those_of_one_process(faces, tmp_path):
+    """Each process sees half of every batch, and other images in other epochs."""
+    flags = [*ALIKE, "--loss", "elr", "--tracking", "none", "--validation", "0", "--sampler", "imbalanced"]
+    assert two_processes(arguments(faces / "train", tmp_path / "two", *flags)) == [0, 0]
+    assert train.main(arguments(faces / "train", tmp_path / "one", *flags)) == 0
+    a, b = (load_file(tmp_path / side / "exp" / "model.safetensors") for side in ("two", "one"))
+    assert all(torch.allclose(a[name], b[name], atol=1e-4) for name in a)
+
+
 def test_bad_input_ends_both_processes(faces, tmp_path):
     flags = arguments(faces / "train", tmp_path, *ALIKE, "--batch_size", "27")
     assert two_processes(flags) == ["batch_size 27 must be a multiple of the number of processes, 2"] * 2

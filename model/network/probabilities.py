@@ -20,16 +20,16 @@ def joint_probabilities(heads: Heads, logits: torch.Tensor) -> torch.Tensor:
     if heads.head_classes is not None:
         joint = torch.zeros(len(logits), heads.scheme.num_classes, device=logits.device)
         for head, part, classes in zip(heads.heads, heads.split(logits), heads.head_classes):
-            joint += _log_probabilities(head, part)[:, torch.from_numpy(classes).to(logits.device)]
+            joint += head_log_probabilities(head, part)[:, torch.from_numpy(classes).to(logits.device)]
         return joint.softmax(dim=1)
     joint = torch.zeros(len(logits), 1, device=logits.device)
     for head, part in zip(heads.heads, heads.split(logits)):
         # outer sum of log probabilities; the last head varies fastest, as in Scheme.joint
-        joint = (joint.unsqueeze(2) + _log_probabilities(head, part).unsqueeze(1)).flatten(1)
+        joint = (joint.unsqueeze(2) + head_log_probabilities(head, part).unsqueeze(1)).flatten(1)
     return joint.exp()
 
 
-def _log_probabilities(head: Head, logits: torch.Tensor) -> torch.Tensor:
+def head_log_probabilities(head: Head, logits: torch.Tensor) -> torch.Tensor:
     """Log probabilities of the classes, float32 (N, classes), from one head's logits (N, outputs)."""
     logits = logits.float()
     if head.outputs == 1:

@@ -107,6 +107,15 @@ def gather(value: T) -> list[T]:
     return values
 
 
+def gather_rows(values: torch.Tensor) -> torch.Tensor:
+    """Joins the tensors of all processes, (N, ...) each of the same shape, in the order of ranks, on every process."""
+    if world() == 1:
+        return values
+    parts = [torch.empty_like(values) for _ in range(world())]
+    dist.all_gather(parts, values.contiguous())
+    return torch.cat(parts)
+
+
 def on_rank_zero(function: Callable[[], T]) -> T:
     """Calls a function on rank 0 and returns its result on every process.
 

@@ -22,6 +22,7 @@ LOSSES = {
     "cross_entropy": "cross entropy",
     "label_smoothing": "cross entropy with smoothed labels",
     "logit_adjustment": "cross entropy of logits + tau log(share of the class among the drawn images)",
+    "elr": "cross entropy with early-learning regularisation, against wrong labels (Liu et al., NeurIPS 2020)",
     "f1": "1 - macro F1 of the batch, computed from probabilities",
     "bce": "binary cross entropy, for an attribute of two values; the head has one output",
 }

@@ -45,8 +45,8 @@ class LossSettings:
     loss: str = setting(
         "focal",
         "Training loss: focal, cross_entropy, label_smoothing, logit_adjustment (cross entropy that corrects the class "
-        "prior which the sampler leaves), f1 (1 - macro F1 of the batch) or bce (binary cross entropy, for an "
-        "attribute with two values)",
+        "prior which the sampler leaves), elr (early-learning regularisation, against wrong labels), f1 (1 - macro F1 "
+        "of the batch) or bce (binary cross entropy, for an attribute with two values)",
         choices=LOSSES,
     )
     loss_args: dict[str, Any] = setting(

@@ -234,6 +234,12 @@ class TrainSettings(ChannelSettings, NetworkSettings, FusionSettings, LossSettin
         "Predict the validation images with the saved model and write report.html with the scores",
         result=False,
     )
+    training_dynamics: bool = setting(
+        False,
+        "Write training_dynamics.csv next to the split: for each training image the mean and the standard deviation "
+        "over epochs of the probability of its given label; a low mean suggests a wrong label",
+        result=False,
+    )
     thumbnails: str = setting(
         "auto",
         "How images are shown in the report, TensorBoard and Weights & Biases; none: only names and labels, "

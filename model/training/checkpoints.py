@@ -19,6 +19,23 @@ FINISHED = "finished"
 BEGIN = {"epoch": 0, "batches": 0, "finished": False}  # the state of Checkpoints.begin
 State = dict[str, Any]  # tensors, numbers, text, lists and mappings
 
+CRITERION = "criterion"  # part of a state only if the loss has a state, such as elr
+DYNAMICS = "training dynamics"  # part of a state only with the setting training_dynamics
+OPTIONAL = (CRITERION, DYNAMICS)
+
+
+def states_of(parts: Mapping[str, Any]) -> State:
+    """The state of each part by its name; None for a part that is None. Optional parts without state are left out."""
+    states = {name: part.state_dict() if part is not None else None for name, part in parts.items()}
+    return {name: state for name, state in states.items() if state or name not in OPTIONAL}
+
+
+def load_states(parts: Mapping[str, Any], state: State) -> None:
+    """The inverse of states_of: loads the states into the parts that are not None."""
+    for name, part in parts.items():
+        if part is not None and (name in state or name not in OPTIONAL):
+            part.load_state_dict(state[name])
+
 
 def is_begin(state: State) -> bool:
     """Whether a state is that of Checkpoints.begin, without any weights."""

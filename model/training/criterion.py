@@ -15,10 +15,11 @@ from model.data.table import Table
 from model.errors import InputError, listing
 from model.network.heads import Head, Heads
 from model.settings.train import TrainSettings
+from model.training.cross_entropy import Loss
 from model.training.decision import post_hoc_tau
 from model.training.distributions import DistributionLoss
 from model.training.learned_numbers import learned_numbers
-from model.training.losses import Loss, LossContext, make_loss
+from model.training.losses import LossContext, make_loss
 from model.training.prior_correction import double_correction, post_hoc_correction
 from model.training.targets import Targets
 
@@ -27,7 +28,7 @@ class Criterion(nn.Module):
     """The sum of the losses of all heads, each multiplied by its loss_weight.
 
     The loss of an optional attribute is computed on the images that have a label. Weights of images count only in
-    training mode, not in `eval()`.
+    training mode, not in `eval()`, and so do penalties such as that of elr.
 
     Args:
         settings: Loss, class weights and their settings, for all heads or by head.
@@ -95,7 +96,9 @@ class Criterion(nn.Module):
         )
         for head, loss, loss_weight, is_masked, head_logits, target, soft in parts:
             # rows with a label
-            present, weights = target >= 0, image_weights
+            present, weights, penalty = target >= 0, image_weights, None
+            if self.training and isinstance(loss, Loss):
+                penalty = loss.penalty(head_logits, targets.rows, partner if mixed else None, own)
             # mixed images have soft targets; both images need a label
             if partner is not None and mixed:
                 present = present & present[partner]
@@ -107,11 +110,13 @@ class Criterion(nn.Module):
             if is_masked:
                 head_logits, target = head_logits[present], target[present]
                 weights = None if weights is None else weights[present]
+                penalty = None if penalty is None else penalty[present]
                 if not len(target):
                     total = total + 0 * logits.sum()  # gradients of 0, as every process must have gradients to average
                     continue
-            arguments = (head_logits, target) if weights is None else (head_logits, target, weights)
-            total = total + loss_weight * loss(*arguments)
+            further = {"image_weights": weights, "penalty": penalty}
+            given = {name: values for name, values in further.items() if values is not None}
+            total = total + loss_weight * loss(head_logits, target, **given)
         return total
 
 
@@ -165,5 +170,5 @@ def _loss_contexts(settings: TrainSettings, heads: Heads, table: Table, sampler:
         own = settings.head(head.name)
         if head.bins is not None:  # its class weights act like those of cross entropy
             own = replace(own, loss="cross_entropy", loss_args={})
-        contexts.append(LossContext(settings, own, counts, shares, sampler.corrects))
+        contexts.append(LossContext(settings, own, counts, shares, sampler.corrects, len(table)))
     return contexts

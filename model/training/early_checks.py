@@ -23,9 +23,10 @@ from model.settings.train import TrainSettings
 from model.training.augmentation import make_augmentation
 from model.training.cleaning import clean_rule
 from model.training.losses import LossContext, make_loss
-from model.training.mixing import MIXING, make_mixing
+from model.training.mixing import MIXING
 from model.training.optim import Schedule, make_optimiser
 from model.training.separate import attribute_settings
+from model.training.training_dynamics import check_dynamics
 from model.weights.weights_file import check_weights
 
 STEPS = 100  # optimiser steps of an epoch to make a schedule with, as the number of images is not known yet
@@ -81,7 +82,7 @@ def _checks(settings: TrainSettings, has_checked_weights: bool) -> Iterator[Call
     for name in settings.heads:
         yield lambda name=name: _check_loss(settings, settings.head(name))  # type: ignore[misc]
     yield lambda: make_augmentation(settings.augmentation, _pipeline(settings), settings.seed)
-    yield lambda: make_mixing(settings.augmentation)
+    yield lambda: check_dynamics(settings)  # makes the mixing
     yield lambda: _check_mixed_metadata(settings)
 
 

@@ -6,6 +6,8 @@ import math
 
 import torch
 
+from model.errors import Failure
+
 
 class EpochLoss:
     """Sums the losses of an epoch's batches on the device, so that a step does not wait for a GPU.
@@ -44,3 +46,22 @@ class EpochLoss:
         """First step, from 1, whose loss is not finite; None if all are finite. Waits for the device."""
         step = self._first_bad_step.item()
         return int(step) if math.isfinite(step) else None
+
+    def require_finite(self, epoch: int, lr: float, precision: str) -> None:
+        """Waits for the device.
+
+        Args:
+            epoch: The epoch, from 0.
+            lr: The last learning rate.
+            precision: Name of the floating-point format.
+
+        Raises:
+            Failure: If a loss is not finite; the message says which settings may help.
+        """
+        bad_step = self.first_bad_step()
+        if bad_step is not None:
+            other = " or --precision fp32" if precision != "fp32" else ""
+            raise Failure(
+                f"the loss is not finite at epoch {epoch + 1}, step {bad_step}, learning rate {lr:.3g}: try a lower "
+                f"--lr, a longer --warmup_epochs, --clip_grad 1{other}"
+            )

@@ -2,7 +2,7 @@
 
 A loss takes logits (N, C) and targets: classes, int64 (N,), or with mixup and cutmix probabilities, float (N, C). It
 computes and returns a scalar in float32, also for logits in bf16 or fp16. A subclass of Loss also takes weights of
-images.
+images (model.training.cross_entropy).
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ from model.settings.fields import decode_value
 from model.settings.loss import HeadSettings
 from model.settings.train import TrainSettings
 from model.training.class_weights import class_weights
+from model.training.cross_entropy import CrossEntropy, Loss, at_least_float32, at_targets
+from model.training.early_learning import EarlyLearningLoss
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,7 @@ class LossContext:
         counts: Training images of each class of the head, (C,).
         drawn_shares: Share of each class among the images that the sampler draws, float64 (C,).
         sampler_corrects: Share of the class prior that the sampler corrects.
+        images: Number of training images, with and without a label of the head.
     """
 
     settings: TrainSettings
@@ -45,6 +48,7 @@ class LossContext:
     counts: NDArray[np.int64]
     drawn_shares: NDArray[np.float64]
     sampler_corrects: float = 0.0
+    images: int = 0
 
     @cached_property
     def class_weights(self) -> Tensor | None:
@@ -77,57 +81,6 @@ class LossType:
     outputs: Callable[[int], int] = lambda classes: classes
     corrects: Callable[[LossContext], float] | None = None
     remedy: str = "lower sampler_strength, set sampler to none or choose another loss"
-
-
-class Loss(nn.Module):
-    """Base class of the losses: the mean over images of by_image.
-
-    Args:
-        weight: Weights of the classes, float32 (C,): a buffer, so it moves with the module, but not in its state_dict.
-    """
-
-    weight: Tensor | None
-
-    def __init__(self, weight: Tensor | None = None) -> None:
-        super().__init__()
-        self.register_buffer("weight", weight, persistent=False)
-
-    def forward(self, logits: Tensor, targets: Tensor, image_weights: Tensor | None = None) -> Tensor:
-        """Returns the loss, a scalar.
-
-        Args:
-            logits: Logits, (N, C).
-            targets: Classes, int64 (N,), or probabilities, float (N, C).
-            image_weights: Factor of each image's loss, float (N,); None for 1.
-        """
-        losses = self.by_image(logits, targets)
-        return (losses if image_weights is None else losses * image_weights).mean()
-
-    def by_image(self, logits: Tensor, targets: Tensor) -> Tensor:
-        """The loss of each image, (N,)."""
-        raise NotImplementedError
-
-    def weight_as(self, logits: Tensor) -> Tensor | None:
-        return None if self.weight is None else self.weight.to(logits.dtype)
-
-
-class CrossEntropy(Loss):
-    """Mean over images of -sum_c w_c y_c log softmax(logits)_c, where y is the target.
-
-    Args:
-        weight: Weights of the classes.
-        smoothing: Share of the target that is spread evenly over all classes, like torch's label_smoothing.
-    """
-
-    def __init__(self, weight: Tensor | None = None, smoothing: float = 0.0) -> None:
-        super().__init__(weight)
-        self.smoothing = smoothing
-
-    def by_image(self, logits: Tensor, targets: Tensor) -> Tensor:
-        logits = at_least_float32(logits)
-        return F.cross_entropy(
-            logits, targets, self.weight_as(logits), reduction="none", label_smoothing=self.smoothing
-        )
 
 
 class LogitAdjustedCrossEntropy(CrossEntropy):
@@ -201,7 +154,10 @@ class F1Loss(Loss):
     def __init__(self) -> None:
         super().__init__()
 
-    def forward(self, logits: Tensor, targets: Tensor, image_weights: Tensor | None = None) -> Tensor:
+    def forward(
+        self, logits: Tensor, targets: Tensor, image_weights: Tensor | None = None, penalty: Tensor | None = None
+    ) -> Tensor:
+        assert penalty is None  # this loss has none
         p = F.softmax(at_least_float32(logits), dim=1)
         y = targets.to(p.dtype) if targets.is_floating_point() else F.one_hot(targets, p.shape[1]).to(p.dtype)
         w = torch.ones_like(p[:, :1]) if image_weights is None else image_weights[:, None]
@@ -212,17 +168,6 @@ class F1Loss(Loss):
         return 1 - (f1 * occurs).sum() / occurs.sum().clamp_min(1)
 
 
-def at_least_float32(logits: Tensor) -> Tensor:
-    return logits.to(torch.promote_types(logits.dtype, torch.float32))
-
-
-def at_targets(by_class: Tensor, targets: Tensor) -> Tensor:
-    """Selects each image's loss (N,) from the losses for each possible target, (N, C); for soft targets the mean."""
-    if targets.is_floating_point():
-        return (by_class * targets).sum(1)
-    return by_class.gather(1, targets[:, None]).squeeze(1)
-
-
 def _focal(context: LossContext, gamma: float | None = None) -> FocalLoss:
     return FocalLoss(_or_setting(context, "focal_gamma", gamma), context.class_weights)
 
@@ -231,21 +176,28 @@ def _label_smoothing(context: LossContext, smoothing: float | None = None) -> Cr
     return CrossEntropy(context.class_weights, _or_setting(context, "label_smoothing", smoothing))
 
 
-def _tau(tau: object) -> float:
-    """The argument tau of logit_adjustment. Raises ValueError unless it is a finite number of at least 0."""
-    value = decode(float, tau)
-    if not 0 <= value < math.inf:
-        raise ValueError(f"tau = {value:g}: expected at least 0")
-    return value
+def _at_least_0(name: str, argument: object, below: float = math.inf) -> float:
+    """The value of an argument in loss_args. Raises ValueError unless it is at least 0 and below a bound."""
+    value = decode(float, argument)
+    if not 0 <= value < below:
+        raise ValueError(
+            f"{name} = {value:g}: expected at least 0{f' and below {below:g}' if below < math.inf else ''}"
+        )
+    return float(value)
 
 
 def _logit_adjustment(context: LossContext, tau: float = 1.0) -> LogitAdjustedCrossEntropy:
-    return LogitAdjustedCrossEntropy(context.drawn_shares, _tau(tau))
+    return LogitAdjustedCrossEntropy(context.drawn_shares, _at_least_0("tau", tau))
 
 
 def _logit_adjustment_corrects(context: LossContext) -> float:
     """tau times the share that the sampler leaves: drawn shares are in proportion to share^(1 - sampler strength)."""
-    return _tau(context.head.loss_args.get("tau", 1.0)) * (1 - context.sampler_corrects)
+    return _at_least_0("tau", context.head.loss_args.get("tau", 1.0)) * (1 - context.sampler_corrects)
+
+
+def _elr(context: LossContext, strength: float = 3.0, beta: float = 0.7) -> EarlyLearningLoss:
+    strength, beta = _at_least_0("strength", strength), _at_least_0("beta", beta, below=1)
+    return EarlyLearningLoss(context.images, len(context.counts), strength, beta, context.class_weights)
 
 
 def _or_setting(context: LossContext, name: str, argument: object) -> Any:
@@ -264,6 +216,7 @@ LOSSES: dict[str, LossType] = {
     "focal": LossType(_focal),
     "cross_entropy": LossType(lambda context: CrossEntropy(context.class_weights)),
     "label_smoothing": LossType(_label_smoothing),
+    "elr": LossType(_elr),
     "f1": LossType(lambda context: F1Loss(), corrects=lambda context: 0.0),
     "logit_adjustment": LossType(_logit_adjustment, corrects=_logit_adjustment_corrects, remedy="set tau to at most 1"),
     "bce": LossType(lambda context: BinaryCrossEntropy(context.class_weights), _one_output),

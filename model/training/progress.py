@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 
 from model.decisions import Decision
@@ -95,6 +96,7 @@ class Outcome:
         stopped_by: The signal that ended training early; None if it is finished.
         probabilities: Probabilities of the validation images from `weights`, float32 (n, C); None if they are unknown,
             for example because the best epoch was before the checkpoint that training resumed from.
+        dynamics: The content of training_dynamics.csv; None without the setting, and for a run finished before.
     """
 
     settings: TrainSettings
@@ -105,6 +107,7 @@ class Outcome:
     progress: Progress
     stopped_by: int | None = None
     probabilities: np.ndarray | None = None
+    dynamics: pd.DataFrame | None = None
 
     @classmethod
     def from_state(

@@ -37,7 +37,7 @@ from model.runtime.signals import Stopped, StopSignal
 from model.runtime.workers import worker_count
 from model.settings.train import TrainSettings
 from model.training.augmentation import make_augmentation
-from model.training.checkpoints import Checkpoints, State
+from model.training.checkpoints import CRITERION, DYNAMICS, Checkpoints, State, load_states, states_of
 from model.training.class_means import set_class_means
 from model.training.criterion import Criterion
 from model.training.epoch_loss import EpochLoss
@@ -49,6 +49,7 @@ from model.training.progress import Best, Outcome, Progress, on_cpu
 from model.training.targets import Targets
 from model.training.tracking.base import EpochResult, Tracker
 from model.training.tracking.console import progress_bar
+from model.training.training_dynamics import TrainingDynamics
 from model.training.validation import Validation, Validator
 
 log = logging.getLogger("rarebird")
@@ -118,6 +119,8 @@ class Trainer:
         # Network, loss, optimiser
         hardware.place(self.network)
         self.criterion = Criterion(settings, self.heads, table, sampler).to(hardware.device)
+        dynamics = TrainingDynamics(self.heads, table).to(hardware.device) if settings.training_dynamics else None
+        self.dynamics = dynamics
         self.optimiser = make_optimiser(settings, self.network)
         self.accumulation = Accumulation(self.sampler.steps, settings.accumulate)
         self.schedule = Schedule(settings, self.optimiser, self.accumulation.optimiser_steps)
@@ -129,6 +132,15 @@ class Trainer:
             parts = (self.decision, self.pipeline, hardware, self.criterion)
             self.validator = Validator(datasets.validation, *parts, settings.batch_size, self.workers, stop)
 
+        self.parts = {
+            "network": self.network,
+            "ema": self.ema.module if self.ema else None,
+            "optimiser": self.optimiser,
+            "schedule": self.schedule,
+            "scaler": self.scaler,
+            CRITERION: self.criterion,
+            DYNAMICS: self.dynamics,
+        }
         self.progress = Progress()
         self.kept_epochs: KeptEpochs | None = None  # set by fit
         self.best_probabilities: np.ndarray | None = None  # of the validation images, from the best weights
@@ -170,7 +182,8 @@ class Trainer:
         best = self.progress.best
         weights = best.weights if best else on_cpu(self.scored.state_dict())
         parts = (self.settings, self.heads, self.pipeline, self.decision)
-        return Outcome(*parts, weights, self.progress, stopped_by, self.best_probabilities)
+        dynamics = self.dynamics.frame() if self.dynamics is not None else None
+        return Outcome(*parts, weights, self.progress, stopped_by, self.best_probabilities, dynamics)
 
     def _start_from_class_means(self) -> None:
         self.is_between_updates = False  # if it is stopped, there is nothing to save
@@ -239,6 +252,8 @@ class Trainer:
             with self.hardware.autocast():
                 logits = self.parallel(**tensors)
             loss = self.criterion(logits, targets, partner, own)
+            if self.dynamics is not None:
+                self.dynamics.record(logits.detach(), targets, is_mixed=own < 1)
             self.scaler.scale(loss / self.accumulation.group_size(step)).backward()
         return loss.detach()
 
@@ -270,7 +285,7 @@ class Trainer:
         )
         is_due = time.monotonic() - self.saved_at >= settings.checkpoint_seconds
         if stopping or is_due or is_check:
-            self._require_finite()
+            self.loss.require_finite(progress.epoch, progress.lr, self.hardware.precision)
         if settings.log_interval and progress.updates % settings.log_interval == 0 and not is_last:
             self.tracker.step(progress, self.loss.sum() / progress.batches)
         if stopping:
@@ -278,18 +293,11 @@ class Trainer:
         if is_due:
             self._save()
 
-    def _require_finite(self) -> None:
-        bad_step = self.loss.first_bad_step()
-        if bad_step is not None:
-            precision = " or --precision fp32" if self.hardware.precision != "fp32" else ""
-            raise Failure(
-                f"the loss is not finite at epoch {self.progress.epoch + 1}, step {bad_step}, learning "
-                f"rate {self.progress.lr:.3g}: try a lower --lr, a longer --warmup_epochs, --clip_grad 1{precision}"
-            )
-
     def _finish_epoch(self, validation: Validation | None) -> None:
         """Records the epoch, keeps its weights if they are the best so far, and writes a checkpoint."""
         progress = self.progress
+        if self.dynamics is not None:
+            self.dynamics.end_epoch()
         # mean training loss over all processes, validation scores
         loss_sum = float(np.mean(distributed.gather(self.loss.sum())))
         metrics = validation.metrics if validation else {}
@@ -344,21 +352,8 @@ class Trainer:
 
     def state(self) -> State:
         """The state that training resumes from. Random generators are not in it: seeds depend only on the position."""
-        return {
-            **self.progress.to_state(),
-            "finished": False,
-            "network": self.network.state_dict(),
-            "ema": self.ema.module.state_dict() if self.ema else None,
-            "optimiser": self.optimiser.state_dict(),
-            "schedule": self.schedule.state_dict(),
-            "scaler": self.scaler.state_dict(),
-        }
+        return {**self.progress.to_state(), "finished": False, **states_of(self.parts)}
 
     def _restore(self, state: State) -> None:
         self.progress = Progress.from_state(state)
-        self.network.load_state_dict(state["network"])
-        if self.ema:
-            self.ema.module.load_state_dict(state["ema"])
-        self.optimiser.load_state_dict(state["optimiser"])
-        self.schedule.load_state_dict(state["schedule"])
-        self.scaler.load_state_dict(state["scaler"])
+        load_states(self.parts, state)

@@ -14,7 +14,15 @@ log = logging.getLogger("rarebird")
 
 OF_ANSWERS = ("probabilities.csv", "errors.csv", "predictions.csv", "learnt_from.csv")
 OF_REVIEWS = ("suspects.csv", "audit.csv", "corrections.csv", "boxes.csv")
-OWN_OUTPUTS = ("output.csv", *OF_ANSWERS, "split.csv", "unreadable.csv", "compared.csv", *OF_REVIEWS)
+OWN_OUTPUTS = (
+    "output.csv",
+    *OF_ANSWERS,
+    "split.csv",
+    "unreadable.csv",
+    "compared.csv",
+    "training_dynamics.csv",
+    *OF_REVIEWS,
+)
 OF_LOGS = {"attribute", "action", "value"}  # columns of a log of corrections; the log of --clean is cleaned.csv
 BESIDE_ANSWERS = tuple(f".{name}" for name in OF_ANSWERS)  # files next to predictions that are called STEM.csv
 TRUTH = "gt.csv"  # not read if there is another table

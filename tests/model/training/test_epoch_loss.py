@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 
+from model.errors import Failure
 from model.training.epoch_loss import EpochLoss
 
 CPU = torch.device("cpu")
@@ -28,3 +29,15 @@ def test_the_first_step_with_a_loss_that_is_not_finite_is_recorded(bad: float):
     for step, value in enumerate((1.0, bad, 2.0, math.nan)):
         loss.add(torch.tensor(value), step)
     assert loss.first_bad_step() == 2
+
+
+def test_a_loss_that_is_not_finite_is_an_error_that_names_its_position_and_ways_out():
+    loss = EpochLoss(0.0, CPU)
+    loss.add(torch.tensor(1.0), 0)
+    loss.require_finite(0, 0.1, "fp32")
+    loss.add(torch.tensor(math.nan), 1)
+    for precision, other in (("fp32", ""), ("fp16", " or --precision fp32")):
+        with pytest.raises(Failure) as error:
+            loss.require_finite(2, 0.1, precision)
+        assert "epoch 3, step 2, learning rate 0.1: try a lower --lr" in str(error.value)
+        assert str(error.value).endswith(f"--clip_grad 1{other}")

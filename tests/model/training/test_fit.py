@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import signal
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -183,3 +184,25 @@ def test_equal_weights_of_images_change_nothing_and_others_do(faces):
     plain = weights(None)
     assert equal(weights(np.full(len(data.train), 4.0)), plain)
     assert not equal(weights(np.linspace(0, 1, len(data.train))), plain)
+
+
+@pytest.mark.parametrize("augmentation", [{}, {"mixup": {"p": 0.5}}])
+def test_a_resumed_training_with_elr_gives_the_same_weights(faces, tmp_path, augmentation):
+    """From a checkpoint in the middle of the second epoch."""
+    own = {"epochs": 2, "target": "heads", "loss": "elr", "augmentation": augmentation, "validation": 0}
+    run_settings, checkpoints = settings(**own, checkpoint_seconds=0), Checkpoints(tmp_path)
+    data, states = datasets(faces, run_settings), []
+    checkpoints.save = lambda state: states.append(deepcopy(state))
+    whole = fit(run_settings, data, checkpoints=checkpoints)
+    state = next(state for state in states if state["epoch"] == 1 and state["batches"] == 2)
+    assert all(value.any() for value in state["criterion"].values()) and len(state["criterion"]) == 3
+    assert equal(fit(run_settings, data, state=state).weights, whole.weights)
+    for name in state["criterion"]:
+        state["criterion"][name] *= 0  # the averages make a difference
+    assert not equal(fit(run_settings, data, state=state).weights, whole.weights)
+
+
+def test_checkpoints_of_other_losses_have_no_state_of_the_loss(faces, tmp_path):
+    run_settings, checkpoints = settings(), Checkpoints(tmp_path)
+    fit(run_settings, datasets(faces, run_settings), checkpoints=checkpoints)
+    assert "criterion" not in checkpoints.newest()

@@ -12,10 +12,10 @@ from model.settings import choices
 from model.settings.fields import Layer, build
 from model.settings.loss import HeadSettings
 from model.settings.train import TrainSettings
+from model.training.cross_entropy import CrossEntropy
 from model.training.losses import (
     LOSSES,
     BinaryCrossEntropy,
-    CrossEntropy,
     F1Loss,
     FocalLoss,
     LogitAdjustedCrossEntropy,
@@ -264,6 +264,8 @@ def test_loss_args_override_the_settings_of_the_same_meaning() -> None:
         ("focal", {"gamma": -1}, "loss 'focal' with .*: expected at least 0"),
         ("logit_adjustment", {"tau": -1}, "loss 'logit_adjustment' with .*: tau = -1: expected at least 0"),
         ("logit_adjustment", {"tau": "inf"}, "expected"),
+        ("elr", {"beta": 1}, "loss 'elr' with .*: beta = 1: expected at least 0 and below 1"),
+        ("elr", {"lambda": 3}, "loss elr has no argument 'lambda'.*; expected one of strength, beta"),
         ("label_smoothing", {"smoothing": "much"}, "loss 'label_smoothing' with .*: expected a number"),
     ],
 )
