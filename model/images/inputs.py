@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 PIXELS = "pixels"
+FEATURES = "features"  # in the place of the pixels: what a frozen backbone has made of them (model.training.features)
 
 
 @dataclass(frozen=True)

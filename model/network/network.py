@@ -28,9 +28,15 @@ class Network(nn.Module):
         features = int(getattr(backbone, "head_hidden_size", None) or backbone.num_features)  # type: ignore[arg-type]
         self.heads = nn.ModuleList(_classifier(features, hidden_layers, head.outputs, dropout) for head in heads.heads)
 
-    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
-        """pixels: normalised images, float32 (N, channels, height, width)."""
-        features = self.backbone(pixels)
+    def forward(self, pixels: torch.Tensor | None = None, features: torch.Tensor | None = None) -> torch.Tensor:
+        """Returns logits (N, outputs) from one of both arguments.
+
+        Args:
+            pixels: Normalised images, float32 (N, channels, height, width).
+            features: Output of the backbone for them, (N, features), computed before (model.training.features).
+        """
+        if features is None:
+            features = self.backbone(pixels)
         return torch.cat([head(features) for head in self.heads], dim=1)
 
 

@@ -40,6 +40,13 @@ class NetworkSettings:
     )
     freeze_epochs: int = setting(0, "Number of epochs after which the frozen parts are trained too; 0: never", low=0)
     freeze_norm: bool = setting(False, "Do not update the batch-norm statistics of the backbone")
+    feature_views: int = setting(
+        0,
+        "With --freeze backbone: compute the features of this many augmented views of each training image once, before "
+        "the first epoch, and train the classifier on them, which takes seconds per epoch; 0: read and augment the "
+        "images in each epoch",
+        low=0,
+    )
 
     # Images: preprocessing and augmentation
     input_size: list[int] = setting(
@@ -87,6 +94,20 @@ class NetworkSettings:
         "of any transform of torchvision v2; none: no transforms",
         nested=named_arguments,
     )
+
+    def freezing_contradictions(self) -> Iterator[str]:
+        """A sentence for each contradiction between the settings of frozen parts."""
+        if self.freeze_epochs and not self.freeze:
+            yield "freeze_epochs requires freeze"
+        if not self.feature_views:
+            return
+        if "backbone" not in self.freeze:
+            given = f"not {' '.join(self.freeze)}" if self.freeze else "which is not set"
+            yield f"feature_views requires freeze backbone, {given}: features of a trained backbone change"
+        if self.freeze_epochs:
+            yield f"feature_views requires a backbone that stays frozen: remove freeze_epochs {self.freeze_epochs}"
+        if self.drop_path:
+            yield f"feature_views computes features once, without stochastic depth: remove drop_path {self.drop_path:g}"
 
     def image_contradictions(self) -> Iterator[str]:
         """A sentence for each contradiction between the settings of images."""

@@ -250,8 +250,7 @@ class TrainSettings(ChannelSettings, NetworkSettings, LossSettings):
         yield from self.split_contradictions()
         if self.pixel_range and not (len(self.pixel_range) == 2 and self.pixel_range[0] < self.pixel_range[1]):
             yield f"pixel_range must be two increasing numbers, not {self.pixel_range}"
-        if self.freeze_epochs and not self.freeze:
-            yield "freeze_epochs requires freeze"
+        yield from self.freezing_contradictions()
         if not self.name or "/" in self.name or self.name.startswith("."):
             yield f"name {self.name!r} must be the name of a folder: without / and not starting with a dot"
 

@@ -2,12 +2,12 @@
 
 job: what the models of a training job share; fit: trains one network; trainer: the training loop; epoch_loss: mean loss
 of an epoch; augmentation, mixing: random changes of images and batches; losses, class_weights, targets, criterion: the
-loss of a head and the sum over heads; optim: optimiser, schedule, accumulation; parallel: frozen parts, several
-processes, compiling; validation: scores after an epoch; progress, checkpoints, resume: the state of a run, its files,
-the name that it trains under; early_checks: settings checked before the data are read; plan: the models of one job;
-separate: settings of each attribute's own model; cleaning: the changes of --clean; ensembles: those of the plan, saved;
-held_out, out_of_fold: predictions for the validation images and for every row by folds; run_metrics: the content of
-metrics.json; tracking: console, TensorBoard, Weights & Biases.
+loss of a head and the sum over heads; features: those of a frozen backbone, computed once; optim: optimiser, schedule,
+accumulation; parallel: frozen parts, several processes, compiling; validation: scores after an epoch; progress,
+checkpoints, resume: the state of a run, its files, the name that it trains under; early_checks: settings checked before
+the data are read; plan: the models of one job; separate: settings of each attribute's own model; cleaning: the changes
+of --clean; ensembles: those of the plan, saved; held_out, out_of_fold: predictions for the validation images and for
+every row by folds; run_metrics: the content of metrics.json; tracking: console, TensorBoard, Weights & Biases.
 
 Tested by files of other names:
     job, trainer, run_metrics: tests/test_train.py

@@ -17,6 +17,7 @@ from model.network.backbone import backbone_name, make_preprocessing
 from model.settings.loss import HeadSettings
 from model.settings.train import TrainSettings
 from model.training.augmentation import make_augmentation
+from model.training.features import check_feature_views
 from model.training.losses import LossContext, make_loss
 from model.training.mixing import make_mixing
 from model.training.optim import Schedule, make_optimiser
@@ -76,6 +77,7 @@ def _checks(settings: TrainSettings, has_checked_weights: bool) -> Iterator[Call
         yield lambda name=name: _check_loss(settings, settings.head(name))  # type: ignore[misc]
     yield lambda: make_augmentation(settings.augmentation, _pipeline(settings), settings.seed)
     yield lambda: make_mixing(settings.augmentation)
+    yield lambda: check_feature_views(settings)
 
 
 def _check_loss(settings: TrainSettings, head: HeadSettings) -> None:
