@@ -76,8 +76,9 @@ class NetworkSettings:
     normalisation: str = setting(
         "backbone",
         "Mean and standard deviation to normalise the pixels with: backbone (those that the backbone was "
-        "trained with), given (those in mean and std) or picture (those of each image)",
-        choices=("backbone", "given", "picture"),
+        "trained with), dataset (those of the training images, by channel), given (those in mean and std) or picture "
+        "(those of each image)",
+        choices=("backbone", "dataset", "given", "picture"),
     )
     mean: list[float] = setting(
         [], "Mean of each channel, for pixel values from 0 to 1; used with --normalisation given"

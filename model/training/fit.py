@@ -11,6 +11,7 @@ import numpy as np
 
 from model.data.datasets import Datasets
 from model.data.pixel_range import find_range, log_range
+from model.data.pixel_statistics import normalised_by_data
 from model.data.table import Table
 from model.decisions import Decision, make_decision
 from model.errors import listing
@@ -23,6 +24,7 @@ from model.runtime.hardware import Hardware, find_hardware
 from model.runtime.seeding import mixed_seed, seed_all
 from model.runtime.signals import StopSignal
 from model.runtime.terminal import counted
+from model.runtime.workers import worker_count
 from model.settings.fields import differences
 from model.settings.nested import under_own_names
 from model.settings.train import TrainSettings
@@ -69,7 +71,9 @@ def fit(
     settings = _with_pixel_range(settings, datasets)
     if state is not None and state["finished"]:
         settings, heads = _named_heads(settings, datasets, channel)
-        return Outcome.from_state(state, settings, heads, _pipeline(settings), _decision(settings, heads))
+        return Outcome.from_state(
+            state, settings, heads, _pipeline(settings, datasets.train), _decision(settings, heads)
+        )
     trainer = make_trainer(
         settings,
         datasets,
@@ -96,7 +100,7 @@ def make_trainer(
 ) -> Trainer:
     """Makes a network and its trainer. The arguments are those of fit."""
     settings, heads = _named_heads(settings, datasets, channel)
-    pipeline, decision = _pipeline(settings), _decision(settings, heads)
+    pipeline, decision = _pipeline(settings, datasets.train), _decision(settings, heads)
     seed_all(mixed_seed(settings.seed, 0))
     network = make_network(settings, heads, pipeline.preprocessing)
     model = TrainableModel(network, heads, pipeline, decision)
@@ -125,8 +129,12 @@ def _with_pixel_range(settings: TrainSettings, datasets: Datasets) -> TrainSetti
     return settings
 
 
-def _pipeline(settings: TrainSettings) -> InputPipeline:
-    return InputPipeline(make_preprocessing(settings))
+def _pipeline(settings: TrainSettings, train: Table) -> InputPipeline:
+    """The input pipeline; train: the images that `--normalisation dataset` measures."""
+    preprocessing = make_preprocessing(settings)
+    if settings.normalisation == "dataset":
+        preprocessing = normalised_by_data(preprocessing, train, settings.seed, worker_count(settings.num_workers))
+    return InputPipeline(preprocessing)
 
 
 def _decision(settings: TrainSettings, heads: Heads) -> Decision:
