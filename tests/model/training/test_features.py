@@ -207,7 +207,7 @@ def test_features_of_other_weights_or_augmentation_are_not_read(faces, tmp_path)
         features = trainer_of(faces, tmp_path, feature_views=1, **other).features.features["train"]
         assert not np.array_equal(features.arrays["features"][0, :40], first[0, :40])
     trainer = trainer_of(faces, tmp_path, feature_views=1)
-    torch.nn.init.normal_(trainer.network.backbone.conv1.weight)
+    torch.nn.init.normal_(next(trainer.network.backbone.parameters()))
     trainer.features.prepare(trainer.network)
     assert not np.array_equal(trainer.features.features["train"].arrays["features"][0, :40], first[0, :40])
     Checkpoints(tmp_path).clear()
