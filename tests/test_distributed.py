@@ -74,6 +74,17 @@ def test_the_averages_of_elr_are_those_of_one_process(faces, tmp_path):
     assert all(torch.allclose(a[name], b[name], atol=1e-4) for name in a)
 
 
+def test_features_of_two_processes_give_the_result_of_one(faces, tmp_path):
+    """Each process computes the features of every second image, of both views; both train on all of them."""
+    flags = [*ALIKE, "--freeze", "backbone", "--feature_views", "2", "--tracking", "none"]
+    assert two_processes(arguments(faces / "train", tmp_path / "two", *flags)) == [0, 0]
+    assert train.main(arguments(faces / "train", tmp_path / "one", *flags)) == 0
+    a, b = (load_file(tmp_path / side / "exp" / "model.safetensors") for side in ("two", "one"))
+    assert all(torch.allclose(a[name], b[name], atol=1e-5) for name in a)
+    c, d = (json.loads((tmp_path / side / "exp" / "metrics.json").read_text())["validation"] for side in ("two", "one"))
+    assert c["loss"] == pytest.approx(d["loss"], abs=1e-5) and c["f1"] == d["f1"]
+
+
 def test_bad_input_ends_both_processes(faces, tmp_path):
     flags = arguments(faces / "train", tmp_path, *ALIKE, "--batch_size", "27")
     assert two_processes(flags) == ["batch_size 27 must be a multiple of the number of processes, 2"] * 2

@@ -13,8 +13,6 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.coverage import CoverageSettings
-from benchmarks.near_duplicates import DuplicateSettings
 from container import settings_layers
 from container.job_types import TRAIN
 from exploration.__main__ import SUBCOMMANDS
@@ -66,11 +64,12 @@ def test_the_table_of_serves_settings_is_that_of_the_code():
 
 def test_every_flag_in_the_documents_exists():
     classes: tuple[type, ...] = (TrainSettings, InferenceSettings, EvaluationSettings, ServeSettings)
-    for name, _ in (*SUBCOMMANDS.values(), *OF_MODEL.values()):
+    benchmarks = [f"benchmarks.{path.stem}" for path in sorted((ROOT / "benchmarks").glob("*.py"))]
+    for name in (*(module for module, _ in (*SUBCOMMANDS.values(), *OF_MODEL.values())), *benchmarks):
         members = vars(importlib.import_module(name)).items()
         classes += tuple(own for member, own in members if member.endswith("Settings") and own.__module__ == name)
     known = {name for cls in classes for name in as_dict(cls())} | {alias.name for alias in ALIASES}
-    known |= {name for cls in (*FLAGS.values(), CoverageSettings, DuplicateSettings) for name in as_dict(cls())}
+    known |= {name for cls in FLAGS.values() for name in as_dict(cls())}
     known |= {"help", "help_all", "version", "nproc_per_node", "logdir", "cli_input_json"}
     known |= {canonical(word) for word in (*OF_DOCKER, "data-binary")}
     for path in [

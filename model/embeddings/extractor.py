@@ -157,5 +157,5 @@ def state_digest(network: nn.Module) -> str:
         if name.endswith("num_batches_tracked"):
             continue
         digest.update(f"{name} {value.dtype} {list(value.shape)}\0".encode())
-        digest.update(value.contiguous().reshape(-1).view(torch.uint8).numpy())
+        digest.update(value.cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
     return digest.hexdigest()

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 PIXELS = "pixels"
 METADATA = "metadata"  # int64 (N, columns): codes of a Vocabulary, for networks that read metadata
+FEATURES = "features"  # in the place of the pixels: what a frozen backbone has made of them (model.training.features)
 
 
 @dataclass(frozen=True)

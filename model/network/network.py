@@ -92,7 +92,7 @@ class Network(nn.Module):
         numbers = {BACKBONE + name: number for number, names in enumerate(layers) for name in names}
         return lambda name: numbers.get(name, math.inf)
 
-    def features(self, pixels: torch.Tensor) -> torch.Tensor:
+    def features(self, pixels: torch.Tensor | None) -> torch.Tensor:
         """The features that the classifiers use, (N, features). pixels: as in forward."""
         if self.pooling is None:
             return self.backbone(pixels)
@@ -102,14 +102,20 @@ class Network(nn.Module):
         """The features of maps from the backbone's forward_features, (N, features)."""
         return self.backbone.forward_head(maps if self.pooling is None else self.pooling(maps))  # type: ignore[operator]
 
-    def forward(self, pixels: torch.Tensor, metadata: torch.Tensor | None = None) -> torch.Tensor:
-        """The logits from the tensors of network_tensors.
+    def forward(
+        self,
+        pixels: torch.Tensor | None = None,
+        metadata: torch.Tensor | None = None,
+        features: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """The logits (N, outputs) from the tensors of network_tensors: pixels or their features, and metadata.
 
         Args:
             pixels: Normalised images, float32 (N, channels, height, width).
             metadata: Codes of their metadata, int64 (N, columns), if the network has embeddings.
+            features: Output of the backbone for the images, (N, features), computed before (model.training.features).
         """
-        return self._logits(self.classifier_inputs(pixels, metadata))
+        return self.logits(self.features(pixels) if features is None else features, metadata)
 
     def classifier_inputs(self, pixels: torch.Tensor, metadata: torch.Tensor | None = None) -> torch.Tensor:
         """What each classifier reads, (N, features). Arguments are those of forward."""
@@ -117,11 +123,9 @@ class Network(nn.Module):
 
     def logits(self, features: torch.Tensor, metadata: torch.Tensor | None = None) -> torch.Tensor:
         """The logits (N, outputs) from the images' features (N, features). metadata: as in forward."""
-        return self._logits(self._with_metadata(features, metadata))
+        inputs = self._with_metadata(features, metadata)
+        return torch.cat([head(inputs) for head in self.heads], dim=1)
 
     def _with_metadata(self, features: torch.Tensor, metadata: torch.Tensor | None) -> torch.Tensor:
         """The features, followed by the embeddings of the metadata if the network has them."""
         return features if self.metadata is None else torch.cat([features, self.metadata(metadata)], dim=1)
-
-    def _logits(self, inputs: torch.Tensor) -> torch.Tensor:
-        return torch.cat([head(inputs) for head in self.heads], dim=1)

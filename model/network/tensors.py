@@ -20,13 +20,14 @@ def network_tensors(inputs: Inputs, preprocessing: Preprocessing, hardware: Hard
         hardware: The device, and the memory format of images.
 
     Returns:
-        Tensors on the device: `pixels`, normalised, float32 (N, channels, height, width), and the other arrays
-        unchanged.
+        Tensors on the device: `pixels`, if the inputs have them, normalised, float32 (N, channels, height, width), and
+        the other arrays unchanged.
     """
     device = hardware.device
     tensors = {name: torch.from_numpy(array).to(device, non_blocking=True) for name, array in inputs.arrays.items()}
-    pixels = tensors[PIXELS].permute(0, 3, 1, 2)  # channels_last without a copy
-    tensors[PIXELS] = normalise(pixels if hardware.channels_last else pixels.contiguous(), preprocessing)
+    if PIXELS in tensors:
+        pixels = tensors[PIXELS].permute(0, 3, 1, 2)  # channels_last without a copy
+        tensors[PIXELS] = normalise(pixels if hardware.channels_last else pixels.contiguous(), preprocessing)
     return tensors
 
 

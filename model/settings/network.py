@@ -74,6 +74,13 @@ class NetworkSettings:
     )
     freeze_epochs: int = setting(0, "Number of epochs after which the frozen parts are trained too; 0: never", low=0)
     freeze_norm: bool = setting(False, "Do not update the batch-norm statistics of the backbone")
+    feature_views: int = setting(
+        0,
+        "With --freeze backbone: compute the features of this many augmented views of each training image once, before "
+        "the first epoch, and train the classifier on them, which takes seconds per epoch; 0: read and augment the "
+        "images in each epoch",
+        low=0,
+    )
 
     # Images: preprocessing and augmentation
     input_size: list[int] = setting(
@@ -103,8 +110,9 @@ class NetworkSettings:
     normalisation: str = setting(
         "backbone",
         "Mean and standard deviation to normalise the pixels with: backbone (those that the backbone was "
-        "trained with), given (those in mean and std) or picture (those of each image)",
-        choices=("backbone", "given", "picture"),
+        "trained with), dataset (those of the training images, by channel), given (those in mean and std) or picture "
+        "(those of each image)",
+        choices=("backbone", "dataset", "given", "picture"),
     )
     mean: list[float] = setting(
         [], "Mean of each channel, for pixel values from 0 to 1; used with --normalisation given"
@@ -128,6 +136,17 @@ class NetworkSettings:
             yield "freeze_epochs requires freeze"
         if self.adapter != "none" and self.freeze:
             yield f"adapter {self.adapter} freezes the backbone except for adapters and norms; do not set freeze"
+        if not self.feature_views:
+            return
+        if "backbone" not in self.freeze:
+            given = f"not {' '.join(self.freeze)}" if self.freeze else "which is not set"
+            yield f"feature_views requires freeze backbone, {given}: features of a trained backbone change"
+        if self.freeze_epochs:
+            yield f"feature_views requires a backbone that stays frozen: remove freeze_epochs {self.freeze_epochs}"
+        if self.drop_path:
+            yield f"feature_views computes features once, without stochastic depth: remove drop_path {self.drop_path:g}"
+        if self.pooling != "default":
+            yield f"feature_views computes features with the pooling of the backbone: remove pooling {self.pooling}"
 
     def image_contradictions(self) -> Iterator[str]:
         """A sentence for each contradiction between the settings of images."""

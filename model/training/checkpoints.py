@@ -14,6 +14,7 @@ from model.errors import InputError
 
 log = logging.getLogger("rarebird")
 
+FEATURES = "features.npz"
 KEPT = 2  # the last but one is kept in case a copy of the newest to a bucket is incomplete
 FINISHED = "finished"
 BEGIN = {"epoch": 0, "batches": 0, "finished": False}  # the state of Checkpoints.begin
@@ -55,6 +56,11 @@ class Checkpoints:
         self.folder = folder
         self.identity = dict(identity or {})
 
+    @property
+    def features(self) -> Path:
+        """The file of the features that a resumed run trains on, with `feature_views`."""
+        return self.folder / FEATURES
+
     def files(self) -> list[Path]:
         """Paths of the checkpoints, oldest first. That of a finished run comes last, as letters sort after digits."""
         return sorted(self.folder.glob("checkpoint-*.pt"))
@@ -83,6 +89,7 @@ class Checkpoints:
         for path in self.files():
             if not path.stem.endswith(FINISHED):
                 path.unlink()
+        self.features.unlink(missing_ok=True)
 
     def is_finished(self) -> bool:
         """Whether the run of these checkpoints is finished."""
@@ -111,8 +118,8 @@ class Checkpoints:
         return None
 
     def clear(self) -> None:
-        """Deletes all checkpoints, including those of members."""
-        for path in self.folder.rglob("checkpoint-*.pt"):
+        """Deletes all checkpoints and features, including those of members."""
+        for path in [*self.folder.rglob("checkpoint-*.pt"), *self.folder.rglob(FEATURES)]:
             path.unlink()
 
     def member(self, name: str) -> Checkpoints:

@@ -22,6 +22,7 @@ from model.settings.loss import HeadSettings
 from model.settings.train import TrainSettings
 from model.training.augmentation import make_augmentation
 from model.training.cleaning import clean_rule
+from model.training.features import check_feature_views
 from model.training.losses import LossContext, make_loss
 from model.training.mixing import MIXING
 from model.training.optim import Schedule, make_optimiser
@@ -84,6 +85,7 @@ def _checks(settings: TrainSettings, has_checked_weights: bool) -> Iterator[Call
     yield lambda: make_augmentation(settings.augmentation, _pipeline(settings), settings.seed)
     yield lambda: check_dynamics(settings)  # makes the mixing
     yield lambda: _check_mixed_metadata(settings)
+    yield lambda: check_feature_views(settings)
 
 
 def _check_parts(settings: TrainSettings) -> None:

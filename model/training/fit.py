@@ -12,6 +12,7 @@ import numpy as np
 
 from model.data.datasets import Datasets
 from model.data.pixel_range import find_range, log_range
+from model.data.pixel_statistics import normalised_by_data
 from model.data.table import Table
 from model.decisions import Decision
 from model.errors import listing
@@ -24,6 +25,7 @@ from model.runtime.hardware import Hardware, find_hardware
 from model.runtime.seeding import mixed_seed, seed_all
 from model.runtime.signals import StopSignal
 from model.runtime.terminal import counted
+from model.runtime.workers import worker_count
 from model.settings.choices import METADATA_ONLY
 from model.settings.fields import differences
 from model.settings.nested import under_own_names
@@ -145,8 +147,12 @@ def _with_pixel_range(settings: TrainSettings, datasets: Datasets) -> TrainSetti
 
 
 def _pipeline(settings: TrainSettings, train: Table) -> InputPipeline:
-    """The input pipeline. train: the training images, whose metadata defines the vocabulary."""
-    return InputPipeline(make_preprocessing(settings), make_vocabulary(settings, train))
+    """The input pipeline. train: the training images, which `--normalisation dataset` measures and whose metadata
+    defines the vocabulary."""
+    preprocessing = make_preprocessing(settings)
+    if settings.normalisation == "dataset":
+        preprocessing = normalised_by_data(preprocessing, train, settings.seed, worker_count(settings.num_workers))
+    return InputPipeline(preprocessing, make_vocabulary(settings, train))
 
 
 def _log_training(trainer: Trainer, data: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,12 +10,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from torch import nn
 
 from model.decisions import Decision
+from model.errors import Failure
 from model.images.pipeline import InputPipeline
+from model.metrics.epoch_metrics import CRITERIA
 from model.network.heads import Heads
 from model.settings.train import TrainSettings
 from model.training.checkpoints import State
+from model.training.validation import Validation
 
 
 def on_cpu(weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
@@ -80,6 +85,32 @@ class Progress:
     def to_state(self) -> State:
         """The inverse of from_state."""
         return {**vars(self), "best": vars(self.best) if self.best else None}
+
+    def keep_best(self, validation: Validation, best_criterion: str, network: nn.Module) -> bool:
+        """Keeps the validated weights if they are the best so far. Returns whether they are.
+
+        Args:
+            validation: The validation of the current epoch.
+            best_criterion: The setting, a key of CRITERIA.
+            network: The network that was validated.
+
+        Raises:
+            Failure: If the validation loss is not finite.
+        """
+        if not math.isfinite(validation.loss):
+            position = f"epoch {self.epoch + 1}, step {self.batches}, learning rate {self.lr:.3g}"
+            raise Failure(
+                f"the validation loss is not finite after {position}: try a lower --lr, a longer --warmup_epochs or "
+                "--clip_grad 1"
+            )
+        value = validation.metrics[best_criterion]
+        score = value if CRITERIA[best_criterion].higher_is_better else -value
+        better = self.best is None or score > self.best.score
+        self.stale = 0 if better else self.stale + 1
+        if better:
+            kept = {**validation.metrics, "intervals": validation.intervals()}
+            self.best = Best(self.epoch + 1, score, kept, on_cpu(network.state_dict()))
+        return better
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ optimiser steps, and gives the same result as without the stop.
 from __future__ import annotations
 
 import logging
-import math
 import signal
 import time
 from dataclasses import dataclass
@@ -23,7 +22,6 @@ from model.data.image_dataset import Batch, ImageDataset, unreadable_images
 from model.data.loader import batches
 from model.data.sampling import EpochSampler, make_sampler
 from model.decisions import Decision
-from model.errors import Failure
 from model.images.pipeline import InputPipeline
 from model.metrics.epoch_metrics import CRITERIA, reported
 from model.network.freezing import fix_norm
@@ -41,11 +39,12 @@ from model.training.checkpoints import CRITERION, DYNAMICS, Checkpoints, State, 
 from model.training.class_means import set_class_means
 from model.training.criterion import Criterion
 from model.training.epoch_loss import EpochLoss
+from model.training.features import FrozenFeatures
 from model.training.kept_epochs import KeptEpochs
 from model.training.mixing import make_mixing
 from model.training.optim import Accumulation, Schedule, make_optimiser
 from model.training.parallel import ParallelNetwork
-from model.training.progress import Best, Outcome, Progress, on_cpu
+from model.training.progress import Outcome, Progress, on_cpu
 from model.training.targets import Targets
 from model.training.tracking.base import EpochResult, Tracker
 from model.training.tracking.console import progress_bar
@@ -114,6 +113,10 @@ class Trainer:
         augmentation = make_augmentation(settings.augmentation, self.pipeline, settings.seed)
         self.images = ImageDataset.of_table(table, augmentation, self.pipeline)
         self.mixing = make_mixing(settings.augmentation)
+        self.features: FrozenFeatures | None = None  # read instead of images
+        if settings.feature_views:
+            where = (hardware, self.workers, stop, checkpoints.features if checkpoints else None)
+            self.features = FrozenFeatures(settings, datasets, self.images, self.pipeline, *where)
         self.targets = Targets.of(self.heads, table)
 
         # Network, loss, optimiser
@@ -130,7 +133,8 @@ class Trainer:
         self.validator: Validator | None = None
         if datasets.validation is not None:
             parts = (self.decision, self.pipeline, hardware, self.criterion)
-            self.validator = Validator(datasets.validation, *parts, settings.batch_size, self.workers, stop)
+            reading = (settings.batch_size, self.workers, stop, self.features)
+            self.validator = Validator(datasets.validation, *parts, *reading)
 
         self.parts = {
             "network": self.network,
@@ -144,7 +148,7 @@ class Trainer:
         self.progress = Progress()
         self.kept_epochs: KeptEpochs | None = None  # set by fit
         self.best_probabilities: np.ndarray | None = None  # of the validation images, from the best weights
-        self.is_between_updates = True
+        self.is_between_updates = False
         self.rate = 0.0  # images per second in the current epoch
         # comes after the optimiser, which must have the parameters of all parts, because it freezes some
         self.parallel = ParallelNetwork(self.network, settings, hardware)
@@ -171,6 +175,8 @@ class Trainer:
         try:
             if state is None and self.settings.classifier_init == "class_means":
                 self._start_from_class_means()
+            if self.features:
+                self.features.prepare(self.network)
             while self.progress.epoch < self.settings.epochs and not self._is_stale():
                 self._train_epoch()
                 self._finish_epoch(self.validator(self.scored) if self.validator else None)
@@ -210,7 +216,11 @@ class Trainer:
         self.started = began = time.monotonic()
         first = progress.batches
         self.loss = EpochLoss(progress.loss_sum, device)
-        loaded = batches(self.images, self.sampler.batches(progress.epoch, first), self.workers, device.type == "cuda")
+        items = self.sampler.batches(progress.epoch, first)
+        if self.features:
+            loaded = self.features.batches("train", items)
+        else:
+            loaded = batches(self.images, items, self.workers, device.type == "cuda")
         size = self.sampler.pictures_per_step
         title = f"epoch {progress.epoch + 1}/{self.settings.epochs}"
         with progress_bar(title, steps * size, first * size) as bar:
@@ -301,7 +311,9 @@ class Trainer:
         # mean training loss over all processes, validation scores
         loss_sum = float(np.mean(distributed.gather(self.loss.sum())))
         metrics = validation.metrics if validation else {}
-        better = validation is not None and self._keep_best(validation)
+        better = validation is not None and progress.keep_best(validation, self.settings.best_criterion, self.scored)
+        if validation and better:
+            self.best_probabilities = validation.probabilities
         entry: dict[str, Any] = {
             "epoch": progress.epoch + 1,
             **{CRITERIA[name].name: value for name, value in metrics.items() if name in CRITERIA},
@@ -319,26 +331,6 @@ class Trainer:
         if self.kept_epochs:  # before the checkpoint: a run that resumes after the epoch does not write it again
             self.kept_epochs.save(progress, metrics, self.scored)
         self._save()
-
-    def _keep_best(self, validation: Validation) -> bool:
-        """Keeps the validated weights if they are the best so far. Returns whether they are."""
-        progress, metrics = self.progress, validation.metrics
-        if not math.isfinite(validation.loss):
-            position = f"epoch {progress.epoch + 1}, step {progress.batches}, learning rate {progress.lr:.3g}"
-            raise Failure(
-                f"the validation loss is not finite after {position}: try a lower --lr, a longer --warmup_epochs or "
-                "--clip_grad 1"
-            )
-        criterion = CRITERIA[self.settings.best_criterion]
-        value = metrics[self.settings.best_criterion]
-        score = value if criterion.higher_is_better else -value
-        better = progress.best is None or score > progress.best.score
-        progress.stale = 0 if better else progress.stale + 1
-        if better:
-            kept = {**metrics, "intervals": validation.intervals()}
-            progress.best = Best(progress.epoch + 1, score, kept, on_cpu(self.scored.state_dict()))
-            self.best_probabilities = validation.probabilities
-        return better
 
     def _save(self) -> None:
         """Writes a checkpoint. Only called between two optimiser steps."""

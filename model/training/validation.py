@@ -40,6 +40,7 @@ from model.runtime import distributed
 from model.runtime.hardware import Hardware
 from model.runtime.signals import Stopped, StopSignal
 from model.training.criterion import Criterion
+from model.training.features import FrozenFeatures
 from model.training.targets import Targets
 
 RESAMPLES = 2000  # as evaluation.py by default, with the same seed: the same intervals for the same predictions
@@ -201,6 +202,7 @@ class Validator:
         batch_size: Images per forward pass, summed over all processes.
         workers: Number of processes that read images, for each training process.
         stop: Signals that end the validation early.
+        features: Features that are read instead of images; None to read images.
     """
 
     def __init__(
@@ -213,9 +215,10 @@ class Validator:
         batch_size: int,
         workers: int,
         stop: StopSignal,
+        features: FrozenFeatures | None = None,
     ):
         self.table, self.decision, self.pipeline, self.hardware = table, decision, pipeline, hardware
-        self.criterion, self.workers, self.stop = criterion, workers, stop
+        self.criterion, self.workers, self.stop, self.features = criterion, workers, stop, features
         self.heads = criterion.heads
         self.rank, self.world = distributed.rank(), distributed.world()
         self.batch_size = max(1, batch_size // self.world)
@@ -269,10 +272,14 @@ class Validator:
         pictures = ImageDataset.of_table(table, Views(self.pipeline), self.pipeline)
         rows = range(self.rank, len(table), self.world)
         items = [[(row, row) for row in rows[first : first + size]] for first in range(0, len(rows), size)]
+        if self.features is not None:
+            loaded = self.features.batches("validation", items)
+        else:
+            loaded = backend.batches(pictures, items, self.workers)
         logits = np.empty((len(table), self.heads.outputs), np.float32)
         stopped = False
         try:
-            for batch in self.stop.interruptible(backend.batches(pictures, items, self.workers)):
+            for batch in self.stop.interruptible(loaded):
                 if self.stop.received is not None:
                     raise Stopped
                 if batch.unreadable or batch.inputs is None:

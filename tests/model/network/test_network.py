@@ -18,6 +18,12 @@ def test_any_backbone_gives_one_logit_per_output(model):
     assert network(torch.randn(2, 3, 64, 32)).shape == (2, 8)
 
 
+def test_features_of_the_backbone_give_the_logits_of_the_image():
+    network = Network(make_backbone("resnet10t", Preprocessing(32, 24)), HEADS).eval()
+    pixels = torch.randn(3, 3, 32, 24)
+    torch.testing.assert_close(network(features=network.backbone(pixels)), network(pixels), rtol=0, atol=0)
+
+
 def test_hidden_layers_grey_images_and_dropout():
     backbone = make_backbone("resnet10t", Preprocessing(32, 24, channels=1))
     network = Network(backbone, HEADS, hidden_layers=[32, 16], dropout=0.5)

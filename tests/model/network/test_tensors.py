@@ -46,5 +46,7 @@ def test_pixels_are_channels_last_and_normalised_and_other_arrays_are_unchanged(
     assert tensors["pixels"].is_contiguous(memory_format=torch.channels_last)
     np.testing.assert_allclose(tensors["pixels"].permute(0, 2, 3, 1), (pixels / 255 - 0.5) / 0.25, atol=1e-5)
     assert tensors["codes"].dtype == torch.int64 and tensors["codes"].data_ptr() == codes.ctypes.data
+    without = network_tensors(Inputs({"codes": codes}), preprocessing, find_hardware("cpu", "fp32"))
+    assert list(without) == ["codes"]
     plain = network_tensors(inputs, preprocessing, find_hardware("cpu", "fp32", channels_last=False))
     assert plain["pixels"].is_contiguous() and torch.equal(plain["pixels"], tensors["pixels"])

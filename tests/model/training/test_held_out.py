@@ -23,6 +23,7 @@ from model.images.image_location import ImageLocation
 from model.labels import Scheme
 from model.prediction.api import predict
 from model.training.held_out import write_held_out
+from model.training.progress import Progress
 from model.training.trainer import Trainer
 
 FILES = [
@@ -137,10 +138,8 @@ def test_the_predictions_of_the_best_epoch_are_computed_again_if_they_are_unknow
 
 
 def test_predictions_are_from_the_saved_weights_and_not_from_those_of_the_last_epoch(run_train, faces, monkeypatch):
-    keep_best = Trainer._keep_best
-    monkeypatch.setattr(
-        Trainer, "_keep_best", lambda self, validation: not self.progress.best and keep_best(self, validation)
-    )
+    keep_best = Progress.keep_best
+    monkeypatch.setattr(Progress, "keep_best", lambda self, *arguments: not self.best and keep_best(self, *arguments))
     run = run_train(faces / "train", *REPORT, "--epochs", "2")
     assert json.loads((run / "metrics.json").read_text())["epoch"] == 1
     check_answers(run.with_name("exp.validation"), run, faces / "train")
