@@ -157,7 +157,7 @@ class F1Loss(Loss):
     def forward(
         self, logits: Tensor, targets: Tensor, image_weights: Tensor | None = None, penalty: Tensor | None = None
     ) -> Tensor:
-        assert penalty is None  # this loss has none
+        assert penalty is None, "its images have no penalties"
         p = F.softmax(at_least_float32(logits), dim=1)
         y = targets.to(p.dtype) if targets.is_floating_point() else F.one_hot(targets, p.shape[1]).to(p.dtype)
         w = torch.ones_like(p[:, :1]) if image_weights is None else image_weights[:, None]

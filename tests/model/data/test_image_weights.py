@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
+import torch
+from safetensors.torch import load_file
 
 from model.data.channel import ChannelOptions, read_channel
 from model.data.image_weights import normalised
@@ -58,3 +62,21 @@ def test_their_mean_over_labelled_images_is_1(labelled: list[bool]) -> None:
     assert scaled.dtype == np.float32 and scaled[labelled].mean() == pytest.approx(1)
     np.testing.assert_allclose(scaled / scaled[0], weights)
     assert normalised(np.zeros(4), np.array(labelled)).tolist() == [0] * 4
+
+
+def test_a_training_uses_them_with_every_setting_of_the_channel(faces: Path, run_train, tmp_path: Path) -> None:
+    """The column is read, follows the split, and changes the model; here with a loss that has a state."""
+    channel = tmp_path / "channel"
+    shutil.copytree(faces / "train" / "images", channel / "images")
+    paths = sorted(path.relative_to(channel).as_posix() for path in channel.rglob("*.jpg"))
+    kinds = ["none" if "normal" in path else "worn" for path in paths]
+    table = pd.DataFrame({"path": paths, "kind": kinds, "trust": np.arange(len(paths)) % 3})
+    table.to_csv(channel / "train.csv", index=False)
+    flags = ["--attributes", "{kind: {}}", "--loss", "elr", "--validation", "0.3"]
+    run = run_train(channel, *flags, "--weight_column", "trust")
+    split = pd.read_csv(run / "split.csv").set_index("path")
+    assert (split["weight"] == table.set_index("path")["trust"].reindex(split.index)).all()
+    assert "metadata_trust" not in split and "trust" not in split
+    plain = run_train(channel, *flags, name="plain")
+    a, b = (load_file(folder / "model.safetensors") for folder in (run, plain))
+    assert any(not torch.equal(a[name], b[name]) for name in a)
