@@ -15,6 +15,7 @@ import pytest
 
 from benchmarks.coverage import CoverageSettings
 from benchmarks.near_duplicates import DuplicateSettings
+from benchmarks.planted_noise import PlantedNoiseSettings
 from container import settings_layers
 from container.job_types import TRAIN
 from exploration.__main__ import SUBCOMMANDS
@@ -71,6 +72,7 @@ def test_every_flag_in_the_documents_exists():
         classes += tuple(own for member, own in members if member.endswith("Settings") and own.__module__ == name)
     known = {name for cls in classes for name in as_dict(cls())} | {alias.name for alias in ALIASES}
     known |= {name for cls in (*FLAGS.values(), CoverageSettings, DuplicateSettings) for name in as_dict(cls())}
+    known |= set(as_dict(PlantedNoiseSettings()))
     known |= {"help", "help_all", "version", "nproc_per_node", "logdir", "cli_input_json"}
     known |= {canonical(word) for word in (*OF_DOCKER, "data-binary")}
     for path in [

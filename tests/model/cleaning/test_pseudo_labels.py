@@ -78,7 +78,8 @@ def test_a_training_on_both_never_validates_on_pseudo_labels(answered: Path, run
     assert held_out and not held_out & set(written["group"][written["split"] == "train"])
     # the classes are those of the channel, and the labels those that were predicted
     alone = run_train(answered / "data" / "train", "--epochs", "0", name="alone")
-    options = ["--table", "pseudo.csv", "--split_column", "split", "--group_column", "group", "--epochs", "0"]
+    options = ["--table", "pseudo.csv", "--split_column", "split", "--group_column", "group", "--epochs", "1"]
+    options += ["--weight_column", "weight"]
     both = run_train(answered / "data", *options, name="both")
     one, two = (pd.read_csv(run / "split.csv", dtype=str, keep_default_na=False) for run in (alone, both))
     validated = two[two["side"] == "validation"]
