@@ -21,8 +21,8 @@ def test_the_most_confident_images_of_each_class_are_selected():
     own = generator.dirichlet([0.3, 0.3, 0.3], 300)
     own[7] = np.nan
     labelled = np.array([40, 10, 1000])
-    selected, thresholds = select(own, labelled, 0.8, 0.5, 60)
-    for code, most in enumerate((20, 5, 60)):
+    selected, thresholds = select(own, labelled, 0.8, 0.5, 15)
+    for code, most in enumerate((15, 5, 15)):
         confident = [(-own[row, code], row) for row in range(300) if own[row, code] >= 0.8]
         expected = sorted(row for _, row in sorted(confident)[:most])
         assert np.flatnonzero(selected == code).tolist() == expected and expected
@@ -78,7 +78,8 @@ def test_a_training_on_both_never_validates_on_pseudo_labels(answered: Path, run
     assert held_out and not held_out & set(written["group"][written["split"] == "train"])
     # the classes are those of the channel, and the labels those that were predicted
     alone = run_train(answered / "data" / "train", "--epochs", "0", name="alone")
-    options = ["--table", "pseudo.csv", "--split_column", "split", "--group_column", "group", "--epochs", "0"]
+    options = ["--table", "pseudo.csv", "--split_column", "split", "--group_column", "group", "--epochs", "1"]
+    options += ["--weight_column", "weight"]
     both = run_train(answered / "data", *options, name="both")
     one, two = (pd.read_csv(run / "split.csv", dtype=str, keep_default_na=False) for run in (alone, both))
     validated = two[two["side"] == "validation"]
