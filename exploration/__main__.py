@@ -17,6 +17,7 @@ SUBCOMMANDS = {
     "errors": ("exploration.review.errors", "Browse wrong predictions on the review page, with heat maps."),
     "export": ("exploration.export.export", "Write corrected labels as a CSV, or for other tools to import."),
     "crop": ("exploration.crop.command", "Crop the images of a channel to their subject, such as the face."),
+    "stitch": ("exploration.stitch", "Make one image of three or four channels of several files of each id."),
     "runs": ("exploration.runs", "List the trained models, the settings that differ between them, and their scores."),
     "scores": ("exploration.scores", "Print the scores in an evaluation.json as a small table."),
 }

@@ -102,7 +102,7 @@ def overlay(pixels: NDArray[np.uint8], evidence: NDArray[np.float32]) -> Image.I
     height, width = pixels.shape[:2]
     scale = max(1.0, SHORT_SIDE / min(height, width))
     size = (round(width * scale), round(height * scale))
-    image = Image.fromarray(pixels if pixels.shape[2] == 3 else pixels[:, :, 0]).convert("RGB")
+    image = Image.fromarray(pixels[:, :, :3] if pixels.shape[2] >= 3 else pixels[:, :, 0]).convert("RGB")
     base = np.asarray(image.resize(size, Image.Resampling.BICUBIC), np.float32)
     smooth = Image.fromarray(evidence.astype(np.float32)).resize(size, Image.Resampling.BILINEAR)
     opacity = OPACITY * np.clip(np.asarray(smooth), 0, 1)[:, :, None]

@@ -161,7 +161,8 @@ def _model_folder(path: Path, copies: int) -> Path:
 
 
 def _blank_image() -> bytes:
-    """An encoded grey image of 64 x 64 pixels, or fewer if the limit of pixels is lower."""
+    """An encoded grey image of 64 x 64 pixels, or fewer if the limit of pixels is lower. It has four bands, which suit
+    models of any number of channels."""
     encoded, side = io.BytesIO(), min(64, math.isqrt(largest_allowed()))
-    Image.new("RGB", (side, side), "grey").save(encoded, "PNG")
+    Image.new("RGBA", (side, side), "grey").save(encoded, "PNG")
     return encoded.getvalue()

@@ -13,7 +13,7 @@ from joblib import cpu_count
 from model.data.channel import ChannelOptions, read_channel
 from model.data.content_index import hash_equal_files
 from model.data.correction_files import check_corrections, drop_repeated, log_path, own_logs
-from model.data.integrity import check_images
+from model.data.integrity import check_four_channels, check_images
 from model.data.pixel_range import sample_pixels
 from model.data.prediction_input import has_images
 from model.data.split_folders import split_channels
@@ -77,6 +77,9 @@ def read_tables(
     pairs = [(table, own) for table, own in zip(tables, problems) if table is not None]
     how, skip, remember = settings.check, settings.unreadable == SKIP, not settings.check_only
     readable = [check_table(table, own, checked, how, skip, remember) for table, own in pairs]
+    if settings.channels == 4:
+        for images, (_, own) in zip(readable, pairs):
+            check_four_channels(images, own, cpu_count())
     raise_all(problems)
     train, *others = readable
     if settings.check == "headers":

@@ -28,7 +28,15 @@ from model.data.content_index import (
 )
 from model.data.table import Table
 from model.errors import Problems
-from model.images.decode import UnreadableImage, image_source, read_content, read_header, read_source
+from model.images.decode import (
+    FOUR_BANDS,
+    STITCH,
+    UnreadableImage,
+    image_source,
+    read_content,
+    read_header,
+    read_source,
+)
 from model.images.image_location import ImageLocation
 from model.runtime.division import team
 from model.runtime.workers import CHUNK, in_threads
@@ -133,6 +141,26 @@ def check_images(
             write_array(cache, np.union1d(checked, new[new != 0]))
             write_array(contents_file, with_contents(remembered, keys, index, np.array(readable)))
     return CheckedImages(int(is_new.sum()), unreadable, index.take(np.arange(len(table))))
+
+
+def check_four_channels(table: Table, problems: Problems, workers: int = 1) -> None:
+    """Adds the readable images of a table that do not have four channels to problems. Reads only their headers.
+
+    Args:
+        table: Images to check.
+        problems: Collects the images.
+        workers: Number of threads.
+    """
+
+    def mode(row: int) -> str | None:
+        try:
+            return read_header(image_source(table.root, table.locations[row])).mode or "of a TIFF"
+        except UnreadableImage:
+            return None
+
+    for row, found in enumerate(in_threads(mode, range(len(table)), max(1, workers), "modes", chunk=CHUNK)):
+        if found is not None and found not in FOUR_BANDS:
+            problems.add("not an image of four channels", f"{table.locations[row].path}: mode {found}", STITCH)
 
 
 def _read_all(root: Path, how: str, rows: NDArray[np.int64], job: _Job, workers: int) -> Iterator[_Facts]:

@@ -29,7 +29,9 @@ from model.paths import leaves_folder
 Shard = tuple[str | Path, int, int]  # a file, and the offset and size in bytes of an image in it
 Source = str | Path | bytes | BinaryIO | Image.Image | Shard
 
-MODES = {1: "L", 3: "RGB"}  # PIL's modes by number of channels
+# PIL's modes by number of channels. Unlike RGBA, RGBX is resized without weighting by its fourth channel
+MODES = {1: "L", 3: "RGB", 4: "RGBX"}
+FOUR_BANDS = ("RGBA", "RGBX", "CMYK")  # modes of the files of four channels
 UPRIGHT = {  # makes an image upright, by EXIF orientation, https://exiv2.org/tags.html: Exif.Image.Orientation
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -39,6 +41,7 @@ UPRIGHT = {  # makes an image upright, by EXIF orientation, https://exiv2.org/ta
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+STITCH = "python -m exploration stitch makes one of several files"
 JPEGS = ("JPEG", "MPO")  # PIL's names of the format
 EXIF_KEYS = ("exif", "xmp", "XML:com.adobe.xmp", "Raw profile type exif")  # in the info of a PIL image
 # Measured maximum memory of read_source in bytes per pixel: by format; for images with transparency; for the
@@ -96,7 +99,7 @@ def read_source(
 
     Args:
         source: A path, the bytes of a file, an open file, a part of a shard, or an image that PIL has opened.
-        channels: 3 for RGB, 1 for grey.
+        channels: 3 for RGB, 1 for grey, 4 for the four bands of an RGBA, RGBX or CMYK image as they are.
         draft: Minimum width and height. A JPEG is decoded at the smallest of 1/1, 1/2, 1/4 and 1/8 of its size that is
             at least this large, which is faster than decoding it at full size. Ignored for an image that PIL has
             already opened.
@@ -188,10 +191,12 @@ class ImageHeader:
     Attributes:
         size: Width and height in pixels, before the image is made upright.
         is_deep: Whether the image has more than 8 bits per channel.
+        mode: PIL's mode; "" for a TIFF that PIL has no mode for.
     """
 
     size: tuple[int, int]
     is_deep: bool
+    mode: str = ""
 
 
 def read_header(source: Source) -> ImageHeader:
@@ -216,7 +221,7 @@ def read_header(source: Source) -> ImageHeader:
 
 
 def _header(image: Image.Image) -> ImageHeader:
-    return ImageHeader(image.size, is_deep_mode(image) or cut_to_8_bits(image))
+    return ImageHeader(image.size, is_deep_mode(image) or cut_to_8_bits(image), image.mode)
 
 
 def decoding_memory(content: bytes, draft: tuple[int, int] | None = None) -> int:
@@ -244,11 +249,15 @@ def decoding_memory(content: bytes, draft: tuple[int, int] | None = None) -> int
 
 
 def in_channels(image: Image.Image, channels: int = 3, pixel_range: GivenRange = None) -> Image.Image:
-    """Converts a decoded image of any mode to RGB (channels 3) or grey (1).
+    """Converts a decoded image of any mode to RGB (channels 3) or grey (1), or one of four bands to four channels.
 
     Arguments are those of read_source. Raises ValueError if PIL cannot convert the mode.
     """
     mode = MODES[channels]
+    if channels == 4:
+        if image.mode not in FOUR_BANDS:
+            raise UnreadableImage(f"not an image of four channels: mode {image.mode}; {STITCH}")
+        return Image.merge(mode, image.split())
     if image.mode == mode and "transparency" not in image.info:
         return image
     if is_deep_mode(image):

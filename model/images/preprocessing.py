@@ -30,7 +30,7 @@ class Preprocessing:
     Attributes:
         height: Height of the network's input in pixels.
         width: Width of the network's input in pixels.
-        channels: 3 for RGB, 1 for grey.
+        channels: 3 for RGB, 1 for grey, 4 for images of four channels.
         fit: How to fit an image of another aspect ratio: crop (cut out its centre), stretch or pad.
         crop_pct: Share of the height and width of the fitted image that is kept, at its centre.
         interpolation: A key of RESAMPLING.

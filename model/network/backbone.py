@@ -50,8 +50,11 @@ def make_preprocessing(settings: TrainSettings) -> Preprocessing:
     mean, std = tuple(settings.mean), tuple(settings.std)
     if settings.normalisation == "backbone":
         mean, std = (config.mean, config.std) if config else ((0.5,) * 3, (0.5,) * 3)
+        # grey, and a fourth channel, by the mean over the colours
         if settings.channels == 1:
             mean, std = (sum(mean) / 3,), (sum(std) / 3,)
+        if settings.channels == 4:
+            mean, std = (*mean, sum(mean) / 3), (*std, sum(std) / 3)
     return Preprocessing(
         height=height,
         width=width,

@@ -92,7 +92,13 @@ class NetworkSettings:
         section=IMAGES,
         common=True,
     )
-    channels: int = setting(3, "Colour channels: 3 (colour) or 1 (grey)", low=1, high=3)
+    channels: int = setting(
+        3,
+        "Colour channels: 3 (colour), 1 (grey) or 4 (images of four channels, such as those of `python -m exploration "
+        "stitch`)",
+        low=1,
+        high=4,
+    )
     fit: str = setting(
         "crop",
         "How an image with another aspect ratio is fitted to input_size: crop (resize, then keep the "
@@ -153,7 +159,7 @@ class NetworkSettings:
         if len(self.input_size) not in (0, 1, 2):
             yield f"input_size must be height and width, not {len(self.input_size)} numbers"
         if self.channels == 2:
-            yield "channels must be 3 (colour) or 1 (grey), not 2"
+            yield "channels must be 3 (colour), 1 (grey) or 4 (four channels), not 2"
         if self.normalisation == "given":
             for name in ("mean", "std"):
                 if len(getattr(self, name)) != self.channels:

@@ -20,6 +20,7 @@ from PIL import Image
 from torchvision.transforms import v2
 
 from model.errors import InputError, did_you_mean
+from model.images.decode import MODES
 from model.images.inputs import Inputs
 from model.images.pipeline import InputPipeline
 from model.images.preprocessing import Box, Preprocessing
@@ -168,7 +169,7 @@ def _try(augmentation: Augmentation) -> None:
     states = torch.get_rng_state(), random.getstate(), np.random.get_state()
     size = (2 * preprocessing.width, 2 * preprocessing.height)
     try:
-        augmentation.augment(Image.new("RGB" if preprocessing.channels == 3 else "L", size))
+        augmentation.augment(Image.new(MODES[preprocessing.channels], size))
     except (TypeError, ValueError, RuntimeError, AttributeError) as error:
         raise InputError(f"augmentation: the augmented image cannot be an input of the network: {error}") from None
     finally:

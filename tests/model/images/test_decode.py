@@ -22,6 +22,7 @@ from model.images.decode import (
     read_source,
 )
 from model.images.image_location import ImageLocation
+from model.images.preprocessing import Preprocessing
 
 LEFT, RIGHT = (200, 30, 60), (20, 120, 240)
 
@@ -94,6 +95,26 @@ def test_every_mode_becomes_8_bit_colour_or_grey(mode: str, channels: int) -> No
         assert set(np.unique(converted)) <= {0, 255}
     else:
         assert halves_of(converted) == pytest.approx(expected, abs={"P": 12, "PA": 12, "HSV": 5}.get(mode, 3))
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "RGBX", "CMYK"])
+def test_four_bands_are_four_channels_which_do_not_weight_each_other(mode: str) -> None:
+    """Reference: each band resized alone."""
+    bands = [Image.fromarray(band) for band in np.random.default_rng(0).integers(0, 256, (4, 20, 30), np.uint8)]
+    bands[3] = bands[3].point(lambda value: value // 128)  # as a transparency, almost none would be seen
+    image = in_channels(Image.merge(mode, bands), 4)
+    assert image.mode == "RGBX" and np.array_equal(np.asarray(image), np.dstack(bands))
+    fitted = Preprocessing(12, 9, channels=4, interpolation="bicubic").fit_image(image, (1.0, 2.0, 19.5, 18.0))
+    alone = [band.resize((9, 12), Image.Resampling.BICUBIC, box=(1.0, 2.0, 19.5, 18.0)) for band in bands]
+    np.testing.assert_array_equal(np.asarray(fitted), np.dstack(alone))
+
+
+def test_another_number_of_bands_is_unreadable_as_four_channels() -> None:
+    for mode in ("RGB", "L", "LA", "P"):
+        with pytest.raises(
+            UnreadableImage, match=f"not an image of four channels: mode {mode}; python -m exploration st"
+        ):
+            read_source(two_halves().convert(mode), channels=4)
 
 
 def test_transparent_parts_become_white() -> None:

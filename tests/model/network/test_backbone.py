@@ -48,7 +48,9 @@ def test_size_and_normalisation_are_the_backbones_by_default():
     changed = make_preprocessing(settings(normalisation="given", mean=[0.1, 0.2, 0.3], std=[1, 1, 1], input_size=[40]))
     assert (changed.height, changed.width, changed.mean) == (40, 40, (0.1, 0.2, 0.3))
     assert make_preprocessing(settings(normalisation="picture")).mean == ()
-    assert make_preprocessing(settings(channels=1)).mean == pytest.approx(((0.485 + 0.456 + 0.406) / 3,))
+    mean = (0.485 + 0.456 + 0.406) / 3
+    assert make_preprocessing(settings(channels=1)).mean == pytest.approx((mean,))
+    assert make_preprocessing(settings(channels=4)).mean == pytest.approx((0.485, 0.456, 0.406, mean))
 
 
 def test_further_arguments_and_stochastic_depth_are_passed_to_timm():

@@ -37,7 +37,7 @@ def test_settings_of_a_head_override_those_of_the_training() -> None:
         ({"class_weights": "given"}, "--class_weights given requires class_weight_values"),
         ({"class_weight_values": "1 2"}, "class_weight_values is used only with --class_weights given, not inverse"),
         ({"input_size": "64 64 64"}, "height and width, not 3 numbers"),
-        ({"channels": 2}, "channels must be 3 .colour. or 1 .grey., not 2"),
+        ({"channels": 2}, "channels must be 3 .colour., 1 .grey. or 4 .four channels., not 2"),
         (
             {"normalisation": "given", "mean": "0.5", "std": "0.2 0.2 0.2"},
             "--normalisation given requires mean with 3 numbers, not 1",
