@@ -1,4 +1,4 @@
-"""`python -m model SUBCOMMAND ...`: combines saved models or predictions, prints tables of settings and aliases."""
+"""`python -m model SUBCOMMAND ...`: combines saved models or predictions, fits decisions, prints tables."""
 
 from __future__ import annotations
 
@@ -12,6 +12,10 @@ SUBCOMMANDS = {
     "transform": (
         "model.answers.served",
         "converts the output of a batch transform to the files that inference.py writes",
+    ),
+    "decide": (
+        "model.calibration.command",
+        "fits a model's decision on held-out predictions: class biases, and when to ask a person",
     ),
     "settings": ("model.settings.readme_table", "prints the settings of all jobs as Markdown tables"),
     "aliases": (

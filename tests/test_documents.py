@@ -21,6 +21,7 @@ from exploration.__main__ import SUBCOMMANDS
 from jobs.spec.flags import FLAGS
 from model.answers.average import JoinSettings
 from model.artifacts.combine import EnsembleSettings
+from model.calibration.command import DecideSettings
 from model.images.tta import FIXED
 from model.settings.aliases import ALIASES
 from model.settings.cli import help_text, settings_table
@@ -67,7 +68,7 @@ def test_the_table_of_serves_settings_is_that_of_the_code():
 
 def test_every_flag_in_the_documents_exists():
     classes: tuple[type, ...] = (TrainSettings, InferenceSettings, EvaluationSettings, ServeSettings)
-    classes += (EnsembleSettings, JoinSettings)
+    classes += (DecideSettings, EnsembleSettings, JoinSettings)
     for name, _ in SUBCOMMANDS.values():
         members = vars(importlib.import_module(name)).items()
         classes += tuple(own for member, own in members if member.endswith("Settings") and own.__module__ == name)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from container.http.errors import RequestError
 from container.http.json_body import JSON, LINES, json_bytes
+from model.answers.files import ASK_PERSON
 from model.atomic_write import LineFeeds
 from model.decisions import Decision
 from model.labels import Scheme
@@ -129,6 +130,8 @@ def _json_object(answer: Answer, verbose: bool, scheme: Scheme, decision: Decisi
             content["attributes"] = {
                 attribute.name: attribute.values[codes[attribute.name]] for attribute in scheme.attributes
             }
+            if decision.can_ask:
+                content[ASK_PERSON] = bool(decision.asks(answer.probabilities))
     return {**content, "metadata": answer.metadata} if answer.metadata else content
 
 

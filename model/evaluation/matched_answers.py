@@ -40,6 +40,7 @@ class MatchedAnswers:
     held_out: The images of a training that these are, from labels.json (HELD_OUT_KEY).
     truth_by_attribute: int64 (N,), true classes of each attribute, -1 without a label; every image has at least one
         label. Empty if every image has all labels.
+    asked: bool (N,), whether the predictions advise to ask a person; None without such advice.
     corrected: What the setting `corrections` changed in the true labels; None without it.
     """
 
@@ -64,6 +65,7 @@ class MatchedAnswers:
     truth_by_attribute: Mapping[str, np.ndarray] = field(default_factory=dict)
     trained_column: str = ""
     corrected: CorrectionRecord | None = None
+    asked: np.ndarray | None = None
 
     @property
     def group_label(self) -> str | None:
@@ -119,6 +121,7 @@ class MatchedAnswers:
             group_names=group_names,
             metadata={column: [texts[row] for row in rows] for column, texts in self.metadata.items()},
             other=None if self.other is None else self.other[rows],
+            asked=None if self.asked is None else self.asked[rows],
             unanswered=[name for name, answer in zip(names, self.answers[rows], strict=True) if answer == NO_ANSWER],
             truth_by_attribute={},
         )

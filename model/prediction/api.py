@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from model.answers.files import ASK_PERSON
 from model.artifacts.archive import opened_model
 from model.artifacts.ensemble import Ensemble, answering_decision, load, saved_models
 from model.artifacts.saved_model import SavedModel
@@ -124,8 +125,9 @@ def predict(
     Returns:
         One row per image, in order: `picture` (the path; for an image that was not given as a path, its position in the
         list), `class` (Int64, missing if the image is unreadable), `name` of the class, a column per attribute if there
-        are at least two, `error` (why the image is unreadable, otherwise empty), and a column of probabilities
-        (float32) per class, with the name of the class.
+        are at least two, `ask_person` (boolean, missing if the image is unreadable) if the model's decision can ask a
+        person, `error` (why the image is unreadable, otherwise empty), and a column of probabilities (float32) per
+        class, with the name of the class.
 
     Raises:
         InputError: The model cannot be loaded, or an argument is invalid.
@@ -231,6 +233,9 @@ def _answer_frame(
         for attribute in scheme.attributes:
             values = [attribute.values[code] if known else "" for code, known in zip(codes[attribute.name], is_read)]
             frame[attribute.name] = values
+    if decision.can_ask:
+        frame[ASK_PERSON] = pd.array([None] * len(frame), dtype="boolean")
+        frame.loc[is_read, ASK_PERSON] = decision.asks(probabilities[is_read])
     frame["error"] = list(errors)
     frame = pd.concat([frame, pd.DataFrame(probabilities, columns=scheme.class_names)], axis=1)
     frame.attrs[NUM_CLASSES] = scheme.num_classes
