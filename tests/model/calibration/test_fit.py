@@ -7,10 +7,12 @@ from model.attributes import Attribute
 from model.calibration import fit as module
 from model.calibration.fit import SHARES, Goal, fit_bias_decision, fit_decision, fit_thresholds
 from model.calibration.held_out import HeldOut
+from model.calibration.nested import Gain
 from model.calibration.risk_control import NEVER
 from model.decisions import Ask, Decision
 from model.errors import InputError
 from model.labels import Scheme
+from model.metrics.bootstrap import Interval
 
 
 def test_useful_biases_are_kept_and_useless_ones_are_not(make_held_out):
@@ -21,6 +23,14 @@ def test_useful_biases_are_kept_and_useless_ones_are_not(make_held_out):
     perfect = make_held_out(groups=300, signal=9)
     useless = fit_decision(perfect, Goal("f1"))
     assert useless.decision.biases == () and not useless.biases.gain.is_positive
+
+
+@pytest.mark.parametrize(("difference", "kept"), [(0.01, True), (0.0, False), (-0.01, False)])
+def test_biases_are_kept_by_their_gain_on_other_groups(make_held_out, monkeypatch, difference, kept):
+    gain = Gain(Interval(0.5), Interval(0.5 + difference), Interval(difference))
+    monkeypatch.setattr(module, "nested_gain", lambda *_: gain)
+    fitted = fit_decision(make_held_out(groups=300, biases=(0, -2, -3)), Goal("f1"))
+    assert (fitted.decision.biases != ()) is kept and fitted.decision.temperature != 1
 
 
 def test_the_temperature_alone(make_held_out):
