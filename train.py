@@ -74,6 +74,7 @@ from model.training.cleaning import Cleaning, cleaned_plan, decide, make_cleanin
 from model.training.early_checks import check_early
 from model.training.ensembles import save_ensembles
 from model.training.fit import fit
+from model.training.fitted_decision import fit_saved_decision
 from model.training.held_out import VALIDATION, answer_validation
 from model.training.job import TrainingJob
 from model.training.plan import Plan, Run, make_plan
@@ -256,7 +257,7 @@ def clean_labels(training: TrainingJob, cleaning: Cleaning) -> tuple[TrainingJob
 
 
 def write_report(training: TrainingJob, outcome: Outcome | None) -> Path | None:
-    """Writes the predictions for the held-out images and the report on them.
+    """Writes the predictions for the held-out images and the report on them; with fit_decision, fits the decision.
 
     They are written to the output folder or, without one, next to the model's folder, but never into a folder that
     SageMaker packs. Errors are only logged, because the model is already saved.
@@ -271,6 +272,8 @@ def write_report(training: TrainingJob, outcome: Outcome | None) -> Path | None:
     plan, run_dir = training.plan, training.claim.run_dir
     has_output = training.output != run_dir
     if training.is_packed and not has_output:
+        if training.settings.fit_decision:
+            log.warning("the decision is not fitted: there is no output folder for held-out predictions")
         return None
     folder = training.output / VALIDATION if has_output else run_dir.with_name(f"{run_dir.name}.{VALIDATION}")
     try:
@@ -280,10 +283,13 @@ def write_report(training: TrainingJob, outcome: Outcome | None) -> Path | None:
             probabilities = outcome.probabilities if outcome and plan.is_single else None
             validation = answer_validation(plan, run_dir, training.settings, folder, probabilities, training.stop)
             if validation is None:
+                if training.settings.fit_decision:
+                    log.warning("the decision is not fitted: there are no validation images")
                 return None
             root = validation.root
         settings = EvaluationSettings(pictures=str(root), thumbnails=training.settings.thumbnails_or("full"))
         evaluation.score(settings, folder / TRUTH, folder / OUTPUT, folder)
+        fit_saved_decision(training.settings, run_dir, folder)
     except (InputError, OSError) as error:
         log.warning("the report on the held-out images could not be written: %s", error)
         return None

@@ -1,4 +1,4 @@
-"""`python -m model SUBCOMMAND ...`: combines saved models or predictions, prints tables of settings and aliases."""
+"""`python -m model SUBCOMMAND ...`: combines saved models or predictions, fits decisions, prints tables."""
 
 from __future__ import annotations
 
@@ -25,6 +25,10 @@ SUBCOMMANDS = {
     "pseudo-label": (
         "model.cleaning.pseudo_labels",
         "writes a table of labelled images and of unlabelled ones that a model predicts with confidence",
+    ),
+    "decide": (
+        "model.calibration.command",
+        "fits a model's decision on held-out predictions: class biases, and when to ask a person",
     ),
     "settings": ("model.settings.readme_table", "prints the settings of all jobs as Markdown tables"),
     "aliases": (

@@ -4,6 +4,8 @@ classes.
 A decision is saved as decision.json with a model or an ensemble. Without the file, the most probable class is
 predicted. Imports no torch, and numpy only when a decision is applied: checking a model's files needs neither.
 
+Ask also advises for which images to ask a person. model.calibration fits the arguments of both rules.
+
 To add a rule, add a subclass of Decision and its name to DECISIONS and model.settings.choices.
 """
 
@@ -12,7 +14,7 @@ from __future__ import annotations
 import dataclasses
 import typing
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from model.errors import InputError, did_you_mean, listing
@@ -33,6 +35,7 @@ class Decision:
     """
 
     rule: ClassVar[str] = "argmax"  # key in DECISIONS
+    can_ask: ClassVar[bool] = False  # whether `asks` may be True; predictions then have a field ask_person
 
     temperature: float = 1.0
     biases: tuple[float, ...] = ()
@@ -69,6 +72,20 @@ class Decision:
 
         return np.eye(probabilities.shape[-1], dtype=np.float32)[self.classes(probabilities)]
 
+    def asks(self, probabilities: NDArray[Any]) -> NDArray[np.bool_]:
+        """Whether to ask a person about each image, bool (...), from probabilities (..., C); here never."""
+        import numpy as np
+
+        return np.zeros(probabilities.shape[:-1], bool)
+
+    def on_votes(self) -> Decision:
+        """The decision on shares of votes in which this decision has cast the votes: the most votes win."""
+        return Decision()
+
+    def without_promise(self) -> Decision:
+        """The decision on other probabilities than those that it was fitted on: for Ask, asks about every image."""
+        return self
+
     def to_dict(self) -> dict[str, Any]:
         """The content of decision.json."""
         return {"rule": self.rule, **asdict(self)}
@@ -84,7 +101,51 @@ class Decision:
         return f"{self.rule} ({', '.join(arguments)})" if arguments else self.rule
 
 
-DECISIONS: dict[str, type[Decision]] = {Decision.rule: Decision}
+@dataclass(frozen=True)
+class Ask(Decision):
+    """Predicts as Decision, and asks a person unless the probability of the predicted class is above its threshold.
+
+    Attributes:
+        thresholds: One per class, from 0 to 1. An image is answered if the probability of its predicted class is above
+            that class's threshold; with 1, a person is asked about each image of the class.
+        promise: The share of wrong answers, above 0 and below 1, that the thresholds were chosen for
+            (model.calibration.risk_control); None for thresholds without a promise.
+    """
+
+    rule: ClassVar[str] = "ask"
+    can_ask: ClassVar[bool] = True
+
+    thresholds: tuple[float, ...] = ()
+    promise: float | None = None
+
+    def problems(self, num_classes: int) -> Iterator[str]:
+        yield from super().problems(num_classes)
+        if len(self.thresholds) != num_classes:
+            yield f"thresholds: expected {num_classes}, one per class, not {len(self.thresholds)}"
+        wrong = [value for value in self.thresholds if not 0 <= value <= 1]
+        if wrong:
+            yield f"thresholds: expected numbers from 0 to 1, not {listing(wrong)}"
+        if self.promise is not None and not 0 < self.promise < 1:
+            yield f"promise: must be above 0 and below 1, not {self.promise:g}"
+
+    def asks(self, probabilities: NDArray[Any]) -> NDArray[np.bool_]:
+        """Whether to ask a person about each image, bool (...), from probabilities (..., C)."""
+        import numpy as np
+
+        classes = self.classes(probabilities)
+        own = np.take_along_axis(probabilities, classes[..., None], axis=-1)[..., 0]
+        thresholds = np.asarray(self.thresholds, np.float64)[classes]
+        return ~(own > thresholds) | (thresholds >= 1)  # rounding may lift a probability above 1
+
+    def on_votes(self) -> Decision:
+        """The most votes win, and a person is asked about every image: thresholds do not apply to shares of votes."""
+        return Ask(thresholds=(1.0,) * len(self.thresholds), promise=self.promise)
+
+    def without_promise(self) -> Decision:
+        return replace(self, thresholds=(1.0,) * len(self.thresholds))
+
+
+DECISIONS: dict[str, type[Decision]] = {Decision.rule: Decision, Ask.rule: Ask}
 
 
 def make_decision(rule: str, arguments: Mapping[str, Any], num_classes: int) -> Decision:

@@ -49,6 +49,7 @@ PROBABILITIES = {
         "labels": {"type": "array", "items": {"type": "string"}},
         "predicted_label": {"type": "string"},
         "attributes": {"type": "object", "additionalProperties": {"type": "string"}},
+        "ask_person": {"type": "boolean"},
         "metadata": {"type": "object"},
         "error": {"type": "string"},
     },

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from container.http.errors import RequestError
 from container.http.json_body import JSON, LINES, json_bytes
+from model.answers.files import ASK_PERSON
 from model.atomic_write import LineFeeds
 from model.attributes import number_column
 from model.decisions import Decision
@@ -145,6 +146,8 @@ def _json_object(answer: Answer, verbose: bool, scheme: Scheme, decision: Decisi
                 attribute.name: attribute.values[codes[attribute.name]] for attribute in scheme.attributes
             }
             content |= {number_column(name): float(f"{value:.7g}") for name, value in answer.numbers.items()}
+            if decision.can_ask:
+                content[ASK_PERSON] = bool(decision.asks(answer.probabilities))
     return {**content, "metadata": answer.metadata} if answer.metadata else content
 
 

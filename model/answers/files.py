@@ -13,6 +13,7 @@ OUTPUT = "output.csv"
 PROBABILITIES = "probabilities.csv"
 PREDICTIONS = "predictions.csv"
 ERRORS = "errors.csv"
+ASK_PERSON = "ask_person"  # column of predictions.csv and field of other answers: whether to ask a person
 LEARNT_FROM_CSV = "learnt_from.csv"
 TRUTH = "gt.csv"
 OUT_OF_FOLD = "out_of_fold"  # folder of predictions of the folds of a training; held_out in labels.json

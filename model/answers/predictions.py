@@ -8,10 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from model.answers.files import ASK_PERSON
 from model.attributes import number_column
 from model.decisions import Decision
 from model.labels import Scheme
 
+YES, NO = "yes", "no"  # values of the column ask_person
 TOP = ("predicted", "second", "third")  # columns of classes; each has a column of its probability
 
 
@@ -21,7 +23,8 @@ class PredictionTable:
 
     The columns are the image name, `predicted`, the attributes by name if there are several, estimated numbers as
     ATTRIBUTE_number, `probability`, `second`, `second_probability`, `third`, `third_probability` (fewer if there are
-    fewer classes), and `error`, the reason why an image is unreadable.
+    fewer classes), `ask_person` (yes or no) if the decision can ask a person, and `error`, the reason why an image is
+    unreadable.
 
     Attributes:
         scheme: The label scheme of the classes.
@@ -40,7 +43,8 @@ class PredictionTable:
         """Names of the columns. An attribute with the name of another column is called predicted_NAME."""
         top = TOP[: self.scheme.num_classes]
         ranks = [name for rank in top[1:] for name in (rank, f"{rank}_probability")]
-        own = [self.name_column, "predicted", "probability", *ranks, "error"]
+        asked = [ASK_PERSON] if self.decision.can_ask else []
+        own = [self.name_column, "predicted", "probability", *ranks, *asked, "error"]
         columns = (*_attribute_columns(self.scheme), *map(number_column, self.numbers))
         attributes = [f"predicted_{name}" if name in own else name for name in columns]
         return [*own[:2], *attributes, *own[2:]]
@@ -66,11 +70,13 @@ class PredictionTable:
         without = np.full(len(names), np.nan)
         values += [[number_text(number) for number in estimated.get(name, without)] for name in self.numbers]
         class_names = self.scheme.class_names
+        asked = self.decision.asks(probabilities) if self.decision.can_ask else None
         for row, name in enumerate(names):
             ranked = [
                 text for code, share in zip(classes[row], shown[row]) for text in (class_names[code], f"{share:.4f}")
             ]
-            yield [name, ranked[0], *(texts[row] for texts in values), *ranked[1:], ""]
+            advice = [] if asked is None else [YES if asked[row] else NO]
+            yield [name, ranked[0], *(texts[row] for texts in values), *ranked[1:], *advice, ""]
 
     def unread(self, name: str, reason: str) -> list[str]:
         """The row of an unreadable image."""

@@ -98,11 +98,14 @@ class Ensemble:
 
         SOFT: that of the members, if it is the same for all. PRODUCT: each member decides by log p / temperature +
         bias; with equal temperatures the sum of the biases decides each attribute as its member does. VOTE: the
-        default, since the members' decisions have cast the votes.
+        default, since the members' decisions have cast the votes. None if one of several members can ask a person:
+        what it promises does not hold for combined probabilities.
         """
         if self.combine == VOTE:
             return Decision()
         first, *others = [member.decision for member in self.members]
+        if any(decision.can_ask for decision in (first, *others)):
+            return None if others else first
         if all(other == first for other in others) and (self.combine == SOFT or first == Decision()):
             return first
         if self.combine == SOFT or not all(
@@ -139,14 +142,14 @@ def answering_decision(model: SavedModel | Ensemble, views_vote: bool) -> Decisi
         model: The model.
         views_vote: Whether the probabilities are shares of the votes of views. The saved models' decisions have cast
             these votes, so that the most votes win, unless an ensemble has a decision of its own that is not
-            equivalent to those of its members.
+            equivalent to those of its members. A decision that asks a person then asks about every image.
     """
     if not views_vote:
         return model.decision
     if isinstance(model, SavedModel):
-        return Decision()
+        return model.decision.on_votes()
     if model.decision != model.members_decision():
-        return model.decision
+        return model.decision.without_promise()
     # the decisions of inner ensembles that the votes do not contain yet
     members = tuple(replace(member, decision=answering_decision(member, views_vote)) for member in model.members)
     return replace(model, members=members).members_decision() or Decision()

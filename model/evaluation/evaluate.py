@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from model.answers.files import ASK_PERSON
 from model.answers.seen_images import LEARNT_FROM_KEY
 from model.attributes import normal_text
 from model.data.correction_record import CorrectionRecord
 from model.errors import InputError, listing
+from model.evaluation.asked import Asked, asked_scores
 from model.evaluation.coverage import CoveragePoint, coverage_curve
 from model.evaluation.interval_notes import interval_notes
 from model.evaluation.matched_answers import MatchedAnswers
@@ -121,6 +123,7 @@ class Evaluation:
     partial: Number of further images that have labels of some attributes only.
     group_label: Name of the column of groups in texts; None without groups.
     numbers: Scores of estimated numbers by attribute; empty if there are none.
+    asked: Error and coverage of the answers for which no person is asked; None without advice to ask one.
     """
 
     pictures: int
@@ -146,6 +149,7 @@ class Evaluation:
     group_label: str | None = None
     corrected: CorrectionRecord | None = None
     numbers: dict[str, NumberScores] = field(default_factory=dict)
+    asked: Asked | None = None
 
     @property
     def is_at_chance(self) -> bool:
@@ -171,6 +175,7 @@ class Evaluation:
             "calibration_error": self.calibration_error.to_dict() if self.calibration_error else None,
             "reliability": [part.to_dict() for part in self.reliability],
             "coverage": [point.to_dict() for point in self.coverage],
+            **({} if self.asked is None else {ASK_PERSON: self.asked.to_dict()}),
             "gmean_classes": self.gmean_classes,
             "attributes": {name: self._attribute(scores) for name, scores in self.attributes.items()},
             **({"numbers": {name: own.to_dict() for name, own in self.numbers.items()}} if self.numbers else {}),
@@ -260,9 +265,17 @@ def evaluate(
         group_label=matched.group_label if groups else None,
         corrected=matched.corrected,
         numbers=score_numbers(matched, resamples, level, seed),
+        asked=_asked(complete, level),
     )
     about_scores = [chance_note(evaluation.is_at_chance), calibration_note(calibration_error, reliability, matched)]
     return replace(evaluation, notes=[*evaluation.notes, *filter(None, about_scores)])
+
+
+def _asked(complete: MatchedAnswers, confidence: float) -> Asked | None:
+    if complete.asked is None:
+        return None
+    answers = (complete.scheme.class_names, complete.truth, complete.answers)
+    return asked_scores(*answers, complete.asked, complete.groups, confidence)
 
 
 def _chosen_classes(scheme: Scheme, names: Sequence[str], label_values: str | None) -> list[int]:

@@ -48,6 +48,7 @@ class MatchedAnswers:
     held_out: The images of a training that these are, from labels.json (HELD_OUT_KEY).
     truth_by_attribute: int64 (N,), true classes of each attribute, -1 without a label; every image has at least one
         label. Empty if every image has all labels.
+    asked: bool (N,), whether the predictions advise to ask a person; None without such advice.
     corrected: What the setting `corrections` changed in the true labels; None without it.
     numbers: The numbers of attributes whose number is estimated and known for some image.
     """
@@ -74,6 +75,7 @@ class MatchedAnswers:
     trained_column: str = ""
     corrected: CorrectionRecord | None = None
     numbers: Mapping[str, MatchedNumbers] = field(default_factory=dict)
+    asked: np.ndarray | None = None
 
     @property
     def group_label(self) -> str | None:
@@ -129,6 +131,7 @@ class MatchedAnswers:
             group_names=group_names,
             metadata={column: [texts[row] for row in rows] for column, texts in self.metadata.items()},
             other=None if self.other is None else self.other[rows],
+            asked=None if self.asked is None else self.asked[rows],
             unanswered=[name for name, answer in zip(names, self.answers[rows], strict=True) if answer == NO_ANSWER],
             truth_by_attribute={},
             numbers={name: MatchedNumbers(own.true[rows], own.estimated[rows]) for name, own in self.numbers.items()},

@@ -33,6 +33,7 @@ from model.evaluation.answer_tables import (
     spelled_alike,
     truth_options,
 )
+from model.evaluation.asked import read_asked
 from model.evaluation.corrected_truth import correct_truth, correction_notes, read_truth_log
 from model.evaluation.label_scheme import (
     check_probability_columns,
@@ -141,6 +142,7 @@ def match_answers(
         truth_by_attribute=_truth_by_attribute(tables.truth),
         corrected=record,
         numbers={},
+        asked=_match_asked(names, tables, written),
         **sources,
     )
     numbers = match_numbers(matched, tables.truth, written, tables.answers.names, tables.parts)
@@ -291,6 +293,21 @@ def _match_classes(names: Sequence[str], table: ClassTable, classes: np.ndarray,
             share = f"{len(pictures):,} of {len(names):,}"
             notes.append(f"images with {reason} in {file}, which count as wrong: {share} ({listing(pictures, 3)})")
     return matched.astype(np.int64)
+
+
+def _match_asked(names: Sequence[str], tables: Tables, written: pd.Series) -> np.ndarray | None:
+    """Whether to ask a person about each of the names, bool (N,); None without such advice.
+
+    Args:
+        names: Names of the images in the true labels.
+        tables: The tables, with names spelled as in the true labels.
+        written: Names as in output.csv, in the order of its rows.
+    """
+    asked = read_asked(tables.parts, written.tolist())
+    if asked is None or tables.answers is None:
+        return None
+    rows = pd.Index(tables.answers.names).get_indexer(pd.Index(names))
+    return np.where(rows < 0, True, asked[rows]) if len(asked) else None
 
 
 def _match_probabilities(

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from model.answers.seen_images import seen_text
 from model.errors import listing
+from model.evaluation.asked import Asked
 from model.evaluation.evaluate import Evaluation, Scores
 from model.metrics.bootstrap import FEW_GROUPS, Interval
 from model.metrics.epoch_metrics import SCORE_OF_MANY
@@ -30,6 +31,8 @@ def summary(evaluation: Evaluation) -> str:
     if evaluation.numbers:
         sections.append(_number_table(evaluation))
     sections += [_class_table(name, scores, evaluation) for name, scores in evaluation.attributes.items()]
+    if evaluation.asked:
+        sections.append(_asked_table(evaluation.asked, evaluation))
     if evaluation.compare:
         rows = [
             [SCORE_LABELS[name], *_number(difference, "+.4f"), verdict(difference)]
@@ -38,6 +41,22 @@ def summary(evaluation: Evaluation) -> str:
         header = ["these predictions minus the compared ones", *_interval_header(evaluation, "difference"), ""]
         sections.append(_table(header, rows))
     return "\n\n".join(sections)
+
+
+def _asked_table(asked: Asked, evaluation: Evaluation) -> str:
+    """Error and coverage of the answers for which no person is asked, per predicted class; largest classes first."""
+    largest = sorted(asked.per_class.items(), key=lambda entry: -entry[1].pictures)[:MOST_CLASSES]
+    rows = [
+        [name, *(text for one in (scores.error_of_all, scores.error, scores.coverage) for text in _optional(one))]
+        for name, scores in (*largest, ("all classes", asked.everything))
+    ]
+    titles = ("error without", "error of answers", "answered")
+    header = [text for title in titles for text in _interval_header(evaluation, title)]
+    return _table(["asking a person, by predicted class", *header], rows)
+
+
+def _optional(score: Interval | None) -> list[str]:
+    return _number(score) if score else ["-", "-"]
 
 
 def _attribute_table(evaluation: Evaluation) -> str:

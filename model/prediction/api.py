@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import pandas as pd
 
+from model.answers.files import ASK_PERSON
 from model.artifacts.archive import opened_model
 from model.artifacts.ensemble import Ensemble, answering_decision, load, saved_models
 from model.artifacts.learned_numbers import combine_numbers, number_names
@@ -148,9 +149,9 @@ def predict(
     Returns:
         One row per image, in order: `picture` (the path; for an image that was not given as a path, its position in the
         list), `class` (Int64, missing if the image is unreadable), `name` of the class, a column per attribute if there
-        are at least two, ATTRIBUTE_number (float32) for each attribute that was learned as a distribution, `error` (why
-        the image is unreadable, otherwise empty), and a column of probabilities (float32) per class, with the name of
-        the class.
+        are at least two, ATTRIBUTE_number (float32) for each attribute that was learned as a distribution, `ask_person`
+        (boolean, missing if the image is unreadable) if the model's decision can ask a person, `error` (why the image
+        is unreadable, otherwise empty), and a column of probabilities (float32) per class, with the name of the class.
 
     Raises:
         InputError: The model cannot be loaded, or an argument is invalid.
@@ -300,6 +301,9 @@ def _answer_frame(
             frame[attribute.name] = values
     for name, own in (numbers or {}).items():
         frame[number_column(name)] = own
+    if decision.can_ask:
+        frame[ASK_PERSON] = pd.array([None] * len(frame), dtype="boolean")
+        frame.loc[is_read, ASK_PERSON] = decision.asks(probabilities[is_read])
     frame["error"] = list(errors)
     frame = pd.concat([frame, pd.DataFrame(probabilities, columns=scheme.class_names)], axis=1)
     frame.attrs[NUM_CLASSES] = scheme.num_classes

@@ -62,7 +62,9 @@ THUMBNAILS = {
 # Target
 SEPARATE = "separate"  # one model per attribute; the other targets are in model.labels
 DECISIONS = {
-    "argmax": "the class with the highest log p / temperature + bias (without arguments, the most probable class)"
+    "argmax": "the class with the highest log p / temperature + bias (without arguments, the most probable class)",
+    "ask": "as argmax, and predictions advise to ask a person unless the probability of the predicted class is above "
+    "its threshold (docs/decisions.md)",
 }
 
 # Data and images

@@ -134,6 +134,20 @@ class TrainSettings(ChannelSettings, NetworkSettings, FusionSettings, LossSettin
         "training)",
         nested=arguments,
     )
+    fit_decision: bool = setting(
+        False,
+        "Fit class biases for best_criterion (gmean, otherwise f1), or with promise when to ask a person, on the "
+        "predictions for held-out images; saved as decision.json",
+        result=False,
+    )
+    promise: float | None = setting(
+        None,
+        "With fit_decision: share of wrong answers per class above which to ask a person, such as 0.1",
+        unset="no person is asked",
+        low=0,
+        high=1,
+        result=False,
+    )
 
     # Loop: epochs, learning rate, averaging, early stopping
     epochs: int = setting(
@@ -274,6 +288,7 @@ class TrainSettings(ChannelSettings, NetworkSettings, FusionSettings, LossSettin
         yield from self.fusion_contradictions(self.metadata_columns)
         yield from self._target_contradictions()
         yield from number_contradictions(self.attributes, self.age_sigma, self.target, self.heads)
+        yield from self._decision_contradictions()
         yield from self.reading_contradictions()
         yield from self.split_contradictions()
         if self.pixel_range and not (len(self.pixel_range) == 2 and self.pixel_range[0] < self.pixel_range[1]):
@@ -294,3 +309,13 @@ class TrainSettings(ChannelSettings, NetworkSettings, FusionSettings, LossSettin
             yield "folds and validation_groups both choose the held-out images; set only one of them"
         if self.folds == 1:
             yield "folds must be 0 (one model) or at least 2, not 1"
+
+    def _decision_contradictions(self) -> Iterator[str]:
+        if self.promise is not None and not self.fit_decision:
+            yield "promise is used only with fit_decision true"
+        if self.promise is not None and not 0 < self.promise < 1:
+            yield f"promise must be above 0 and below 1, not {self.promise:g}"
+        if self.fit_decision and (self.decision != "argmax" or self.decision_args):
+            yield "fit_decision chooses the decision; do not set decision or decision_args"
+        if self.fit_decision and not self.report:
+            yield "fit_decision needs report true, which predicts the held-out images"

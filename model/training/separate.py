@@ -59,6 +59,7 @@ def attribute_settings(settings: TrainSettings, name: str, own: Any) -> TrainSet
         )
     # number of classes and decision apply to the joint class
     default = TrainSettings()
-    of_joint_class = {"num_classes": 0, "decision": default.decision, "decision_args": default.decision_args}
+    names = ("num_classes", "decision", "decision_args", "fit_decision", "promise")
+    of_joint_class = {name: getattr(default, name) for name in names}
     common = {**as_dict(settings), "folds": 0, "separate": {}, **of_joint_class, "target": name}
     return build(TrainSettings, [Layer("{}", common), Layer(f"separate: {name}: {{}}", own)])

@@ -13,7 +13,7 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-from model.decisions import DECISIONS, Decision, decision_from_dict, make_decision
+from model.decisions import DECISIONS, Ask, Decision, decision_from_dict, make_decision
 from model.errors import InputError
 from model.settings import choices
 
@@ -96,7 +96,7 @@ def test_votes_are_for_the_predicted_class():
 @pytest.mark.parametrize(
     ("rule", "arguments", "messages"),
     [
-        ("argmx", {}, ["'argmx', expected one of argmax; nearest: argmax"]),
+        ("argmx", {}, ["'argmx', expected one of argmax, ask; nearest: argmax"]),
         ("argmax", {"tempreature": 1}, ["tempreature: argmax has no such argument; nearest: temperature"]),
         ("argmax", {"temperature": 0}, ["temperature: must be above 0, not 0"]),
         ("argmax", {"temperature": -2, "biases": [1]}, ["above 0, not -2", "biases: expected 3, one per class, not 1"]),
@@ -128,9 +128,9 @@ def test_a_decision_is_restored_from_its_json():
     assert content == {"rule": "argmax", "temperature": 1.5, "biases": [0.1, 0.2, 1 / 3]}
     assert decision_from_dict(content, 3) == decision
     for rule in (None, 3, ["argmax"]):
-        with pytest.raises(InputError, match="rule: expected one of argmax, not"):
+        with pytest.raises(InputError, match="rule: expected one of argmax, ask, not"):
             decision_from_dict({"rule": rule}, 3)
-    with pytest.raises(InputError, match="rule: expected one of argmax, not None"):
+    with pytest.raises(InputError, match="rule: expected one of argmax, ask, not None"):
         decision_from_dict({"temperature": 1}, 3)
 
 
@@ -141,7 +141,7 @@ def test_a_rule_is_added_by_a_class_and_a_name(monkeypatch):
     assert decision.votes(np.float32([[0.4, 0.6], [0.2, 0.8]])).tolist() == [[1, 0], [0, 1]]
     with pytest.raises(InputError, match="share: expected 0 to 1, not 7"):
         make_decision("at_least", {"share": 7}, 2)
-    with pytest.raises(InputError, match="'at_leas', expected one of argmax, at_least; nearest: at_least"):
+    with pytest.raises(InputError, match="'at_leas', expected one of argmax, ask, at_least; nearest: at_least"):
         make_decision("at_leas", {}, 2)
 
 
@@ -155,3 +155,43 @@ def test_checking_a_decision_imports_neither_torch_nor_numpy():
     script += "print(sorted({'torch', 'numpy'} & set(sys.modules)))"
     run = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
     assert run.stdout == "[]\n"
+
+
+def test_a_person_is_asked_unless_the_probability_of_the_predicted_class_is_above_its_threshold():
+    ask = Ask(thresholds=(0.5, 0.0, 1.0))
+    probabilities = np.float32([[0.5, 0.3, 0.2], [0.6, 0.2, 0.2], [0.3, 0.4, 0.3], [0, 0, 1], [0, 0, 1.0000001]])
+    assert ask.classes(probabilities).tolist() == [0, 0, 1, 2, 2]
+    assert ask.asks(probabilities).tolist() == [True, False, False, True, True]
+    assert bool(ask.asks(probabilities[1])) is False and ask.asks(np.empty((0, 3))).shape == (0,)
+    # biases change the class, and with it the threshold and the probability that is compared
+    biased = Ask(biases=(0.0, 5.0, 0.0), thresholds=(0.0, 0.25, 0.0))
+    assert biased.classes(probabilities[:2]).tolist() == [1, 1]
+    assert biased.asks(probabilities[:2]).tolist() == [False, True]
+    assert not Decision().asks(probabilities).any() and not Decision.can_ask and Ask.can_ask
+
+
+def test_thresholds_are_checked_and_restored():
+    content = {"rule": "ask", "thresholds": [0.1, 0.9, 1], "promise": 0.1}
+    decision = decision_from_dict(content, 3)
+    assert decision == Ask(thresholds=(0.1, 0.9, 1.0), promise=0.1)
+    assert decision_from_dict(json.loads(json.dumps(decision.to_dict())), 3) == decision
+    assert str(decision) == "ask (thresholds 0.1 0.9 1, promise 0.1)"
+    for arguments, sentence in (
+        ({}, "thresholds: expected 3, one per class, not 0"),
+        ({"thresholds": [0, 0.5, 1.5]}, "thresholds: expected numbers from 0 to 1, not 1.5"),
+        ({"thresholds": [0, 0, 0], "promise": 1}, "promise: must be above 0 and below 1, not 1"),
+    ):
+        with pytest.raises(InputError, match=sentence):
+            make_decision("ask", arguments, 3)
+
+
+def test_on_other_probabilities_a_person_is_asked_about_every_image():
+    ask = Ask(1.0, (0.0, 5.0), (0.0, 0.0), 0.1)
+    probabilities = np.float32([[0.8, 0.2], [0.999, 0.001]])
+    for other in (ask.on_votes(), ask.without_promise()):
+        assert other.asks(probabilities).all() and other.can_ask
+    # votes were cast with the biases; an ensemble's own biases are applied to shares of votes
+    assert ask.on_votes().classes(probabilities).tolist() == [0, 0]
+    assert ask.without_promise().classes(probabilities).tolist() == ask.classes(probabilities).tolist() == [1, 0]
+    assert Decision(2.0, (0.0, 1.0)).on_votes() == Decision()
+    assert Decision(2.0, (0.0, 1.0)).without_promise() == Decision(2.0, (0.0, 1.0))

@@ -1,4 +1,4 @@
-"""Curves of the report as SVG coordinates: accuracy against coverage, losses and scores by epoch."""
+"""Curves of the report as SVG coordinates: accuracy and error against coverage, losses and scores by epoch."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from model.evaluation.asked import Asked
 from model.evaluation.coverage import CoveragePoint
+from model.metrics.bootstrap import Interval
 from model.metrics.epoch_metrics import EPOCH_METRICS
 
 WIDTH, HEIGHT = 280, 180  # of a chart's area, in units of the SVG
@@ -26,12 +28,14 @@ class Axis:
 
 @dataclass(frozen=True)
 class CoverageChart:
-    """line, band: SVG paths of the accuracy and of its interval ("" without one); dots: position of each point."""
+    """line, band: SVG paths of the values and of their intervals ("" without one); dots: position of each point; mark:
+    that of the predictions with advice to ask a person."""
 
     axis: Axis
     line: str
     band: str
     dots: list[tuple[float, float]]
+    mark: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -64,15 +68,38 @@ def coverage_chart(points: Sequence[CoveragePoint]) -> CoverageChart | None:
     """The chart of accuracy against coverage; None without points."""
     if not points:
         return None
-    values = [value for point in points for value in (point.accuracy.value, point.accuracy.low, point.accuracy.high)]
-    known = [value for value in values if value is not None]
+    return _chart([(point.coverage, point.accuracy) for point in points])
+
+
+def risk_chart(points: Sequence[CoveragePoint], asked: Asked | None) -> CoverageChart | None:
+    """The chart of error against coverage, with a mark for the answers that asking a person leaves; None without advice
+    to ask a person, or without points."""
+    if not points or asked is None:
+        return None
+    errors = [(point.coverage, complement(point.accuracy)) for point in points]
+    scores = asked.everything
+    mark = (scores.coverage.value, scores.error.value) if scores.coverage and scores.error else None
+    return _chart(errors, mark)
+
+
+def complement(share: Interval) -> Interval:
+    """1 minus a share."""
+    low, high = (None if bound is None else 1 - bound for bound in (share.high, share.low))
+    return Interval(1 - share.value, low, high, share.deviation)
+
+
+def _chart(points: Sequence[tuple[float, Interval]], mark: tuple[float, float] | None = None) -> CoverageChart:
+    """The chart of values against coverage. mark: Coverage and value of a further point."""
+    values = [value for _, one in points for value in (one.value, one.low, one.high)]
+    known = [value for value in [*values, mark[1] if mark else None] if value is not None]
     axis = make_axis(min(known), max(known), percent=True)
-    dots = [(WIDTH * point.coverage, _y(point.accuracy.value, axis.low, axis.high)) for point in points]
-    bounds = [(point.coverage, point.accuracy.low, point.accuracy.high) for point in points]
+    dots = [(WIDTH * coverage, _y(one.value, axis.low, axis.high)) for coverage, one in points]
+    bounds = [(coverage, one.low, one.high) for coverage, one in points]
     inside = [(at, low, high) for at, low, high in bounds if low is not None and high is not None]
     upper = [(WIDTH * at, _y(high, axis.low, axis.high)) for at, _, high in inside]
     lower = [(WIDTH * at, _y(low, axis.low, axis.high)) for at, low, _ in inside]
-    return CoverageChart(axis, path(dots), f"{path([*upper, *reversed(lower)])}Z" if inside else "", dots)
+    marked = (WIDTH * mark[0], _y(mark[1], axis.low, axis.high)) if mark else None
+    return CoverageChart(axis, path(dots), f"{path([*upper, *reversed(lower)])}Z" if inside else "", dots, marked)
 
 
 def learning_curves(history: Sequence[Mapping[str, float]], best: int) -> list[LearningCurve]:

@@ -130,6 +130,7 @@ def render_report(
         is_blurred=blur,
         images=sentences.images(matched, made_on),
         chart=curves.coverage_chart(evaluation.coverage),
+        risk=curves.risk_chart(evaluation.coverage, evaluation.asked),
         learning=_learning_curves(provenance),
         compared=compared or "the others",
         differences={SCORE_LABELS[name]: gap for name, gap in (evaluation.compare or {}).items()},

@@ -17,7 +17,7 @@ from container.serve.responses import (
     encode_answers,
     negotiate_format,
 )
-from model.decisions import Decision
+from model.decisions import Ask, Decision
 from model.labels import mask_scheme
 
 SCHEME = mask_scheme()
@@ -70,6 +70,16 @@ def test_a_verbose_answer_names_the_class_of_the_decision():
     content = json.loads(encode_answers([READ], True, ResponseFormat(JSON, verbose=True), SCHEME, biased))
     assert content["predicted_label"] == SCHEME.class_names[0]
     assert content["attributes"] == {attribute.name: attribute.values[0] for attribute in SCHEME.attributes}
+
+
+@pytest.mark.parametrize(("threshold", "asked"), [(0.5, False), (0.95, True)])
+def test_a_verbose_answer_has_the_advice_to_ask_a_person_if_the_decision_can(threshold, asked):
+    ask = Ask(thresholds=(threshold,) * SCHEME.num_classes)
+    content = json.loads(encode_answers([READ, UNREAD], False, ResponseFormat(JSON, verbose=True), SCHEME, ask))
+    read, unread = content["predictions"]
+    assert read["ask_person"] is asked and "ask_person" not in unread
+    for verbose, decision in ((False, ask), (True, Decision())):
+        assert b"ask_person" not in encode_answers([READ], True, ResponseFormat(JSON, verbose), SCHEME, decision)
 
 
 def test_json_lines_and_csv_have_one_line_per_image():

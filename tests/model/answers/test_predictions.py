@@ -4,7 +4,7 @@ import numpy as np
 
 from model.answers.predictions import PredictionTable, terminal_rows, top_classes
 from model.attributes import Attribute
-from model.decisions import Decision
+from model.decisions import Ask, Decision
 from model.labels import Scheme
 
 KINDS = Scheme((Attribute("kind", ("cat", "dog", "owl", "eel")),))
@@ -82,3 +82,11 @@ def test_an_estimated_number_is_beside_the_attributes_and_empty_where_it_is_unkn
     assert [row[4] for row in rows] == ["34.25", "", "1.23457e+06"]
     assert [row[4] for row in table.rows(["a"], probabilities[:1])] == [""]
     assert len(table.unread("a", "gone")) == len(table.header)
+
+
+def test_a_decision_that_asks_has_a_column_before_the_error():
+    table = PredictionTable(KINDS, Ask(thresholds=(0.5, 0.0, 0.9, 0.0)), "ImageID")
+    assert table.header[-2:] == ["ask_person", "error"] and len(table.header) == 9
+    rows = list(table.rows(["a", "b"], np.float32([[0.1, 0.2, 0.65, 0.05], [0.6, 0.2, 0.1, 0.1]])))
+    assert [row[-2:] for row in rows] == [["yes", ""], ["no", ""]] and [len(row) for row in rows] == [9, 9]
+    assert table.unread("c", "not an image") == ["c", *[""] * 7, "not an image"]

@@ -26,7 +26,7 @@ def test_a_model_of_an_earlier_version_has_the_default(tmp_path):
     [
         ("{", "decision.json: cannot be read"),
         ("[]", "decision.json: expected a JSON object, not list"),
-        ("{}", "decision.json: rule: expected one of argmax, not None"),
+        ("{}", "decision.json: rule: expected one of argmax, ask, not None"),
         ('{"rule": "argmin"}', "decision.json: rule: 'argmin', expected one of argmax"),
         ('{"rule": "argmax", "temperature": NaN}', "decision.json: temperature: nan: expected a number"),
         ('{"rule": "argmax", "biases": [1, 2, 3]}', "decision.json: biases: expected 2, one per class, not 3"),

@@ -13,7 +13,7 @@ from model.artifacts.decision_file import write_decision
 from model.artifacts.ensemble import Ensemble, answering_decision, load, load_combined, make_ensemble, provenance_of
 from model.artifacts.saved_model import SavedModel
 from model.attributes import Attribute
-from model.decisions import Decision
+from model.decisions import Ask, Decision
 from model.errors import InputError
 from model.labels import Scheme
 from model.network.heads import make_heads
@@ -226,3 +226,22 @@ def test_the_product_of_a_hierarchy_has_the_combinations_of_the_members_channel(
     assert (
         make_ensemble(Path("ab"), [member("a", None), member("b", None)], [1, 1], "product").scheme.num_classes == 1600
     )
+
+
+def test_what_several_members_promise_is_not_used_and_one_member_keeps_it(decided, caplog):
+    ask = Ask(thresholds=(0.5,) * 18, promise=0.1)
+    members = [decided(name, ask) for name in "ab"]
+    assert load_combined(members).decision == Decision() and "not used" in caplog.text
+    single = load_combined(members[:1])
+    assert single.decision == ask
+    for model in (single, single.members[0]):
+        assert answering_decision(model, views_vote=False) == ask
+        assert answering_decision(model, views_vote=True) == ask.without_promise()
+
+
+def test_an_ensemble_that_asks_asks_about_all_images_if_views_vote(models, decided):
+    members = [load(Path(decided(name, Decision()))) for name in "ab"]
+    ask = Ask(1.0, shift(18, 3).biases, (0.5,) * 18, 0.1)
+    ensemble = make_ensemble(Path("both"), members, [1, 1], "soft", ask)
+    assert answering_decision(ensemble, views_vote=False) == ask
+    assert answering_decision(ensemble, views_vote=True) == replace(ask, thresholds=(1.0,) * 18)

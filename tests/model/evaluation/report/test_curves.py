@@ -2,8 +2,9 @@
 
 import pytest
 
+from model.evaluation.asked import Asked, AskedScores
 from model.evaluation.coverage import CoveragePoint
-from model.evaluation.report.curves import HEIGHT, WIDTH, coverage_chart, learning_curves, make_axis, path
+from model.evaluation.report.curves import HEIGHT, WIDTH, coverage_chart, learning_curves, make_axis, path, risk_chart
 from model.metrics.bootstrap import Interval
 
 
@@ -34,6 +35,22 @@ def test_coverage_increases_to_the_right_and_accuracy_upward():
     assert chart.line == "M140.0 0.0L280.0 120.0" and chart.band == "M140.0 0.0L280.0 60.0L280.0 180.0L140.0 60.0Z"
     assert coverage_chart([]) is None
     assert coverage_chart([CoveragePoint(1.0, 20, 0.5, Interval(0.8))]).band == ""
+
+
+def test_the_error_is_1_minus_the_accuracy_and_asking_a_person_has_a_mark():
+    points = [
+        CoveragePoint(0.5, 10, 0.9, Interval(1.0, 0.9, 1.0)),
+        CoveragePoint(1.0, 20, 0.5, Interval(0.8, 0.7, 0.9)),
+    ]
+    asked = Asked(AskedScores(20, 15, Interval(0.2), Interval(0.15), Interval(0.75)), {})
+    chart = risk_chart(points, asked)
+    assert [text for _, text in chart.axis.ticks] == ["0", "10", "20", "30"]
+    assert chart.dots == [pytest.approx((WIDTH / 2, HEIGHT)), pytest.approx((WIDTH, HEIGHT / 3))]
+    assert chart.band == "M140.0 120.0L280.0 0.0L280.0 120.0L140.0 180.0Z"
+    assert chart.mark == pytest.approx((0.75 * WIDTH, HEIGHT / 2))
+    nobody = Asked(AskedScores(20, 0, Interval(0.2), None, Interval(0.0)), {})
+    assert risk_chart(points, nobody).mark is None
+    assert risk_chart(points, None) is None and risk_chart([], asked) is None
 
 
 def test_scores_and_losses_have_a_chart_each_and_the_epoch_of_the_weights():
