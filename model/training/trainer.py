@@ -148,7 +148,7 @@ class Trainer:
         self.progress = Progress()
         self.kept_epochs: KeptEpochs | None = None  # set by fit
         self.best_probabilities: np.ndarray | None = None  # of the validation images, from the best weights
-        self.is_between_updates = False
+        self.is_between_updates = False  # before the first one there is nothing to save
         self.rate = 0.0  # images per second in the current epoch
         # comes after the optimiser, which must have the parameters of all parts, because it freezes some
         self.parallel = ParallelNetwork(self.network, settings, hardware)
@@ -192,10 +192,8 @@ class Trainer:
         return Outcome(*parts, weights, self.progress, stopped_by, self.best_probabilities, dynamics)
 
     def _start_from_class_means(self) -> None:
-        self.is_between_updates = False  # if it is stopped, there is nothing to save
         parts = (self.images, self.targets, self.pipeline, self.hardware, self.workers, self.stop)
         set_class_means(self.settings, self.network, self.heads, *parts)
-        self.is_between_updates = True
         if self.ema:
             self.ema.set(self.network)
 

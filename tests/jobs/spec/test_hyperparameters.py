@@ -42,7 +42,7 @@ def changed() -> dict[str, object]:
             values[name] = value + 1 if name != "channels" else 1
         elif isinstance(value, float):
             values[name] = value / 2 + 0.125
-        elif name == "sampler_strength":
+        elif name in ("sampler_strength", "promise"):
             values[name] = 0.25
         elif name in ("mean", "std"):
             values[name] = [0.1]
