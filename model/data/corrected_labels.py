@@ -17,7 +17,7 @@ from model.data.corrections import DELETE, PROBLEM, RELABEL, Correction, Correct
 from model.data.readers.columns import column_named
 from model.data.readers.split_names import SPLIT_NAMES, side_of
 from model.errors import Problems, did_you_mean, listing
-from model.label_values import NAMES, is_quantity
+from model.label_values import INDICES, NAMES, is_quantity
 from model.labels import Scheme
 
 if TYPE_CHECKING:
@@ -208,14 +208,19 @@ class CorrectedImages:
 
 
 class LabelReader:
-    """Reads the values of corrections of one attribute as its classes and numbers."""
+    """Reads the values of corrections of one attribute as its classes and numbers.
+
+    A value is the name of a class, or its index if no name is a number: a column of indices, whose classes the setting
+    `attributes` names, may have been reviewed without this setting.
+    """
 
     def __init__(self, attribute: Attribute) -> None:
         self.attribute = attribute
+        self._readings = (NAMES,) if attribute.lookup.are_numbers else (NAMES, INDICES)
         self._read: dict[str, tuple[int, float] | None] = {}
 
     def read(self, text: str) -> tuple[int, float] | None:
-        """Class and number (NaN without one) of a value; None if it is neither a number in a band nor a name."""
+        """Class and number (NaN without one) of a value; None if it is no number in a band, no name and no index."""
         if text not in self._read:
             self._read[text] = self._label(text)
         return self._read[text]
@@ -224,7 +229,7 @@ class LabelReader:
         is_number = self.attribute.cuts and is_quantity(text) and text not in self.attribute.values
         if is_number and np.isfinite(float(text)):
             return self.attribute.band(float(text)), float(text)
-        code = self.attribute.read([text], (NAMES,), bands=False).codes.get(text, DROPPED)
+        code = self.attribute.read([text], self._readings, bands=False).codes.get(text, DROPPED)
         return None if code < 0 else (code, np.nan)
 
     def equals(self, present: tuple[int, float], *texts: str) -> bool:

@@ -12,7 +12,7 @@ from PIL import Image
 
 from model.attributes import Attribute, banded
 from model.data.channel import ChannelOptions, read_channel
-from model.data.corrected_labels import apply_corrections
+from model.data.corrected_labels import LabelReader, apply_corrections
 from model.data.corrections import ACTIONS, Correction, CorrectionLog, effective
 from model.data.image_locations import ImageLocations
 from model.data.table import Table
@@ -288,6 +288,17 @@ def test_equal_names_of_a_class_are_one_value() -> None:
     table = make_table([0, 0], [20, 20], ["p0", "p1"], Scheme((gender, AGE)))
     rows = [relabel("0.jpg", "gender", "F"), relabel("1.jpg", "gender", "FEMALE")]
     assert corrected(table, *rows).labels.gender.tolist() == [1, 1]
+
+
+def test_an_index_is_read_unless_names_are_numbers() -> None:
+    reader = LabelReader(Attribute("kind", ("top", "bottom", "hat")))
+    assert [reader.read(text) for text in ("hat", "2", "0")] == [
+        (code, pytest.approx(np.nan, nan_ok=True)) for code in (2, 2, 0)
+    ]
+    assert reader.read("3") is None and reader.equals((2, np.nan), "2")
+    assert "'3', expected top, bottom, hat" in reader.problem("3", near=True)
+    numbers = LabelReader(Attribute("kind", ("1", "2", "3")))
+    assert numbers.read("1") == (0, pytest.approx(np.nan, nan_ok=True)) and numbers.read("0") is None
 
 
 def test_a_log_in_the_channel_is_no_table_of_labels(tmp_path: Path) -> None:
