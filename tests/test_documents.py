@@ -165,3 +165,20 @@ def test_modules_that_a_document_names_exist(document):
     named = set(re.findall(r"[a-z_]+(?:/[a-z_]+)+\.py", text))
     assert len(named) > 8
     assert not [path for path in sorted(named) if not ((ROOT / path).is_file() or (ROOT / "model" / path).is_file())]
+
+
+def anchors(path: Path) -> set[str]:
+    """The anchors that GitHub gives the headings of a document: lower case, without punctuation, hyphens for spaces."""
+    text = re.sub(r"^```.*?^```", "", path.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("path", [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md"))], ids=lambda path: path.name)
+def test_every_link_of_a_document_exists(path):
+    text = re.sub(r"^```.*?^```|`[^`\n]*`", "", path.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    for link in re.findall(r"\]\((?!https?:)([^)\s]+)\)", text):
+        name, _, anchor = link.partition("#")
+        target = path.parent / name if name else path
+        assert target.is_file(), link
+        assert not anchor or anchor in anchors(target), link

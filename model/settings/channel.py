@@ -139,8 +139,8 @@ class ChannelSettings(ReadingSettings):
 
     weight_column: str | None = setting(
         None,
-        "Column with the weight of each training image, a number of at least 0: its loss is multiplied by it. Weights "
-        "are scaled to a mean of 1",
+        "Column with a weight of at least 0 for each training image, by which its loss is multiplied; weights are "
+        "scaled to a mean of 1",
         unset="all images have the same weight",
         reading=True,
     )
@@ -182,10 +182,10 @@ class ChannelSettings(ReadingSettings):
     )
     clean_args: dict[str, Any] = setting(
         {},
-        "With --clean: relabel_at (least probability of another class to relabel, 0.9), drop_below (an image is left "
-        "out if its label has a lower probability and no other class is sure, 0.05), cap (largest share of the groups "
-        "of a class whose labels change, 0.3). With suspects.csv: relabel_at (least probability that a label is wrong, "
-        "0.6), cap (largest share of the images of a class whose labels change, 0.3)",
+        "With --clean: relabel_at (a label changes if another class has at least this probability; 0.9), drop_below "
+        "(otherwise an image is left out if its label has a lower probability; 0.05) and cap (largest share of the "
+        "groups of a class that change; 0.3). With suspects.csv: relabel_at (least probability that a label is wrong; "
+        "0.6) and cap (of the images of a class; 0.3)",
         nested=arguments,
     )
     check: str = setting(

@@ -43,13 +43,13 @@ CLASSIFIER_STARTS = {
     "class_means": "the mean of the normalised features of the training images of each class",
 }
 POOLINGS = {
-    "default": "that of the backbone",
-    "attention": "an average over the positions of its feature map with learned weights",
+    "default": "as in the backbone",
+    "attention": "an average over the positions with learned weights",
 }
 ADAPTERS = {
     "none": "no adapters",
     "adaptformer": "a bottleneck parallel to the MLP of each block",
-    "lora": "an update of low rank of the layers qkv and proj of each attention",
+    "lora": "a low-rank update of the layers qkv and proj of each attention",
 }
 
 # Images in reports
@@ -77,8 +77,8 @@ INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos")
 NO_FUSION, CONCAT, METADATA_ONLY = "none", "concat", "metadata"
 FUSIONS = {
     NO_FUSION: "only the image",
-    CONCAT: "the image's features and embeddings of the metadata, one after the other, are the input of the classifier",
-    METADATA_ONLY: "only the metadata, to see what they tell without the image, whose pixels are ignored",
+    CONCAT: "the classifier reads the image's features and an embedding of each column",
+    METADATA_ONLY: "only the metadata; the pixels are ignored, to measure what the metadata alone predict",
 }
 MISSING_METADATA = ("error", "unknown")
 

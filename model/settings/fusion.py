@@ -25,13 +25,12 @@ class FusionSettings:
     )
     metadata_dropout: float = setting(
         0.1,
-        "Probability of replacing a metadata value by `unknown` in training, so that the network learns to predict "
-        "without it",
+        "Probability of replacing a value by `unknown` in training, so that the network learns to predict without it",
         low=0,
         high=0.99,
     )
     metadata_min_count: int = setting(
-        5, "Metadata values of fewer training images are `unknown`, and are not saved with the model", low=1
+        5, "Values in fewer training images count as `unknown`, and are not saved with the model", low=1
     )
 
     def fusion_contradictions(self, metadata_columns: list[str]) -> Iterator[str]:

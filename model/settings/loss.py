@@ -45,14 +45,14 @@ class LossSettings:
     loss: str = setting(
         "focal",
         "Training loss: focal, cross_entropy, label_smoothing, logit_adjustment (cross entropy that corrects the class "
-        "prior which the sampler leaves), elr (early-learning regularisation, against wrong labels), f1 (1 - macro F1 "
+        "prior that the sampler leaves), elr (early-learning regularisation, against wrong labels), f1 (1 - macro F1 "
         "of the batch) or bce (binary cross entropy, for an attribute with two values)",
         choices=LOSSES,
     )
     loss_args: dict[str, Any] = setting(
         {},
-        "Further arguments of the loss, such as {gamma: 1.5}; ignored for an attribute that has another loss "
-        "in `heads`",
+        "Further arguments of the loss, such as {gamma: 1.5}, {tau: 0.5} for logit_adjustment or {strength: 3, beta: "
+        "0.7} for elr; ignored for an attribute that has another loss in `heads`",
         nested=arguments,
     )
     focal_gamma: float = setting(2.0, "Focusing parameter gamma of the focal loss; 0: cross entropy", low=0)
@@ -81,14 +81,6 @@ class LossSettings:
         "Parameter beta of --class_weights effective, where n images count as (1 - beta^n) / (1 - beta)",
         low=0,
         high=1,
-    )
-
-    age_sigma: float = setting(
-        0.0,
-        "Learn the age of the mask scheme as a distribution: standard deviation of an image's target around its age. "
-        "0: learn the age bands as classes. Other attributes: learn: distribution in attributes",
-        unit="years",
-        low=0,
     )
 
     def sampling_contradictions(self) -> Iterator[str]:

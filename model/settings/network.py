@@ -31,7 +31,7 @@ class NetworkSettings:
     )
     pooling: str = setting(
         "default",
-        "How the features of an image are made from the positions of the backbone's feature map; "
+        "How the positions of the backbone's feature map become the features of an image; "
         + "; ".join(f"{name}: {meaning}" for name, meaning in POOLINGS.items()),
         choices=POOLINGS,
     )
@@ -44,8 +44,8 @@ class NetworkSettings:
     )
     classifier_scale: float = setting(
         16.0,
-        "Scale of the logits of --classifier cosine, at the start of the training if it is learned. With "
-        "--classifier_init class_means, it is the initial scale of the logits of linear too",
+        "Scale of the logits of --classifier cosine, initial if it is learned; with --classifier_init class_means also "
+        "the initial scale of a linear classifier",
         low=0.01,
     )
     classifier_scale_learned: bool = setting(True, "Learn the scale of --classifier cosine; false: keep it fixed")
@@ -76,9 +76,8 @@ class NetworkSettings:
     freeze_norm: bool = setting(False, "Do not update the batch-norm statistics of the backbone")
     feature_views: int = setting(
         0,
-        "With --freeze backbone: compute the features of this many augmented views of each training image once, before "
-        "the first epoch, and train the classifier on them, which takes seconds per epoch; 0: read and augment the "
-        "images in each epoch",
+        "With --freeze backbone: number of augmented views of each training image whose features are computed once, "
+        "before the first epoch; the classifier is trained on them. 0: read and augment the images in each epoch",
         low=0,
     )
 
@@ -94,8 +93,8 @@ class NetworkSettings:
     )
     channels: int = setting(
         3,
-        "Colour channels: 3 (colour), 1 (grey) or 4 (images of four channels, such as those of `python -m exploration "
-        "stitch`)",
+        "Channels of the images: 3 (colour), 1 (grey) or 4 (images of four channels, such as those of `python -m "
+        "exploration stitch`)",
         low=1,
         high=4,
     )
@@ -131,8 +130,8 @@ class NetworkSettings:
     augmentation: dict[str, dict[str, Any]] = setting(
         {"flip": {}, "random_resized_crop": {"scale": [0.7, 1.0]}},
         "Random transforms of the training images, in this order, with their arguments. Names: flip, "
-        "random_resized_crop, colour, randaugment, trivialaugment, erasing, mixup, cutmix, half_cutmix, timm, or the "
-        "name of any transform of torchvision v2, or the path of a policy file (.yaml); none: no transforms",
+        "random_resized_crop, colour, randaugment, trivialaugment, erasing, mixup, cutmix, half_cutmix, timm, and any "
+        "transform of torchvision v2. Instead of names: the path of a policy file (.yaml), or none for no transforms",
         nested=named_or_file,
     )
 

@@ -121,6 +121,13 @@ class TrainSettings(ChannelSettings, NetworkSettings, FusionSettings, LossSettin
         "With --target separate: settings for single attributes, such as {age: {model: resnet34, epochs: 20}}",
         nested=names_by_attribute,
     )
+    age_sigma: float = setting(
+        0.0,
+        "Learn the age of the mask scheme as a distribution with this standard deviation around the age of each image, "
+        "such as 5; 0: learn the age bands as classes. For other attributes, write `learn: distribution` in attributes",
+        unit="years",
+        low=0,
+    )
     decision: str = setting(
         "argmax",
         "Rule that chooses the predicted class; "
@@ -136,13 +143,14 @@ class TrainSettings(ChannelSettings, NetworkSettings, FusionSettings, LossSettin
     )
     fit_decision: bool = setting(
         False,
-        "Fit class biases for best_criterion (gmean, otherwise f1), or with promise when to ask a person, on the "
-        "predictions for held-out images; saved as decision.json",
+        "After training, fit the decision to the predictions for held-out images: class biases for macro F1 (for gmean "
+        "if that is best_criterion), or with promise, when to ask a person; saved as decision.json",
         result=False,
     )
     promise: float | None = setting(
         None,
-        "With fit_decision: share of wrong answers per class above which to ask a person, such as 0.1",
+        "With fit_decision: largest share of wrong answers for each predicted class, such as 0.1; a person is asked "
+        "about images that would exceed it",
         unset="no person is asked",
         low=0,
         high=1,
@@ -189,8 +197,8 @@ class TrainSettings(ChannelSettings, NetworkSettings, FusionSettings, LossSettin
     )
     keep_epochs: int = setting(
         0,
-        "Keep the weights of this many last epochs, for `python -m model average`; each is as large as the model. "
-        "0: only those of the best epoch are saved",
+        "Number of last epochs whose weights are also saved, for `python -m model average`; each file is as large as "
+        "the model. 0: only the weights of the best epoch are saved",
         low=0,
         result=False,
     )
@@ -250,8 +258,8 @@ class TrainSettings(ChannelSettings, NetworkSettings, FusionSettings, LossSettin
     )
     training_dynamics: bool = setting(
         False,
-        "Write training_dynamics.csv next to the split: for each training image the mean and the standard deviation "
-        "over epochs of the probability of its given label; a low mean suggests a wrong label",
+        "Write training_dynamics.csv next to the split: mean and standard deviation over the epochs of the probability "
+        "of each training image's given label; a low mean suggests a wrong label",
         result=False,
     )
     thumbnails: str = setting(
