@@ -170,7 +170,7 @@ class Trainer:
             if self.progress.epoch < self.settings.epochs:
                 log.info("resumed epoch=%d step=%d", self.progress.epoch + 1, self.progress.batches)
         self.tracker.begin(self.progress.first_logged_step(self.sampler.steps))
-        self.saved_at = time.monotonic()
+        self.started = self.saved_at = time.monotonic()
         stopped_by = None
         try:
             if state is None and self.settings.classifier_init == "class_means":
@@ -213,7 +213,7 @@ class Trainer:
         self.network.train()
         if self.settings.freeze_norm:
             fix_norm(self.network.backbone)
-        self.started = began = time.monotonic()
+        began = time.monotonic()
         first = progress.batches
         self.loss = EpochLoss(progress.loss_sum, device)
         items = self.sampler.batches(progress.epoch, first)
