@@ -82,6 +82,16 @@ def _checks(settings: TrainSettings, has_checked_weights: bool) -> Iterator[Call
     yield lambda: _check_loss(settings, HeadSettings(loss=settings.loss, loss_args=settings.loss_args))
     for name in settings.heads:
         yield lambda name=name: _check_loss(settings, settings.head(name))  # type: ignore[misc]
+    yield from _augmentation_checks(settings)
+
+
+def check_augmentation(settings: TrainSettings) -> None:
+    """Checks the augmentation alone, and that the other settings allow it. Raises InputError for the first problem."""
+    for check in _augmentation_checks(settings):
+        check()
+
+
+def _augmentation_checks(settings: TrainSettings) -> Iterator[Callable[[], Any]]:
     yield lambda: make_augmentation(settings.augmentation, _pipeline(settings), settings.seed)
     yield lambda: check_dynamics(settings)  # makes the mixing
     yield lambda: _check_mixed_metadata(settings)

@@ -16,8 +16,6 @@ from model.data.checked_tables import read_tables
 from model.data.table import Table
 from model.errors import ExitCode, InputError
 from model.images.decode import allow_pixels
-from model.images.pipeline import InputPipeline
-from model.network.backbone import make_preprocessing
 from model.runtime.hardware import find_hardware
 from model.runtime.signals import StopSignal
 from model.settings.aliases import TRAIN_PY, translate
@@ -26,8 +24,7 @@ from model.settings.cli import from_flags
 from model.settings.experiment_file import read_experiment
 from model.settings.fields import Layer, build, setting
 from model.settings.train import TrainSettings
-from model.training.augmentation import make_augmentation
-from model.training.early_checks import check_early
+from model.training.early_checks import check_augmentation, check_early
 from model.training.search.candidates import CURRENT, candidates
 from model.training.search.halving import CONFIRMED, Schedule, make_schedule, successive_halving
 from model.training.search.policy import Result
@@ -157,13 +154,12 @@ def _compare(result: Result, trainer: CandidateTrainer, run: _Run, epochs: int) 
 
 
 def _usable(settings: TrainSettings, policies: Mapping[str, Policy]) -> dict[str, Policy]:
-    """The candidates that the network's inputs allow, such as no changes of colours of grey images. InputError if the
-    current augmentation is invalid."""
-    pipeline = InputPipeline(make_preprocessing(settings))
+    """The candidates that the other settings allow: no changes of colours of grey images, no mixing of images with
+    metadata. InputError if the current augmentation is invalid."""
     usable: dict[str, Policy] = {}
     for name, policy in policies.items():
         try:
-            make_augmentation(policy, pipeline, settings.seed)
+            check_augmentation(replace(settings, augmentation={key: dict(own) for key, own in policy.items()}))
         except InputError as error:
             if name == CURRENT:
                 raise

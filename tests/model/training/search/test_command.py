@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+from dataclasses import replace
 
 import pytest
 import yaml
@@ -10,6 +11,7 @@ import yaml
 from model.errors import InputError
 from model.runtime.signals import StopSignal
 from model.settings.policy_file import read_policy
+from model.training.early_checks import check_early
 from model.training.search import command
 from model.training.search.candidates import candidates
 from model.training.search.command import SearchSettings, main, search
@@ -55,6 +57,26 @@ def test_a_search_writes_a_policy_that_a_training_takes(few, faces, run_train, t
     run = run_train(faces / "train", "--augmentation", str(output))
     saved = yaml.safe_load((run / "settings.yaml").read_text())
     assert saved["augmentation"] == read_policy(output)
+
+
+@pytest.mark.parametrize(
+    ("values", "left_out"),
+    [
+        ({"fusion": "concat", "metadata_columns": ["shop"]}, {"mixup", "cutmix", "half_cutmix"}),
+        ({"freeze": ["backbone"], "feature_views": 2}, {"mixup", "cutmix", "half_cutmix"}),
+        ({"training_dynamics": True}, {"mixup"}),  # with p 1 every batch is mixed
+        ({}, set()),
+    ],
+)
+def test_candidates_that_other_settings_do_not_allow_are_left_out(settings, values, left_out, caplog):
+    run = replace(settings, **values)
+    every = candidates(run.augmentation)
+    usable = command._usable(run, every)
+    dropped = {piece for name in every.keys() - usable.keys() for piece in every[name].keys() - run.augmentation.keys()}
+    assert left_out <= dropped <= left_out | {"cutmix", "half_cutmix", "randaugment", "random_resized_crop"}
+    assert bool(dropped) == ("is left out" in caplog.text) and len(usable) > 15
+    for policy in usable.values():
+        check_early(replace(run, augmentation=policy))
 
 
 def test_without_time_the_best_so_far_is_written(few, settings, table, tmp_path, monkeypatch):
