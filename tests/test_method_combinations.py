@@ -1,5 +1,5 @@
-"""Methods of training together: numbers, weights of images, metadata, noise, adapters, features and averages. A run that
-crashed and was resumed has the weights of one that was not, and the saved model predicts what training validated."""
+"""Methods of training together: numbers, weights of images, metadata, noise, adapters, features and averages. A run
+that crashed and was resumed has the weights of one that did not, and the saved model predicts."""
 
 from __future__ import annotations
 

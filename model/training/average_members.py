@@ -19,7 +19,7 @@ from model.errors import InputError, Problems, listing, nearest_path
 from model.settings.fields import names_in_sections, value_text
 from model.training.kept_epochs import SUFFIX, read_epoch
 
-# Settings of the network that may differ: they change its training, or are in its weights, as the scale of classifiers is
+# Settings of the network that may differ: they change its training, or are in its weights like the scale of logits
 TRAINING_ONLY = (
     "pretrained",
     "weights",

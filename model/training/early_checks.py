@@ -35,8 +35,8 @@ STEPS = 100  # optimiser steps of an epoch to make a schedule with, as the numbe
 
 
 def check_early(settings: TrainSettings) -> None:
-    """Checks backbone and its parts, weights file, optimiser, schedule, losses, augmentation, mixing, tau of the decision
-    and clean_args. With target separate, checks the settings of each attribute's model too.
+    """Checks backbone and its parts, weights file, optimiser, schedule, losses, augmentation, mixing, tau of
+    the decision and clean_args. With target separate, checks the settings of each attribute's model too.
 
     Args:
         settings: Settings of the training.

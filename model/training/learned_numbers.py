@@ -83,6 +83,5 @@ def numbers_identity(settings: TrainSettings, datasets: Datasets) -> dict[str, s
     for table in (datasets.train, datasets.validation):
         if table is not None:
             for name in names:
-                numbers = table.numbers[name] if name in table.numbers else ()
-                digest.update(name.encode() + np.asarray(numbers, np.float64).tobytes())
+                digest.update(name.encode() + np.asarray(table.numbers.get(name, ()), np.float64).tobytes())
     return {"numbers": digest.hexdigest()}

@@ -67,8 +67,8 @@ def test_without_batch_norm_no_channel_is_needed(siblings, tmp_path, caplog, cap
 
 
 def test_statistics_that_training_did_not_change_stay_and_no_channel_is_needed(faces, run_train, tmp_path):
-    """Epochs of a classifier that was trained on features: those of the frozen backbone with its own statistics. Settings
-    that only change the training may differ."""
+    """Epochs of a classifier that was trained on features, which the frozen backbone makes with its own statistics.
+    Settings that only change the training may differ."""
     frozen = ("--freeze", "backbone", "--feature_views", "1", "--epochs", "2", "--keep_epochs", "2", "--lr", "0.1")
     run = run_train(faces / "train", *frozen)
     start = ("--classifier_init", "class_means", "--classifier_scale", "4", "--freeze_norm", "true")

@@ -242,12 +242,15 @@ def test_a_run_stopped_between_class_means_and_features_is_resumed_from_the_mean
     run, checkpoints = settings(feature_views=1, classifier_init="class_means"), Checkpoints(tmp_path)
     data = datasets(faces, run)
     whole = fit(run, data)
-    with StopSignal() as stop:
-        with monkeypatch.context() as patched:
-            compute = FrozenFeatures._compute
-            stopping = lambda *arguments: (os.kill(os.getpid(), signal.SIGTERM), compute(*arguments))[1]  # noqa: E731
-            patched.setattr(FrozenFeatures, "_compute", stopping)
-            assert fit(run, data, checkpoints=checkpoints, stop=stop).stopped_by == signal.SIGTERM
+    compute = FrozenFeatures._compute
+
+    def stopping(*arguments: Any) -> Any:
+        os.kill(os.getpid(), signal.SIGTERM)
+        return compute(*arguments)
+
+    with StopSignal() as stop, monkeypatch.context() as patched:
+        patched.setattr(FrozenFeatures, "_compute", stopping)
+        assert fit(run, data, checkpoints=checkpoints, stop=stop).stopped_by == signal.SIGTERM
     state = checkpoints.newest()
     assert state["updates"] == 0 and state["seconds"] > 0
     monkeypatch.setattr("model.training.trainer.set_class_means", lambda *_: pytest.fail("they are in the checkpoint"))
