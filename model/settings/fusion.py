@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 
 from model.settings.choices import CONCAT, FUSIONS, METADATA, METADATA_ONLY, NO_FUSION
 from model.settings.fields import setting
 
 # Settings of TrainSettings that need a backbone, with the value that does not
-OF_BACKBONE = {
+OF_BACKBONE: Mapping[str, object] = {
     "weights": None,
     "pooling": "default",
     "drop_path": 0.0,
