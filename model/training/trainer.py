@@ -122,8 +122,7 @@ class Trainer:
         # Network, loss, optimiser
         hardware.place(self.network)
         self.criterion = Criterion(settings, self.heads, table, sampler).to(hardware.device)
-        dynamics = TrainingDynamics(self.heads, table).to(hardware.device) if settings.training_dynamics else None
-        self.dynamics = dynamics
+        self.dynamics = TrainingDynamics(self.heads, table).to(hardware.device) if settings.training_dynamics else None
         self.optimiser = make_optimiser(settings, self.network)
         self.accumulation = Accumulation(self.sampler.steps, settings.accumulate)
         self.schedule = Schedule(settings, self.optimiser, self.accumulation.optimiser_steps)
@@ -175,7 +174,7 @@ class Trainer:
         try:
             if state is None and self.settings.classifier_init == "class_means":
                 self._start_from_class_means()
-            if self.features:
+            if self.features and self.progress.epoch < self.settings.epochs:
                 self.features.prepare(self.network)
             while self.progress.epoch < self.settings.epochs and not self._is_stale():
                 self._train_epoch()

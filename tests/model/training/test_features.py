@@ -257,6 +257,17 @@ def test_a_run_stopped_between_class_means_and_features_is_resumed_from_the_mean
     assert equal(fit(run, data, checkpoints=checkpoints, state=state).weights, whole.weights)
 
 
+def test_without_an_epoch_to_train_no_features_are_computed(faces, monkeypatch):
+    run = settings(feature_views=2, epochs=1)
+    data = datasets(faces, run)
+    trained = make_trainer(run, data)
+    trained.train()
+    monkeypatch.setattr(ImageDataset, "__getitem__", lambda *_: pytest.fail("an image was read"))
+    assert fit(replace(run, epochs=0), data).progress.epoch == 0
+    again = fit(run, data, state=trained.state())  # its last epoch is finished
+    assert again.progress.epoch == 1 and equal(again.weights, trained.network.state_dict())
+
+
 def test_the_time_of_the_features_is_part_of_the_training_time(faces, monkeypatch):
     run, clock = settings(feature_views=1, epochs=1), [0.0]
     compute = FrozenFeatures._compute
