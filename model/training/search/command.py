@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.data.checked_tables import read_tables
+from model.data.datasets import make_datasets
 from model.data.table import Table
 from model.errors import ExitCode, InputError
 from model.images.decode import allow_pixels
@@ -177,6 +178,15 @@ def _plan_text(schedule: Schedule, epoch_seconds: float) -> str:
     return f"{epoch_seconds:.1f} s per epoch: {rungs}"
 
 
+def training_images(settings: TrainSettings, channel: Table) -> Table:
+    """The images of a channel to search with: all, or those to train on if a column or lists of groups say which."""
+    if channel.sides is None and not settings.train_groups and not settings.validation_groups:
+        return channel
+    train = make_datasets(settings, channel, None).train
+    is_train = np.isin(channel.locations.paths, train.locations.paths)
+    return replace(channel.take(np.flatnonzero(is_train)), sides=None)
+
+
 def main(argv: Sequence[str]) -> int:
     settings = from_flags(SearchSettings, argv, USAGE)
     training = settings.training()
@@ -184,11 +194,11 @@ def main(argv: Sequence[str]) -> int:
         raise InputError("target separate trains several models: search with --target ATTRIBUTE in the experiment file")
     check_early(training)
     allow_pixels(training.max_pixels)
-    reading = replace(training, check_only=True, split_column=None)  # check_only: the check writes no cache
+    reading = replace(training, check_only=True)  # the check writes no cache
     train_dir, output = Path(settings.train_dir or ""), Path(settings.output)
     train, _ = read_tables(reading, train_dir, None, train_dir / ".checked")
     with StopSignal() as stop:
-        result = search(training, train, settings.minutes * 60, output, stop)
+        result = search(training, training_images(training, train), settings.minutes * 60, output, stop)
     if not result.trials:
         log.warning("no training was finished; nothing was written")
         return ExitCode.INTERRUPTED if stop.received == signal.SIGINT else ExitCode.FAULT

@@ -5,8 +5,11 @@ import signal
 import threading
 from dataclasses import replace
 
+import numpy as np
+import pandas as pd
 import pytest
 import yaml
+from PIL import Image
 
 from model.errors import InputError
 from model.runtime.signals import StopSignal
@@ -15,6 +18,7 @@ from model.training.early_checks import check_early
 from model.training.search import command
 from model.training.search.candidates import candidates
 from model.training.search.command import SearchSettings, main, search
+from model.training.search.policy import Result
 from model.training.search.trials import CandidateTrainer
 
 CONFIG = "model: test_resnet\npretrained: false\ninput_size: [32, 24]\nepochs: 2\nbatch_size: 32\ntarget: mask\n"
@@ -124,3 +128,28 @@ def test_invalid_settings_are_refused_before_any_training(faces, tmp_path):
         main(words)
     assert "ends with .yaml" in " ".join(SearchSettings(train_dir="a", output="policy.txt").contradictions())
     assert "CHANNEL is missing" in " ".join(SearchSettings().contradictions())
+
+
+@pytest.mark.parametrize("way", ["column", "lists", "all"])
+def test_the_search_sees_only_the_images_that_a_split_trains_on(way, tmp_path, monkeypatch):
+    """Images of a test set in the same table must not choose the augmentation."""
+    sides = ["train"] * 8 + ["val"] * 4 + ["test"] * 4
+    for row in range(16):
+        Image.new("RGB", (24, 32), (row, 0, 0)).save(tmp_path / f"{row:02d}.png")
+    table = pd.DataFrame({"ImageID": [f"{row:02d}.png" for row in range(16)], "label": list("ab") * 8, "set": sides})
+    table.assign(person=np.arange(16)).to_csv(tmp_path / "train.csv", index=False)
+    (tmp_path / "groups").write_text("\n".join(map(str, range(8))))
+    (tmp_path / "held-out").write_text("\n".join(map(str, range(8, 12))))
+    further = {
+        "column": "split_column: set\n",
+        "lists": f"train_groups: {tmp_path / 'groups'}\nvalidation_groups: {tmp_path / 'held-out'}\n",
+        "all": "",
+    }
+    (tmp_path / "config.yaml").write_text(CONFIG.replace("mask", "label") + further[way])
+    searched = []
+    monkeypatch.setattr(command, "search", lambda _, table, *others: searched.append(table) or Result("f1", {}))
+    words = ["--train_dir", str(tmp_path), "--config", str(tmp_path / "config.yaml"), "--device", "cpu"]
+    main([*words, "--output", str(tmp_path / "policy.yaml")])
+    (table,) = searched
+    assert len(table) == (16 if way == "all" else 8) and table.sides is None
+    assert set(table.groups) == {str(row) for row in range(len(table))}
