@@ -137,7 +137,7 @@ def run_training(settings: TrainSettings, env: Environment) -> TrainingEnd:
 
     # the name to train under: new, or that of an unfinished run, which is resumed
     claimed, new_name = claim_name(settings, location, plan, cleaning)
-    output = output_dir(locations.training_output_dir(settings.output_data_dir), claimed, location.is_packed)
+    output = claimed.output_dir(locations.training_output_dir(settings.output_data_dir), location.is_packed)
     account = env.wandb_account(settings.wandb_project, settings.wandb_entity)
 
     with claimed.lock, StopSignal() as stop:
@@ -185,13 +185,6 @@ def claim_name(
     if location.is_packed and claimed.state is None and is_finished(claimed.run_dir):
         log.warning("%s contains the model of a finished run; this run replaces that model", claimed.run_dir)
     return claimed, new_name
-
-
-def output_dir(output: Path | None, claimed: Claim, is_packed: bool) -> Path:
-    """The job's folder in the output directory; the saved model's folder if there is no output directory."""
-    if output is None:
-        return claimed.run_dir
-    return output if is_packed else output / claimed.name
 
 
 def train_models(training: TrainingJob) -> tuple[int | None, Path | None]:

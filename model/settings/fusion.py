@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 
 from model.settings.choices import CONCAT, FUSIONS, METADATA, METADATA_ONLY, NO_FUSION
 from model.settings.fields import setting
+
+# Settings of TrainSettings that need a backbone, with the value that does not
+OF_BACKBONE: Mapping[str, object] = {
+    "weights": None,
+    "pooling": "default",
+    "drop_path": 0.0,
+    "adapter": "none",
+    "freeze": [],
+    "freeze_norm": False,
+    "feature_views": 0,
+    "classifier_init": "random",
+    "layer_decay": 1.0,
+}
 
 
 @dataclass(frozen=True)
@@ -49,6 +62,6 @@ class FusionSettings:
         if len(set(metadata_columns)) < len(metadata_columns):
             yield f"metadata_columns has a column twice: {' '.join(metadata_columns)}"
         if self.fusion == METADATA_ONLY:
-            for name in ("weights", "freeze", "freeze_norm"):
-                if getattr(self, name, None):
+            for name, unset in OF_BACKBONE.items():
+                if getattr(self, name) != unset:
                     yield f"{name} is for the backbone, which --fusion {METADATA_ONLY} does not have"

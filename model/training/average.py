@@ -32,7 +32,7 @@ from model.runtime.workers import worker_count
 from model.settings.cli import from_flags
 from model.settings.fields import setting
 from model.settings.train import TrainSettings
-from model.training.average_members import Member, mean_weights, read_members, unlike_starts
+from model.training.average_members import Member, has_fixed_statistics, mean_weights, read_members, unlike_starts
 from model.training.batch_norm import has_batch_norm, renew_batch_norm
 
 USAGE = """python -m model average MODEL MODEL ... --output DIR [--train_dir CHANNEL]
@@ -86,7 +86,8 @@ def average_models(
     Args:
         paths: The models.
         output: Folder to create. It is renamed to this name when it is complete.
-        train_dir: Channel of the training images; needed only if the network has batch norm.
+        train_dir: Channel of the training images; needed only if the network has batch norm whose statistics were
+            trained.
         batch_size: Images per batch of the pass over the training images.
         device: Setting of the same name.
         num_workers: Setting of the same name.
@@ -112,7 +113,7 @@ def average_models(
         _save(unfinished, output.name, members, weights, record, 0.0)
         network = load_network(load_model(unfinished))
         first = members[0].saved
-        if has_batch_norm(network) and not first.settings.freeze_norm:
+        if has_batch_norm(network) and not has_fixed_statistics(members):
             if train_dir is None:
                 raise InputError(
                     f"{first.settings.model} has batch norm, whose statistics must be computed anew for the averaged "

@@ -19,8 +19,20 @@ from model.errors import InputError, Problems, listing, nearest_path
 from model.settings.fields import names_in_sections, value_text
 from model.training.kept_epochs import SUFFIX, read_epoch
 
-# Settings of the network that may differ: they change its training, not the network that is saved
-TRAINING_ONLY = ("pretrained", "weights", "dropout", "drop_path", "freeze", "freeze_epochs", "freeze_norm")
+# Settings of the network that may differ: they change its training, or are in its weights like the scale of logits
+TRAINING_ONLY = (
+    "pretrained",
+    "weights",
+    "dropout",
+    "drop_path",
+    "freeze",
+    "freeze_epochs",
+    "freeze_norm",
+    "feature_views",
+    "classifier_init",
+    "classifier_scale",
+    "classifier_scale_learned",
+)
 
 
 @dataclass(frozen=True)
@@ -122,6 +134,12 @@ def _different_tensors(first: Mapping[str, Any], other: Mapping[str, Any]) -> It
             yield f"{name} is additional"
         elif first[name] != other[name]:
             yield f"{name} has shape {list(other[name])}, not {list(first[name])}"
+
+
+def has_fixed_statistics(members: Sequence[Member]) -> bool:
+    """Whether no member's training has changed the batch-norm statistics that it started from, with which the weights
+    were trained."""
+    return all(own.freeze_norm or own.feature_views for own in (member.saved.settings for member in members))
 
 
 def unlike_starts(members: Sequence[Member]) -> str:

@@ -22,6 +22,7 @@ from model.settings.loss import HeadSettings
 from model.settings.train import TrainSettings
 from model.training.augmentation import make_augmentation
 from model.training.cleaning import clean_rule
+from model.training.decision import post_hoc_tau
 from model.training.features import check_feature_views
 from model.training.losses import LossContext, make_loss
 from model.training.mixing import MIXING
@@ -34,8 +35,8 @@ STEPS = 100  # optimiser steps of an epoch to make a schedule with, as the numbe
 
 
 def check_early(settings: TrainSettings) -> None:
-    """Checks backbone and its parts, weights file, optimiser, schedule, losses, augmentation, mixing and clean_args.
-    With target separate, checks the settings of each attribute's model too.
+    """Checks backbone and its parts, weights file, optimiser, schedule, losses, augmentation, mixing, tau of
+    the decision and clean_args. With target separate, checks the settings of each attribute's model too.
 
     Args:
         settings: Settings of the training.
@@ -82,6 +83,17 @@ def _checks(settings: TrainSettings, has_checked_weights: bool) -> Iterator[Call
     yield lambda: _check_loss(settings, HeadSettings(loss=settings.loss, loss_args=settings.loss_args))
     for name in settings.heads:
         yield lambda name=name: _check_loss(settings, settings.head(name))  # type: ignore[misc]
+    yield lambda: _check_tau(settings)
+    yield from _augmentation_checks(settings)
+
+
+def check_augmentation(settings: TrainSettings) -> None:
+    """Checks the augmentation alone, and that the other settings allow it. Raises InputError for the first problem."""
+    for check in _augmentation_checks(settings):
+        check()
+
+
+def _augmentation_checks(settings: TrainSettings) -> Iterator[Callable[[], Any]]:
     yield lambda: make_augmentation(settings.augmentation, _pipeline(settings), settings.seed)
     yield lambda: check_dynamics(settings)  # makes the mixing
     yield lambda: _check_mixed_metadata(settings)
@@ -109,6 +121,13 @@ def _check_loss(settings: TrainSettings, head: HeadSettings) -> None:
     """Makes the loss of a head with two classes. Class weights are not checked, because they depend on the data."""
     counts, shares = np.ones(2, np.int64), np.full(2, 0.5)
     make_loss(LossContext(settings, replace(head, class_weights="none"), counts, shares))
+
+
+def _check_tau(settings: TrainSettings) -> None:
+    try:
+        post_hoc_tau(settings)
+    except InputError as error:
+        raise InputError(f"decision_args: {error}") from None
 
 
 def _check_mixed_metadata(settings: TrainSettings) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 
 import numpy as np
 
+from model.data.datasets import Datasets
 from model.data.label_forms import forms_from_config
 from model.data.table import Table
 from model.errors import InputError, listing
@@ -64,3 +66,22 @@ def learned_bins(settings: TrainSettings, table: Table, channel: Scheme | None =
                 f"{len(table):,}",
             )
     return bins
+
+
+def numbers_identity(settings: TrainSettings, datasets: Datasets) -> dict[str, str]:
+    """What must be equal for a run that learns distributions to be resumed: a hash of the numbers, as equal bands may
+    have other numbers. Empty if none is learned.
+
+    Args:
+        settings: Settings of the training.
+        datasets: Images with the labels of the target.
+    """
+    names = [name for name in learned_numbers(settings) if name in datasets.train.scheme.names]
+    if not names:
+        return {}
+    digest = hashlib.blake2b(digest_size=16)
+    for table in (datasets.train, datasets.validation):
+        if table is not None:
+            for name in names:
+                digest.update(name.encode() + np.asarray(table.numbers.get(name, ()), np.float64).tobytes())
+    return {"numbers": digest.hexdigest()}

@@ -22,6 +22,7 @@ from model.labels import HEADS, Scheme
 from model.settings.choices import SEPARATE
 from model.settings.train import TrainSettings
 from model.training.decision import trained_decision
+from model.training.learned_numbers import numbers_identity
 from model.training.metadata import check_metadata, metadata_identity
 from model.training.separate import settings_by_attribute
 
@@ -99,8 +100,10 @@ class Plan:
 
     def identity(self) -> dict[str, Any]:
         """Identifies the data. An unfinished job is resumed only if this and its settings are unchanged."""
-        metadata = [metadata_identity(run.settings, run.datasets) for run in self.runs]
-        return {**self.runs[0].datasets.identity(), **next(filter(None, metadata), {})}
+        settings, metadata = self.runs[0].settings, [metadata_identity(run.settings, run.datasets) for run in self.runs]
+        numbers = [numbers_identity(settings, datasets) for datasets in self.splits.values()]
+        further = next(filter(None, metadata), {}) | next(filter(None, numbers), {})
+        return {**self.runs[0].datasets.identity(), **further}
 
     def text(self) -> str:
         """A readable summary of the channel, its attributes and its split."""

@@ -129,6 +129,17 @@ class Claim:
         """State of the only model to resume from; None if the run has only begun (Checkpoints.begin)."""
         return None if self.state is None or is_begin(self.state) else self.state
 
+    def output_dir(self, output: Path | None, is_packed: bool) -> Path:
+        """The run's folder in the output directory; the saved model's folder if there is no output directory.
+
+        Args:
+            output: The output directory.
+            is_packed: As in RunLocation; the output directory is then of this run alone.
+        """
+        if output is None:
+            return self.run_dir
+        return output if is_packed else output / self.name
+
     def new_name_text(self, name: str, location: RunLocation) -> str:
         """A sentence that the run is not called `name`, because a finished run is; "" if it is called so."""
         if self.name == name:

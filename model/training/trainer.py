@@ -122,8 +122,7 @@ class Trainer:
         # Network, loss, optimiser
         hardware.place(self.network)
         self.criterion = Criterion(settings, self.heads, table, sampler).to(hardware.device)
-        dynamics = TrainingDynamics(self.heads, table).to(hardware.device) if settings.training_dynamics else None
-        self.dynamics = dynamics
+        self.dynamics = TrainingDynamics(self.heads, table).to(hardware.device) if settings.training_dynamics else None
         self.optimiser = make_optimiser(settings, self.network)
         self.accumulation = Accumulation(self.sampler.steps, settings.accumulate)
         self.schedule = Schedule(settings, self.optimiser, self.accumulation.optimiser_steps)
@@ -170,12 +169,12 @@ class Trainer:
             if self.progress.epoch < self.settings.epochs:
                 log.info("resumed epoch=%d step=%d", self.progress.epoch + 1, self.progress.batches)
         self.tracker.begin(self.progress.first_logged_step(self.sampler.steps))
-        self.saved_at = time.monotonic()
+        self.started = self.saved_at = time.monotonic()
         stopped_by = None
         try:
             if state is None and self.settings.classifier_init == "class_means":
                 self._start_from_class_means()
-            if self.features:
+            if self.features and self.progress.epoch < self.settings.epochs:
                 self.features.prepare(self.network)
             while self.progress.epoch < self.settings.epochs and not self._is_stale():
                 self._train_epoch()
@@ -211,7 +210,7 @@ class Trainer:
         self.network.train()
         if self.settings.freeze_norm:
             fix_norm(self.network.backbone)
-        self.started = began = time.monotonic()
+        began = time.monotonic()
         first = progress.batches
         self.loss = EpochLoss(progress.loss_sum, device)
         items = self.sampler.batches(progress.epoch, first)

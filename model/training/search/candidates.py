@@ -26,6 +26,7 @@ PIECES: dict[str, tuple[dict[str, Any], ...]] = {
     "randaugment": tuple({"num_ops": n, "magnitude": m} for n, m in ((1, 5), (2, 7), (2, 11))),
     "mixup": tuple({"alpha": alpha} for alpha in (0.1, 0.2, 0.4)),
     "cutmix": tuple({"alpha": 1.0, "p": p} for p in (0.25, 0.5, 1.0)),
+    "half_cutmix": tuple({"p": p} for p in (0.25, 0.5, 1.0)),
 }
 # Pieces that are often used together, each with the number of its strength
 PAIRS = (
@@ -34,6 +35,8 @@ PAIRS = (
     (("random_resized_crop", 2), ("mixup", 0)),
     (("colour", 1), ("affine", 0)),
 )
+
+WITH_RARE = ("mixup", "half_cutmix")  # pieces that are also tried with partners of rare classes
 
 
 def candidates(current: Named) -> dict[str, dict[str, dict[str, Any]]]:
@@ -61,6 +64,9 @@ def _all(current: dict[str, dict[str, Any]]) -> Iterator[tuple[str, dict[str, di
                 yield "without flip", {name: own for name, own in current.items() if name != "flip"}
             else:
                 yield "flip", {"flip": {}, **current}
+            for piece in WITH_RARE:
+                rare = {**PIECES[piece][1], "rare": 1.0}
+                yield f"{piece} {STRENGTHS[1]}, rare partners", {**current, piece: rare}
             for pair in PAIRS:
                 title = " + ".join(f"{piece} {STRENGTHS[number]}" for piece, number in pair)
                 yield title, {**current, **{piece: PIECES[piece][number] for piece, number in pair}}

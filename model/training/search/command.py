@@ -13,11 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.data.checked_tables import read_tables
+from model.data.datasets import make_datasets
 from model.data.table import Table
 from model.errors import ExitCode, InputError
 from model.images.decode import allow_pixels
-from model.images.pipeline import InputPipeline
-from model.network.backbone import make_preprocessing
 from model.runtime.hardware import find_hardware
 from model.runtime.signals import StopSignal
 from model.settings.aliases import TRAIN_PY, translate
@@ -26,8 +25,7 @@ from model.settings.cli import from_flags
 from model.settings.experiment_file import read_experiment
 from model.settings.fields import Layer, build, setting
 from model.settings.train import TrainSettings
-from model.training.augmentation import make_augmentation
-from model.training.early_checks import check_early
+from model.training.early_checks import check_augmentation, check_early
 from model.training.search.candidates import CURRENT, candidates
 from model.training.search.halving import CONFIRMED, Schedule, make_schedule, successive_halving
 from model.training.search.policy import Result
@@ -157,13 +155,12 @@ def _compare(result: Result, trainer: CandidateTrainer, run: _Run, epochs: int) 
 
 
 def _usable(settings: TrainSettings, policies: Mapping[str, Policy]) -> dict[str, Policy]:
-    """The candidates that the network's inputs allow, such as no changes of colours of grey images. InputError if the
-    current augmentation is invalid."""
-    pipeline = InputPipeline(make_preprocessing(settings))
+    """The candidates that the other settings allow: no changes of colours of grey images, no mixing of images with
+    metadata. InputError if the current augmentation is invalid."""
     usable: dict[str, Policy] = {}
     for name, policy in policies.items():
         try:
-            make_augmentation(policy, pipeline, settings.seed)
+            check_augmentation(replace(settings, augmentation={key: dict(own) for key, own in policy.items()}))
         except InputError as error:
             if name == CURRENT:
                 raise
@@ -181,6 +178,15 @@ def _plan_text(schedule: Schedule, epoch_seconds: float) -> str:
     return f"{epoch_seconds:.1f} s per epoch: {rungs}"
 
 
+def training_images(settings: TrainSettings, channel: Table) -> Table:
+    """The images of a channel to search with: all, or those to train on if a column or lists of groups say which."""
+    if channel.sides is None and not settings.train_groups and not settings.validation_groups:
+        return channel
+    train = make_datasets(settings, channel, None).train
+    is_train = np.isin(channel.locations.paths, train.locations.paths)
+    return replace(channel.take(np.flatnonzero(is_train)), sides=None)
+
+
 def main(argv: Sequence[str]) -> int:
     settings = from_flags(SearchSettings, argv, USAGE)
     training = settings.training()
@@ -188,11 +194,11 @@ def main(argv: Sequence[str]) -> int:
         raise InputError("target separate trains several models: search with --target ATTRIBUTE in the experiment file")
     check_early(training)
     allow_pixels(training.max_pixels)
-    reading = replace(training, check_only=True, split_column=None)  # check_only: the check writes no cache
+    reading = replace(training, check_only=True)  # the check writes no cache
     train_dir, output = Path(settings.train_dir or ""), Path(settings.output)
     train, _ = read_tables(reading, train_dir, None, train_dir / ".checked")
     with StopSignal() as stop:
-        result = search(training, train, settings.minutes * 60, output, stop)
+        result = search(training, training_images(training, train), settings.minutes * 60, output, stop)
     if not result.trials:
         log.warning("no training was finished; nothing was written")
         return ExitCode.INTERRUPTED if stop.received == signal.SIGINT else ExitCode.FAULT

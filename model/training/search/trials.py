@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from model.data.datasets import Datasets, hold_out, labelled_for
 from model.data.splits import assign
 from model.data.table import Table
-from model.decisions import make_decision
 from model.labels import Scheme
 from model.metrics.bootstrap import Interval, interval
 from model.metrics.epoch_metrics import CRITERIA
@@ -26,6 +25,7 @@ from model.metrics.proportions import number_of_units
 from model.runtime.hardware import Hardware
 from model.runtime.signals import StopSignal
 from model.settings.train import TrainSettings
+from model.training.decision import trained_decision
 from model.training.fit import fit
 from model.training.validation import CONFIDENCE, Validation
 
@@ -128,8 +128,7 @@ class CandidateTrainer:
 
     def decide(self, probabilities: NDArray[np.float32]) -> NDArray[np.int64]:
         """The classes that the decision in the settings selects, int64 (n,)."""
-        classes = self.table.scheme.num_classes
-        return make_decision(self.settings.decision, self.settings.decision_args, classes).classes(probabilities)
+        return trained_decision(self.settings, self.table).classes(probabilities)
 
 
 @contextmanager

@@ -8,6 +8,8 @@ from model.errors import InputError
 from model.settings.fields import Layer, build
 from model.settings.train import TrainSettings
 
+ONLY = {"fusion": "metadata", "metadata_columns": "a"}
+
 
 @pytest.mark.parametrize(
     ("values", "message"),
@@ -16,8 +18,14 @@ from model.settings.train import TrainSettings
         ({"metadata_dim": 8}, "metadata_dim is used only with --fusion concat or metadata"),
         ({"metadata_min_count": 2, "metadata_columns": "a"}, "metadata_min_count is used only with"),
         ({"metadata_dropout": 0.2}, "metadata_dropout is used only with"),
-        ({"fusion": "metadata", "metadata_columns": "a", "freeze": "backbone"}, "freeze is for the backbone"),
-        ({"fusion": "metadata", "metadata_columns": "a", "weights": "x.pth"}, "weights is for the backbone"),
+        ({**ONLY, "freeze": "backbone"}, "freeze is for the backbone"),
+        ({**ONLY, "weights": "x.pth"}, "weights is for the backbone"),
+        ({**ONLY, "adapter": "lora"}, "adapter is for the backbone, which --fusion metadata does not have"),
+        ({**ONLY, "pooling": "attention"}, "pooling is for the backbone"),
+        ({**ONLY, "layer_decay": 0.7}, "layer_decay is for the backbone"),
+        ({**ONLY, "drop_path": 0.1}, "drop_path is for the backbone"),
+        ({**ONLY, "classifier_init": "class_means"}, "classifier_init is for the backbone"),
+        ({**ONLY, "freeze": "backbone", "feature_views": 2}, "feature_views is for the backbone"),
         ({"fusion": "concat", "metadata_columns": "a,b,a"}, "has a column twice: a b a"),
         ({"fusion": "concatenate", "metadata_columns": "a"}, "expected one of none, concat, metadata; nearest: concat"),
         ({"fusion": "concat", "metadata_columns": "a", "metadata_dropout": 1}, "expected at most 0.99"),

@@ -66,6 +66,25 @@ def test_without_batch_norm_no_channel_is_needed(siblings, tmp_path, caplog, cap
         np.testing.assert_allclose(value, np.mean([own[name] for own in weights], axis=0), rtol=1e-5, atol=1e-7)
 
 
+def test_statistics_that_training_did_not_change_stay_and_no_channel_is_needed(faces, run_train, tmp_path):
+    """Epochs of a classifier that was trained on features, which the frozen backbone makes with its own statistics.
+    Settings that only change the training may differ."""
+    frozen = ("--freeze", "backbone", "--feature_views", "1", "--epochs", "2", "--keep_epochs", "2", "--lr", "0.1")
+    run = run_train(faces / "train", *frozen)
+    start = ("--classifier_init", "class_means", "--classifier_scale", "4", "--freeze_norm", "true")
+    other = run_train(faces / "train", "--freeze", "backbone", *start, "--weights", str(run), name="other")
+    paths = [*sorted((run / "epochs").glob("*.safetensors")), other]
+    assert average_models([str(path) for path in paths], tmp_path / "mean", device="cpu")["renewed_on"] is None
+    members = [load_file(path / "model.safetensors" if path.is_dir() else path) for path in paths]
+    mean = load_file(tmp_path / "mean" / "model.safetensors")
+    for name, value in mean.items():
+        np.testing.assert_allclose(value, np.mean([own[name] for own in members], axis=0), rtol=1e-5, atol=1e-6)
+    assert any(not np.array_equal(members[0][name], members[1][name]) for name in mean if name.startswith("heads"))
+    trained = run_train(faces / "train", "--weights", str(run), name="trained")
+    with pytest.raises(InputError, match="has batch norm, whose statistics must be computed anew"):
+        average_models([str(other), str(trained)], tmp_path / "mean2", device="cpu")
+
+
 def test_of_equal_models_the_mean_is_the_model(siblings, faces, tmp_path, caplog):
     """With weights that are equal, and without augmentation, only the statistics can change the answers."""
     average_models([str(siblings / "vit")] * 3, tmp_path / "mean", device="cpu")

@@ -28,6 +28,8 @@ def settings_of(**values: object) -> TrainSettings:
         ({"target": "heads", "heads": {"age": {"loss_args": {"gama": 1}}}}, "loss focal has no argument 'gama'"),
         ({"adapter": "lora"}, "adapter lora: needs a vision transformer of timm"),
         ({"freeze": ["layer1", "stages:7"]}, "'stages:7' must be stages:N with N from 0 .only the stem. to 4"),
+        ({"decision_args": {"tau": -1}}, "decision_args: tau: must be at least 0, not -1"),
+        ({"decision_args": {"tau": "high"}}, "decision_args: tau: 'high'"),
         ({"augmentation": {"flipp": {}}}, "flipp: there is no such augmentation; nearest: flip"),
         ({"augmentation": {"mixup": {"alpha": -1}}}, "mixup: alpha = -1; expected a number above 0"),
     ],

@@ -238,6 +238,49 @@ def test_a_signal_while_features_are_computed_leaves_no_checkpoint(faces, tmp_pa
     assert len(read) == 64 and not checkpoints.files() and not checkpoints.features.exists()
 
 
+def test_a_run_stopped_between_class_means_and_features_is_resumed_from_the_means(faces, tmp_path, monkeypatch):
+    run, checkpoints = settings(feature_views=1, classifier_init="class_means"), Checkpoints(tmp_path)
+    data = datasets(faces, run)
+    whole = fit(run, data)
+    compute = FrozenFeatures._compute
+
+    def stopping(*arguments: Any) -> Any:
+        os.kill(os.getpid(), signal.SIGTERM)
+        return compute(*arguments)
+
+    with StopSignal() as stop, monkeypatch.context() as patched:
+        patched.setattr(FrozenFeatures, "_compute", stopping)
+        assert fit(run, data, checkpoints=checkpoints, stop=stop).stopped_by == signal.SIGTERM
+    state = checkpoints.newest()
+    assert state["updates"] == 0 and state["seconds"] > 0
+    monkeypatch.setattr("model.training.trainer.set_class_means", lambda *_: pytest.fail("they are in the checkpoint"))
+    assert equal(fit(run, data, checkpoints=checkpoints, state=state).weights, whole.weights)
+
+
+def test_without_an_epoch_to_train_no_features_are_computed(faces, monkeypatch):
+    run = settings(feature_views=2, epochs=1)
+    data = datasets(faces, run)
+    trained = make_trainer(run, data)
+    trained.train()
+    monkeypatch.setattr(ImageDataset, "__getitem__", lambda *_: pytest.fail("an image was read"))
+    assert fit(replace(run, epochs=0), data).progress.epoch == 0
+    again = fit(run, data, state=trained.state())  # its last epoch is finished
+    assert again.progress.epoch == 1 and equal(again.weights, trained.network.state_dict())
+
+
+def test_the_time_of_the_features_is_part_of_the_training_time(faces, monkeypatch):
+    run, clock = settings(feature_views=1, epochs=1), [0.0]
+    compute = FrozenFeatures._compute
+
+    def slow(*arguments: Any) -> Any:
+        clock[0] += 1000
+        return compute(*arguments)
+
+    monkeypatch.setattr(FrozenFeatures, "_compute", slow)
+    monkeypatch.setattr("model.training.trainer.time.monotonic", lambda: clock[0])
+    assert fit(run, datasets(faces, run)).progress.seconds == 2000  # of training and of validation images
+
+
 def test_a_backbone_with_a_trained_part_is_an_error(faces):
     run = settings(feature_views=1)
     trainer = make_trainer(run, datasets(faces, run))

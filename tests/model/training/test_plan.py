@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -114,3 +116,18 @@ def test_separate_needs_two_attributes_and_folds_allow_no_validation_channel(tab
         plan(plan(table, target="gender").table, target="separate")
     with pytest.raises(InputError, match="folds and a validation channel cannot be combined"):
         plan(table, validation=table, folds=2)
+
+
+@pytest.mark.parametrize("further", [{"target": "heads"}, {"target": "age", "folds": 2}, {"target": "separate"}])
+def test_numbers_that_are_learned_identify_the_data(table, further):
+    """Other ages in the same bands: the labels are equal, but not the targets."""
+    ages = table.numbers["age"].to_numpy(np.float64).copy()
+    ages[ages >= 60] += 1
+    other = replace(table, numbers=table.numbers.assign(age=ages))
+    assert (ages != table.numbers["age"]).any() and other.fingerprint() == table.fingerprint()
+    before, after = (plan(own, **further, age_sigma=4).identity() for own in (table, other))
+    assert {name for name in before if before[name] != after[name]} == {"numbers"}
+    assert before == plan(table, **further, age_sigma=4).identity()
+    plain = plan(table, **further).identity()
+    assert plain == plan(other, **further).identity() and "numbers" not in plain
+    assert "numbers" not in plan(table, target="gender", age_sigma=4).identity()

@@ -169,6 +169,13 @@ def test_a_run_has_its_own_folder_unless_sagemaker_packs_it():
     assert (packed.run_dir("exp"), packed.checkpoints_dir("exp")) == (Path("model"), Path("checkpoints/exp"))
 
 
+def test_outputs_are_in_the_output_directory_by_name_or_next_to_the_model(tmp_path):
+    claimed = Claim("exp", tmp_path / "exp", Checkpoints(tmp_path), Lock(tmp_path), None)
+    assert claimed.output_dir(None, False) == claimed.output_dir(None, True) == tmp_path / "exp"
+    assert claimed.output_dir(Path("out"), False) == Path("out/exp")
+    assert claimed.output_dir(Path("out"), True) == Path("out")
+
+
 def test_a_free_name_is_taken(runs):
     claimed = runs.claim()
     assert (claimed.name, claimed.run_dir, claimed.state) == ("exp", runs.models / "exp", None)

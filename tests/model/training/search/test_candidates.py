@@ -25,4 +25,6 @@ def test_a_piece_replaces_the_one_of_its_name_and_leaves_the_others():
     found = candidates(current)
     assert found["erasing light"] == {"flip": {}, "erasing": {"p": 0.1}}
     assert found["without flip"] == {"erasing": {"p": 0.9}} and "flip" in candidates({})
+    assert found["half_cutmix medium"]["half_cutmix"] == {"p": 0.5}
+    assert found["mixup medium, rare partners"] == {**current, "mixup": {"alpha": 0.2, "rare": 1.0}}
     assert current == {"flip": {}, "erasing": {"p": 0.9}}

@@ -1,6 +1,7 @@
 """Short trainings on folds, and the comparison of two candidates."""
 
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -67,6 +68,17 @@ def test_for_a_loss_lower_is_better(settings, table):
     hardware = find_hardware("cpu", "fp32")
     by_loss = CandidateTrainer.of(replace(settings, best_criterion="loss"), table, hardware, StopSignal())
     assert by_loss.rank(0.3) > by_loss.rank(0.4)
+
+
+def test_tau_of_the_decision_is_resolved_by_the_classes_of_the_training_images(settings, table):
+    run = replace(settings, decision_args={"tau": 1.0})
+    trainer = CandidateTrainer.of(run, table, find_hardware("cpu", "fp32"), StopSignal())
+    shares = np.bincount(trainer.table.classes()) / len(trainer.table)
+    probabilities = np.random.default_rng(0).dirichlet(np.ones(3), 200).astype(np.float32)
+    expected = np.argmax(probabilities / shares, axis=1)
+    np.testing.assert_array_equal(trainer.decide(probabilities), expected)
+    assert (expected != np.argmax(probabilities, axis=1)).any()
+    assert trainer.train("none", {}, 0, 1) is not None
 
 
 def test_the_time_ends_a_training(trainer):
