@@ -33,6 +33,11 @@ describes the methods.
     python -m model decide runs/faces --answers runs/faces.validation
     python -m model decide runs/faces --answers output --ground_truth data/gt --promise 0.1"""
 
+BIASES_BEFORE = (
+    "the model's present decision has other biases (of an earlier decide, or of its training's decision_args), which "
+    "are not used any more: predictions change"
+)
+
 
 @dataclass(frozen=True)
 class DecideSettings:
@@ -75,6 +80,8 @@ class DecideSettings:
             yield f"promise must be above 0 and below 1, not {self.promise:g}"
         if self.shares and self.goal_score != NONE:
             yield f"shares and optimise {self.optimise} both set the biases; set only one of them"
+        if self.shares and self.promise is not None:
+            yield "promise and shares cannot be combined: the promise holds at the class shares of the predictions"
 
 
 def fit_on_answers(
@@ -117,6 +124,8 @@ def main(argv: Sequence[str]) -> int:
     goal = Goal(settings.goal_score, settings.promise, shares)
     fitted, held_out = fit_on_answers(model, answers, truth, goal, settings.group_column)
     print(fitted_text(fitted, held_out))
+    if model.decision.biases not in ((), fitted.decision.biases):
+        print(f"\n{BIASES_BEFORE}")
     if not settings.dry_run:
         save_decision(model, fitted.decision)
         print(f"\nwrote {model.folder / 'decision.json'}: {fitted.decision.rule}")
