@@ -90,6 +90,10 @@ class Decision:
         """The decision on the mean probabilities of this number of views of an image."""
         return self
 
+    def on_changed_model(self) -> Decision:
+        """The decision after the model's weights have changed, which ends what was promised."""
+        return self
+
     def to_dict(self) -> dict[str, Any]:
         """The content of decision.json."""
         return {"rule": self.rule, **asdict(self)}
@@ -155,6 +159,9 @@ class Ask(Decision):
 
     def on_views(self, number: int) -> Decision:
         return self if self.views in (None, number) else self.without_promise()
+
+    def on_changed_model(self) -> Decision:
+        return self if self.promise is None else self.without_promise()
 
 
 DECISIONS: dict[str, type[Decision]] = {Decision.rule: Decision, Ask.rule: Ask}
