@@ -86,6 +86,14 @@ class Decision:
         """The decision on other probabilities than those that it was fitted on: for Ask, asks about every image."""
         return self
 
+    def on_views(self, number: int) -> Decision:
+        """The decision on the mean probabilities of this number of views of an image."""
+        return self
+
+    def on_changed_model(self) -> Decision:
+        """The decision after the model's weights have changed, which ends what was promised."""
+        return self
+
     def to_dict(self) -> dict[str, Any]:
         """The content of decision.json."""
         return {"rule": self.rule, **asdict(self)}
@@ -110,6 +118,8 @@ class Ask(Decision):
             that class's threshold; with 1, a person is asked about each image of the class.
         promise: The share of wrong answers, above 0 and below 1, that the thresholds were chosen for
             (model.calibration.risk_control); None for thresholds without a promise.
+        views: Number of views of each image (num_tta) that the thresholds were chosen for; with another number, a
+            person is asked about every image. None: any number.
     """
 
     rule: ClassVar[str] = "ask"
@@ -117,6 +127,7 @@ class Ask(Decision):
 
     thresholds: tuple[float, ...] = ()
     promise: float | None = None
+    views: int | None = None
 
     def problems(self, num_classes: int) -> Iterator[str]:
         yield from super().problems(num_classes)
@@ -127,6 +138,8 @@ class Ask(Decision):
             yield f"thresholds: expected numbers from 0 to 1, not {listing(wrong)}"
         if self.promise is not None and not 0 < self.promise < 1:
             yield f"promise: must be above 0 and below 1, not {self.promise:g}"
+        if self.views is not None and self.views < 1:
+            yield f"views: must be at least 1, not {self.views}"
 
     def asks(self, probabilities: NDArray[Any]) -> NDArray[np.bool_]:
         """Whether to ask a person about each image, bool (...), from probabilities (..., C)."""
@@ -143,6 +156,12 @@ class Ask(Decision):
 
     def without_promise(self) -> Decision:
         return replace(self, thresholds=(1.0,) * len(self.thresholds))
+
+    def on_views(self, number: int) -> Decision:
+        return self if self.views in (None, number) else self.without_promise()
+
+    def on_changed_model(self) -> Decision:
+        return self if self.promise is None else self.without_promise()
 
 
 DECISIONS: dict[str, type[Decision]] = {Decision.rule: Decision, Ask.rule: Ask}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -111,6 +112,25 @@ def test_views_keep_the_thresholds_and_votes_ask_about_every_image(asking, faces
     assert (table["ask_person"] == "yes").tolist() == decision.asks(probabilities).tolist()
     voting = infer(faces, folder, tmp_path / "vote", "--num_tta", "3", "--tta_mode", "vote", main=inference_TTA.main)
     assert (voting["ask_person"] == "yes").all() and voting["ans"].notna().all()
+
+
+def test_another_number_of_views_than_that_of_the_thresholds_asks_about_every_image(
+    asking, faces, pictures, tmp_path, caplog
+):
+    fitted, decision = asking
+    folder = tmp_path / "fitted"
+    shutil.copytree(fitted, folder)
+    save_decision(load(folder), replace(decision, views=2))
+    assert predict(folder, pictures, num_tta=1, device="cpu")["ask_person"].all()
+    assert "fitted on predictions with another num_tta than 1" in caplog.text
+    caplog.clear()
+    with_views = infer(faces, folder, tmp_path / "two", "--num_tta", "2", main=inference_TTA.main)
+    without = infer(faces, fitted, tmp_path / "any", "--num_tta", "2", main=inference_TTA.main)
+    assert with_views["ask_person"].tolist() == without["ask_person"].tolist()
+    assert "another num_tta" not in caplog.text and (with_views["ask_person"] == "no").any()
+    # the classes are the same
+    alone = infer(faces, folder, tmp_path / "one")
+    assert alone["ans"].tolist() == infer(faces, fitted, tmp_path / "asked")["ans"].tolist()
 
 
 def test_the_evaluation_has_error_and_coverage_with_and_without(plain, asking, faces, tmp_path):

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from model.answers.files import answers_file
 from model.artifacts.ensemble import Ensemble, load
 from model.artifacts.saved_decision import save_decision
 from model.artifacts.saved_model import SavedModel
+from model.calibration.answers_check import check_answers, warn_of_other_model
 from model.calibration.fit import NONE, OPTIMISE, FittedDecision, Goal, fit_decision
 from model.calibration.held_out import HeldOut
 from model.calibration.prior_correction import read_shares
 from model.calibration.score_biases import F1
 from model.calibration.tables import fitted_text
-from model.errors import InputError, listing
+from model.decisions import Ask
 from model.evaluation.answer_tables import TruthReading
 from model.evaluation.matching import match_answers
 from model.evaluation.truth import truth_location
@@ -31,6 +32,11 @@ describes the methods.
 
     python -m model decide runs/faces --answers runs/faces.validation
     python -m model decide runs/faces --answers output --ground_truth data/gt --promise 0.1"""
+
+BIASES_BEFORE = (
+    "the model's present decision has other biases (of an earlier decide, or of its training's decision_args), which "
+    "are not used any more: predictions change"
+)
 
 
 @dataclass(frozen=True)
@@ -74,6 +80,8 @@ class DecideSettings:
             yield f"promise must be above 0 and below 1, not {self.promise:g}"
         if self.shares and self.goal_score != NONE:
             yield f"shares and optimise {self.optimise} both set the biases; set only one of them"
+        if self.shares and self.promise is not None:
+            yield "promise and shares cannot be combined: the promise holds at the class shares of the predictions"
 
 
 def fit_on_answers(
@@ -96,25 +104,16 @@ def fit_on_answers(
         The decision, and the predictions that it was fitted on.
 
     Raises:
-        InputError: The predictions have other classes than the model, or are of images that it was trained on; or what
-            match_answers and fit_decision raise.
+        InputError: What match_answers, check_answers and fit_decision raise.
     """
     matched = match_answers(truth, answers, group_column=group_column, reading=TruthReading())
-    own, expected = matched.scheme.class_names, model.scheme.class_names
-    if own[: len(expected)] != expected or (len(own) > len(expected) and not model.scheme.is_large):
-        raise InputError(f"{answers} has the classes {listing(own)}; {model.folder} has {listing(expected)}")
-    if len(own) > len(expected):  # combinations that only the true labels have
-        more = listing(matched.scheme.class_names[len(expected) :])
-        raise InputError(f"{truth}: the model {model.folder} has no class for {more}")
-    seen = (matched.learnt_from or {}).get("train", 0)
-    if seen:
-        raise InputError(
-            f"{answers}: {seen:,} of the images were used to train the model; a decision needs images that were not"
-        )
-    if matched.probabilities is None:
-        raise InputError(f"{answers}: there is no probabilities.csv next to it")
+    check_answers(model, matched, answers, truth)
+    warn_of_other_model(model, matched, answers, promises=goal.promise is not None)
     held_out = HeldOut.from_matched(matched)
-    return fit_decision(held_out, goal), held_out
+    fitted = fit_decision(held_out, goal)
+    if isinstance(fitted.decision, Ask) and matched.provenance:
+        fitted = replace(fitted, decision=replace(fitted.decision, views=matched.provenance.views))
+    return fitted, held_out
 
 
 def main(argv: Sequence[str]) -> int:
@@ -125,6 +124,8 @@ def main(argv: Sequence[str]) -> int:
     goal = Goal(settings.goal_score, settings.promise, shares)
     fitted, held_out = fit_on_answers(model, answers, truth, goal, settings.group_column)
     print(fitted_text(fitted, held_out))
+    if model.decision.biases not in ((), fitted.decision.biases):
+        print(f"\n{BIASES_BEFORE}")
     if not settings.dry_run:
         save_decision(model, fitted.decision)
         print(f"\nwrote {model.folder / 'decision.json'}: {fitted.decision.rule}")

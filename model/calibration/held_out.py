@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from model.evaluation.matched_answers import MatchedAnswers
 from model.labels import Scheme
 
+IMAGE = "image"  # what is counted without groups
 SMALLEST = 1e-7  # probability; predictions are float32
 
 
@@ -55,7 +56,7 @@ class HeldOut:
     @property
     def unit(self) -> str:
         """What is counted as independent: group, or image without groups."""
-        return "group" if self.group_label else "image"
+        return "group" if self.group_label else IMAGE
 
     @property
     def log_probabilities(self) -> NDArray[np.float64]:

@@ -92,11 +92,13 @@ def find_threshold(
     """The lowest threshold of a class that keeps the promise.
 
     Args:
-        probability: float64 (m,), probability of the class, of one image per group.
+        probability: float64 (m,), probability of the class, of one image per group. Values that rounding has lifted
+            above 1 count as 1.
         is_wrong: bool (m,), whether the class is wrong.
         promise: Share of wrong answers.
         error_rate: Probability that the promise is not kept.
     """
+    probability = np.minimum(probability, 1.0)
     order = np.argsort(-probability, kind="stable")
     sorted_probability, wrong = probability[order], np.concatenate([[0], np.cumsum(is_wrong[order])])
     found = ClassThreshold(NEVER, len(order), 0, 0)

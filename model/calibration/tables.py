@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from model.calibration.fit import FittedBiases, FittedDecision, FittedThresholds
-from model.calibration.held_out import HeldOut
+from model.calibration.held_out import IMAGE, HeldOut
 from model.calibration.nested import FOLDS
 from model.calibration.risk_control import ERROR_RATE, needed_groups
 from model.errors import listing
@@ -58,9 +58,10 @@ def thresholds_text(fitted: FittedThresholds, scheme: Scheme, unit: str) -> str:
     """
     needed = needed_groups(fitted.promise)
     counted = f"{fitted.groups:,} {unit}s"
+    each_once = "" if unit == IMAGE else f", where each {unit} counts once however many images it has"
     lines = [
         f"promise: of the answers of each class, at most {fitted.promise:.3g} are wrong, except with probability "
-        f"{ERROR_RATE:g}; thresholds from {counted}"
+        f"{ERROR_RATE:g}{each_once}; thresholds from {counted}"
     ]
     by_name = fitted.nested.per_class if fitted.nested else {}
     rows = [
@@ -100,8 +101,8 @@ def thresholds_text(fitted: FittedThresholds, scheme: Scheme, unit: str) -> str:
     ]
     if wrong:
         lines.append(
-            f"too many errors for the promise; a person is asked about all images of {listing(wrong, 20)}: a larger "
-            f"--promise or more {unit}s may help"
+            "too many errors for the promise; a person is asked about all images predicted as "
+            f"{listing(wrong, 20)}: a larger --promise or more {unit}s may help"
         )
     return "\n".join(lines)
 

@@ -208,11 +208,13 @@ def main(argv: Sequence[str]) -> int:
             fitted.paths,
             fitted.weights,
             content.combine,
-            ensemble.decision,
+            ensemble.decision.on_changed_model(),
             finished=content.finished,
             name=name,
         )
         print(f"written to {ensemble.folder}")
+        if ensemble.decision != ensemble.decision.on_changed_model():
+            print("its promise does not hold with other weights, so a person is asked about every image: fit it again")
     else:
         print("ensemble.json is unchanged; --write writes the weights into it")
     return 0

@@ -266,7 +266,14 @@ def combined_predictor(
         predictors.append(Predictor(backend, views, model.decision))
     combine = partial(saved.combine_probabilities, views_vote=views_vote) if isinstance(saved, Ensemble) else next
     numbers = partial(combine_numbers, saved)
-    decision = answering_decision(saved, views_vote)
+    fitted = answering_decision(saved, views_vote)
+    decision = fitted if views_vote else fitted.on_views(num_tta)
+    if decision != fitted:
+        log.warning(
+            "a person is asked about every image: the decision of %s was fitted on predictions with another num_tta "
+            "than %s; python -m model decide fits it on predictions with this one",
+            *(saved.folder, num_tta),
+        )
     return EnsemblePredictor(predictors, saved.scheme, combine, decision, numbers, number_names(saved))
 
 

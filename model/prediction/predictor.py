@@ -19,6 +19,7 @@ from model.answers.write import Answers
 from model.data.image_dataset import Batch, ImageDataset, in_order
 from model.data.image_locations import ImageLocations
 from model.data.metadata import columns_of
+from model.data.readers.columns import column_named
 from model.decisions import Decision
 from model.images.decode import Source, UnreadableImage, read_source
 from model.images.inputs import Inputs
@@ -190,7 +191,9 @@ class EnsemblePredictor:
         """
         if isinstance(source, np.ndarray):
             source = Image.fromarray(source)
-        values = {name: [value] for name, value in metadata.items()}
+        # as in a table, a column may be spelled in another letter case
+        spelled = {name: column_named(metadata, name) for name in self.metadata_columns}
+        values = {name: [metadata[column]] for name, column in spelled.items() if column is not None}
         prepared = []
         for views in (pipeline.views for pipeline in self.pipelines):
             inputs = views(read_source(source, views.channels, views.draft, views.pixel_range), row)

@@ -201,7 +201,7 @@ def _save(
     """Saves the averaged model. seconds: time of the pass over the training images."""
     first, decisions = members[0].saved, [member.saved.decision for member in members]
     settings: TrainSettings = replace(first.settings, name=name)
-    decision = decisions[0] if all(other == decisions[0] for other in decisions) else Decision()
+    decision = decisions[0].on_changed_model() if all(other == decisions[0] for other in decisions) else Decision()
     by_run: dict[str, float] = {}
     for member in members:
         own = member.saved

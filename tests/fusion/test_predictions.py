@@ -153,6 +153,8 @@ def test_the_server_reads_metadata_of_one_and_of_several_images(models, images, 
         items = [{"image": base64.b64encode(one).decode(), **row} for one, row in zip(contents, rows, strict=True)]
         for body in (items, {"instances": items}):
             np.testing.assert_allclose(ask(json=body), expected[:4], atol=1e-6)
+        upper = [{name if name == "image" else name.upper(): one for name, one in item.items()} for item in items]
+        np.testing.assert_allclose(ask(json=upper), expected[:4], atol=1e-6)
         number = {**items[1], "price": float(rows[1]["price"])}
         np.testing.assert_allclose(ask(json=number), expected[1:2], atol=1e-6)
         empty = {name: value for name, value in items[0].items() if name != "shop"}

@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -194,4 +194,10 @@ def test_on_other_probabilities_a_person_is_asked_about_every_image():
     assert ask.on_votes().classes(probabilities).tolist() == [0, 0]
     assert ask.without_promise().classes(probabilities).tolist() == ask.classes(probabilities).tolist() == [1, 0]
     assert Decision(2.0, (0.0, 1.0)).on_votes() == Decision()
+    assert ask.on_views(1) == ask.on_views(4) == ask
+    assert ask.on_changed_model() == ask.without_promise()
+    by_hand = replace(ask, promise=None)
+    assert by_hand.on_changed_model() == by_hand and Decision(2.0).on_changed_model() == Decision(2.0)
+    fitted = replace(ask, views=4)
+    assert fitted.on_views(4) == fitted and fitted.on_views(1) == fitted.without_promise()
     assert Decision(2.0, (0.0, 1.0)).without_promise() == Decision(2.0, (0.0, 1.0))

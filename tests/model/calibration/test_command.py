@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from model.answers.seen_images import LEARNT_FROM_KEY
+from model.artifacts.decision_file import write_decision
 from model.artifacts.ensemble import load
 from model.calibration.command import DecideSettings, main
 from model.decisions import Ask, Decision
@@ -63,6 +64,15 @@ def test_a_promise_asks_a_person_by_groups(model, answers, capsys):
     assert load(model).decision == decision
 
 
+def test_biases_that_the_model_had_before_are_told(model, answers, capsys):
+    write_decision(model, Decision(1.0, (0.5, 0.0, -0.5)))
+    assert main([str(model), "--answers", str(answers), "--promise", "0.5"]) == 0
+    assert "the model's present decision has other biases" in capsys.readouterr().out
+    assert main([str(model), "--answers", str(answers)]) == 0
+    assert main([str(model), "--answers", str(answers)]) == 0  # the same biases again
+    assert "other biases" not in capsys.readouterr().out
+
+
 def test_shares_are_read_by_class_name(model, answers, tmp_path, capsys):
     (tmp_path / "shares.yaml").write_text("{worn: 1, incorrect: 1, none: 8}")
     assert main([str(model), "--answers", str(answers), "--shares", str(tmp_path / "shares.yaml")]) == 0
@@ -98,6 +108,7 @@ def test_missing_probabilities_are_an_error(model, answers):
         ({"model": ["a"]}, "--answers DIR is missing"),
         ({"model": ["a"], "answers": "b", "promise": 1}, "promise must be above 0 and below 1, not 1"),
         ({"model": ["a"], "answers": "b", "shares": "c", "optimise": "f1"}, "both set the biases"),
+        ({"model": ["a"], "answers": "b", "shares": "c", "promise": 0.1}, "promise and shares cannot be combined"),
     ],
 )
 def test_settings_that_do_not_fit(values, sentence):

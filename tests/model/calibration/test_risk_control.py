@@ -74,6 +74,14 @@ def test_images_of_equal_probability_are_answered_together():
     assert find_threshold(probability, is_wrong, 0.1).threshold == NEVER
 
 
+def test_probabilities_that_rounding_has_lifted_above_1_are_answered_with_those_of_1():
+    probability = np.repeat([1 + 2e-7, 1.0, 0.5], [50, 20, 20])
+    found = find_threshold(probability, np.repeat([False, False, True], [50, 20, 20]), 0.1)
+    assert found.threshold == 0.75 and found.answered == 70
+    # between both is no threshold that decision.json could have
+    assert find_threshold(probability, np.repeat([False, True, True], [50, 20, 20]), 0.1).threshold == NEVER
+
+
 def test_one_image_of_each_group_and_predicted_class_is_drawn():
     generator = np.random.default_rng(0)
     classes, groups = np.array([0, 0, 0, 1, 1, 0]), np.array([0, 0, 0, 0, 1, 1])

@@ -1,5 +1,7 @@
 """What is printed of a fitted decision."""
 
+from dataclasses import replace
+
 from model.calibration.fit import Goal, fit_decision
 from model.calibration.tables import fitted_text
 
@@ -19,9 +21,14 @@ def test_classes_with_too_few_groups_are_named_with_the_number_that_is_needed(ma
     assert "nothing is promised for 2 of 3 classes" in text
     assert "a promise of 0.1 needs at least 29 groups that are predicted as the class" in text
     assert "always asks" in text and "all classes" in text
+    assert "where each group counts once however many images it has; thresholds from 60 groups" in text
+    alone = replace(held_out, group_label=None)
+    assert "with probability 0.05; thresholds from 60 images" in fitted_text(
+        fit_decision(alone, Goal(promise=0.1)), alone
+    )
 
 
 def test_classes_with_too_many_errors_are_named(make_held_out):
     held_out = make_held_out(groups=300, images=1, signal=0.3, shares=(0.34, 0.33, 0.33))
     text = fitted_text(fit_decision(held_out, Goal(promise=0.05)), held_out)
-    assert "too many errors for the promise; a person is asked about all images of cat, dog, owl" in text
+    assert "too many errors for the promise; a person is asked about all images predicted as cat, dog, owl" in text

@@ -1,6 +1,7 @@
 """Error and coverage of answers with advice to ask a person."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -104,4 +105,12 @@ def test_the_summary_and_the_page_show_it():
     assert f"{asked.error.value:.4f}" in lines[-1] and f"{asked.coverage.value:.4f}" in lines[-1]
     page = render_report(evaluation, matched)
     assert '<h2 id="asking">' in page and "Error against coverage" in page
+    # the table has the whole width of the page, and begins with what asking leaves
+    section = page[page.index('<h2 id="asking">') :].split("</section>")[0]
+    chart, table = section[section.index('<div class="side">') :].split("</figure>")
+    assert table.strip().startswith("</div>") and "<table" in table and "<table" not in chart
+    cells = re.findall(r"<t[hd][^>]*>([^<]*)</t[hd]>", table)
+    assert cells[:4] == ["class", "answered, %", "error of these, %", "error of all, %"]
+    (own,) = evaluation.asked.per_class.values()
+    assert cells[9:12] == [f"{100 * one.value:.1f}" for one in (own.coverage, own.error, own.error_of_all)]
     assert '<h2 id="asking">' not in render_report(evaluate(matched_images(asked=False), resamples=50), matched)

@@ -10,6 +10,8 @@ import pytest
 from model.artifacts.combine import create_ensemble
 from model.artifacts.ensemble import load
 from model.artifacts.fingerprint import model_fingerprint
+from model.artifacts.saved_decision import save_decision
+from model.decisions import Ask
 from model.errors import InputError
 from model.evaluation.ensemble_weights import fit_ensemble_weights, main
 from model.evaluation.mixture_weights import fit_weights
@@ -67,6 +69,17 @@ def test_the_weights_are_fitted_to_the_probabilities_of_the_true_classes(answere
     assert ensemble.weights == fitted.weights and model_fingerprint(ensemble) != fingerprint
     assert f"{fitted.weights[1]:g}" in (answered / "both" / "README.md").read_text()
     assert json.loads((answered / "both" / "ensemble.json").read_text())["finished"]
+
+
+def test_the_promise_of_an_ensemble_ends_with_other_weights(answered, faces, capsys):
+    decision = Ask(biases=(0.5, *[0.0] * 17), thresholds=(0.5,) * 18, promise=0.1)
+    save_decision(load(answered / "both"), decision)
+    words = [str(answered / "both"), "--answers", str(answered / "a"), str(answered / "b")]
+    words += ["--ground_truth", str(faces / "gt"), "--resamples", "0"]
+    assert main(words) == 0 and load(answered / "both").decision == decision
+    assert main([*words, "--write"]) == 0
+    assert load(answered / "both").decision == decision.without_promise()
+    assert "its promise does not hold with other weights" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

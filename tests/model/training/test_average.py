@@ -9,7 +9,9 @@ from safetensors.numpy import load_file, save_file
 
 from model.artifacts.fingerprint import file_digest
 from model.artifacts.learnt_from import read_learnt_from
+from model.artifacts.saved_decision import save_decision
 from model.artifacts.saved_model import load_model
+from model.decisions import Ask
 from model.errors import InputError
 from model.training.average import average_models, main
 
@@ -53,6 +55,15 @@ def test_the_weights_are_the_mean_and_the_statistics_those_of_the_training_image
     assert not set(read_learnt_from(output).validation) & set(known)
     counts = {int(mean[name]) for name in mean if name.endswith("num_batches_tracked")}
     assert counts == {len(known) // 50}
+
+
+def test_the_promise_of_the_members_does_not_hold_for_their_mean(siblings, tmp_path):
+    decision, members = Ask(thresholds=(0.5,) * 18, promise=0.1), []
+    for name in ("vit", "vit2"):
+        members.append(str(shutil.copytree(siblings / name, tmp_path / name)))
+        save_decision(load_model(tmp_path / name), decision)
+    assert main([*members, "--output", str(tmp_path / "mean"), "--device", "cpu"]) == 0
+    assert load_model(tmp_path / "mean").decision == decision.without_promise()
 
 
 def test_without_batch_norm_no_channel_is_needed(siblings, tmp_path, caplog, capsys):

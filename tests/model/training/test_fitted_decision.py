@@ -41,9 +41,11 @@ def test_it_is_saved_with_the_model_and_held_out_predictions_keep_the_default(fa
     saved = load(tmp_path / "exp")
     assert type(saved.decision) is kind
     assert "held-out images" in caplog.text and f"decision.json of {tmp_path / 'exp'}: {kind.rule}" in caplog.text
+    assert "another model" not in caplog.text
     if kind is Ask:
         # few persons: nothing is promised, and the message says how many it needs
         assert saved.decision.promise == 0.3 and saved.decision.biases == ()
+        assert saved.decision.views == 1
         assert "needs at least 9 groups" in caplog.text
     else:
         assert "geometric mean of F1" in caplog.text and saved.decision.temperature != 1
