@@ -63,10 +63,6 @@ class HeldOut:
         """float64 (n, C), finite."""
         return np.log(np.maximum(self.probabilities, SMALLEST))
 
-    def shares(self) -> NDArray[np.float64]:
-        """Share of each true class, float64 (C,)."""
-        return np.bincount(self.truth, minlength=self.scheme.num_classes) / max(len(self), 1)
-
     def take(self, rows: NDArray[np.int64]) -> HeldOut:
         """These rows; groups are numbered anew."""
         groups = np.unique(self.groups[rows], return_inverse=True)[1].astype(np.int64)

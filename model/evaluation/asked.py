@@ -106,8 +106,7 @@ def asked_scores(
 def read_asked(answers_files: Sequence[Path], names: Sequence[str]) -> NDArray[np.bool_] | None:
     """Whether to ask a person about each image, bool (N,), from predictions.csv next to output.csv.
 
-    Images that are not in it, and unreadable ones, are asked about. None if a file or its column ask_person is missing,
-    or if it is not from the same images.
+    Unreadable images are asked about. None if a file or its column ask_person is missing, or if an image is not in it.
 
     Args:
         answers_files: output.csv of each host.

@@ -24,7 +24,6 @@ def test_images_without_probabilities_are_left_out_and_groups_numbered_anew():
     held_out = HeldOut.from_matched(matched)
     assert held_out.truth.tolist() == [0, 1, 0] and held_out.groups.tolist() == [1, 0, 1]
     assert held_out.num_groups == 2 and held_out.unit == "group" and held_out.group_label == "person"
-    assert held_out.shares().tolist() == [2 / 3, 1 / 3]
     assert np.isfinite(held_out.log_probabilities).all()
 
 
