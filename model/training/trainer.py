@@ -147,7 +147,7 @@ class Trainer:
         self.progress = Progress()
         self.kept_epochs: KeptEpochs | None = None  # set by fit
         self.best_probabilities: np.ndarray | None = None  # of the validation images, from the best weights
-        self.is_between_updates = False  # before the first one there is nothing to save
+        self.is_between_updates = False  # at the start there is nothing to save
         self.rate = 0.0  # images per second in the current epoch
         # comes after the optimiser, which must have the parameters of all parts, because it freezes some
         self.parallel = ParallelNetwork(self.network, settings, hardware)
@@ -195,6 +195,7 @@ class Trainer:
         set_class_means(self.settings, self.network, self.heads, *parts)
         if self.ema:
             self.ema.set(self.network)
+        self.is_between_updates = True  # a run that is stopped now resumes from the means
 
     def _is_stale(self) -> bool:
         patience = self.settings.early_stopping
