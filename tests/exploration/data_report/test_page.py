@@ -255,12 +255,13 @@ def test_the_map_shows_an_image_under_the_pointer_and_by_keyboard(faulty_report,
     card, status = shown.locator(".map-card"), shown.locator("#map-status")
     assert points(shown) == len(content["x"]) == 167 + 84 + 5 and not card.is_visible()
     canvas.press("ArrowRight")
-    assert card.is_visible()
+    card.wait_for(state="visible")
     first = card.locator(".file").inner_text()
     at = content["paths"].index(first)
     assert status.inner_text().startswith(f"{first}: person {content['groups'][at]}, mask ")
     assert "data:image/jpeg" in card.locator(".map-image").evaluate("e => getComputedStyle(e).backgroundImage")
     canvas.press("ArrowDown")
+    points(shown)  # the card is drawn with the next frame
     second = card.locator(".file").inner_text()
     below = content["paths"].index(second)
     assert second != first and content["y"][below] > content["y"][at]
@@ -273,7 +274,8 @@ def test_the_map_shows_an_image_under_the_pointer_and_by_keyboard(faulty_report,
     left = (box["width"] - max(content["x"]) * scale) / 2 + content["x"][at] * scale
     top = (box["height"] - max(content["y"]) * scale) / 2 + content["y"][at] * scale
     canvas.hover(position={"x": left, "y": top})
-    assert card.is_visible() and card.locator(".file").inner_text() == first
+    card.wait_for(state="visible")
+    assert card.locator(".file").inner_text() == first
     assert serious(shown) == []
 
 
