@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 from model.attributes import normal_text
 from model.data.readers.rows import Rows
 from model.errors import Problems
+from model.settings.decode import finite_number
 
 KIND = "invalid weight"
 
@@ -27,8 +27,8 @@ def read_weights(rows: Rows, column: str, kept: Sequence[int], problems: Problem
     texts = rows.columns[column]
     weights = np.zeros(len(kept))
     for position, row in enumerate(kept):
-        weight = _number(texts[row])
-        if weight is None or not 0 <= weight < math.inf:
+        weight = finite_number(normal_text(texts[row]))
+        if weight is None or weight < 0:
             problems.add(KIND, f"{rows.origins[row]}: {column} = {texts[row]!r}, expected a number of at least 0")
         else:
             weights[position] = weight
@@ -39,10 +39,3 @@ def normalised(weights: NDArray[np.float64], labelled: NDArray[np.bool_]) -> NDA
     """Weights, (n,), with a mean of 1 over the images that have a label, bool (n,); all 0 if their sum is 0."""
     mean = weights[labelled].mean() if labelled.any() else 0.0
     return np.asarray(weights / mean if mean > 0 else np.zeros_like(weights), np.float32)
-
-
-def _number(text: str) -> float | None:
-    try:
-        return float(normal_text(text))
-    except ValueError:
-        return None

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from model.attributes import normal_text
 from model.errors import InputError
+from model.settings.decode import finite_number
 
 UNKNOWN = 0  # code of a value that the vocabulary does not have, and of a column that was not given
 MISSING = ""  # text of an empty value, which is a value like others
@@ -55,7 +56,7 @@ class MetadataColumn:
             return UNKNOWN
         if text in self._codes:
             return self._codes[text]
-        number = _number(text) if self.edges else None
+        number = finite_number(text) if self.edges else None
         return UNKNOWN if number is None else 1 + len(self.values) + bisect_right(self.edges, number)
 
     def codes(self, values: Iterable[object]) -> NDArray[np.int64]:
@@ -86,7 +87,7 @@ class MetadataColumn:
             size: Size of the embeddings; 0 for default_size.
         """
         counts = Counter(text for text in map(value_text, values) if text is not None)
-        parsed = {text: _number(text) for text in counts if text != MISSING}
+        parsed = {text: finite_number(text) for text in counts if text != MISSING}
         found = [number for number in parsed.values() if number is not None]
         edges: tuple[float, ...] = ()
         if len(found) == len(parsed) > MANY_NUMBERS and any(number % 1 for number in found):
@@ -188,12 +189,3 @@ def value_text(value: object) -> str | None:
 def default_size(entries: int) -> int:
     """Size of embeddings by their number: fastai's rule for tables (fastai.tabular.model.emb_sz_rule)."""
     return min(600, round(1.6 * entries**0.56))
-
-
-def _number(text: str) -> float | None:
-    """The finite number that a text is; None if it is none."""
-    try:
-        number = float(text)
-    except ValueError:
-        return None
-    return number if math.isfinite(number) else None

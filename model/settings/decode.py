@@ -62,6 +62,17 @@ def decode(hint: Any, raw: Any) -> Any:
     raise TypeError(f"settings cannot be of type {hint}")
 
 
+def finite_number(value: Any) -> float | None:
+    """A finite number, or a text of one, as float; None for another value, booleans included."""
+    if isinstance(value, bool):
+        return None
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return None
+    return number if math.isfinite(number) else None
+
+
 def _unquote(text: str) -> str:
     """Undoes a second JSON encoding, which SDK script mode and torch launchers add: "\\"adam\\"" becomes adam."""
     text = text.strip()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from model.errors import InputError, listing
+from model.settings.decode import finite_number
 
 LEARN, DISTRIBUTION = "learn", "distribution"
 OPTIONS = ("sigma", "bin_width", "range", "expectation_weight")  # used with `learn: distribution`
@@ -64,7 +64,7 @@ def number_learning(name: str, keys: Mapping[str, Any]) -> NumberLearning | None
         )
     for key, smallest in (("sigma", "above 0"), ("bin_width", "above 0"), ("expectation_weight", "at least 0")):
         if key in keys:
-            number = _number(keys[key])
+            number = finite_number(keys[key])
             if number is None or number < 0 or (number == 0 and smallest == "above 0"):
                 problems.append(f"{key} must be a number {smallest}, not {keys[key]!r}")
     problems += _range_problems(keys)
@@ -82,26 +82,15 @@ def number_learning(name: str, keys: Mapping[str, Any]) -> NumberLearning | None
 def _range_problems(keys: Mapping[str, Any]) -> Iterator[str]:
     """A sentence if the key `range` is not a range around the cuts."""
     bounds = keys.get("range", [])
-    given = [_number(bound) for bound in bounds] if isinstance(bounds, (list, tuple)) else [None]
+    given = [finite_number(bound) for bound in bounds] if isinstance(bounds, (list, tuple)) else [None]
     numbers = [number for number in given if number is not None]
     if "range" in keys and (len(given) != 2 or len(numbers) != 2 or not numbers[0] < numbers[1]):
         yield f"range must be two increasing numbers, not {bounds!r}"
         return
     cuts = keys.get("cuts")
-    known = [number for cut in cuts if (number := _number(cut)) is not None] if isinstance(cuts, list) else []
+    known = [number for cut in cuts if (number := finite_number(cut)) is not None] if isinstance(cuts, list) else []
     if numbers and known and not (numbers[0] < min(known) and max(known) < numbers[1]):
         yield f"range {bounds!r} must begin below the first cut and end above the last one; the cuts are {cuts!r}"
-
-
-def _number(value: Any) -> float | None:
-    """A finite number as float; None for another value."""
-    if isinstance(value, bool):
-        return None
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        return None
-    return number if math.isfinite(number) else None
 
 
 def number_contradictions(

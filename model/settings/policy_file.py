@@ -7,10 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from model.errors import did_you_mean
 from model.settings.decode import decode
+from model.settings.experiment_file import read_yaml
 from model.settings.nested import named_arguments
 
 POLICY = "augmentation"  # key of the policy in the file
@@ -43,13 +41,7 @@ def read_policy(path: Path) -> Named:
     Raises:
         ValueError: The file is missing, no YAML, or has no augmentation; the message names it.
     """
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        siblings = [entry.name for entry in path.parent.glob("*.y*ml")] if path.parent.is_dir() else []
-        raise ValueError(f"{path}: {error.strerror}{did_you_mean(path.name, siblings)}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: invalid YAML: {' '.join(str(error).split())}") from None
+    content = read_yaml(path)
     if not isinstance(content, Mapping) or POLICY not in content:
         raise ValueError(f"{path}: expected a mapping with the key {POLICY}")
     try:

@@ -26,7 +26,7 @@ OPTIONAL = (CRITERION, DYNAMICS)
 
 
 def states_of(parts: Mapping[str, Any]) -> State:
-    """The state of each part by its name; None for a part that is None. Optional parts without state are left out."""
+    """The state of each part by its name; None for a missing one. Optional parts without state are left out."""
     states = {name: part.state_dict() if part is not None else None for name, part in parts.items()}
     return {name: state for name, state in states.items() if state or name not in OPTIONAL}
 
