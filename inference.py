@@ -50,7 +50,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -64,9 +64,8 @@ from container.torchrun import divided_gpus, own_gpu, refuse_alone
 from container.torchrun_child import wait_for_others
 from model.answers.files import ERRORS, OUTPUT, PREDICTIONS, answer_files, beside_answers
 from model.answers.parts import remove_finished_parts
-from model.answers.predictions import TOP, terminal_rows
 from model.answers.seen_images import SeenImages
-from model.artifacts.archive import opened_model
+from model.artifacts.archive import opened_members, opened_model
 from model.artifacts.discovery import newest_model
 from model.artifacts.ensemble import Ensemble, largest_picture, load, load_combined, provenance_of, saved_models
 from model.artifacts.fingerprint import model_fingerprint
@@ -81,11 +80,11 @@ from model.data.readers.table_options import TableOptions
 from model.data.readers.text_table import CSV_SUFFIXES
 from model.errors import ExitCode, Failure, InputError
 from model.images.decode import allow_pixels
-from model.paths import parse_weighted
 from model.prediction.api import make_predictor
-from model.prediction.parts import ChannelPrediction
+from model.prediction.parts import ChannelPrediction, answer_settings
 from model.prediction.predictor import EnsemblePredictor
-from model.runtime.terminal import counted, text_table
+from model.prediction.single_images import predicted_table
+from model.runtime.terminal import counted
 from model.runtime.workers import worker_count
 from model.settings.inference import InferenceSettings
 
@@ -143,7 +142,11 @@ def main(
         check_gpus(env, settings.device, predictor.gpu_problem)
         files = output_files(settings, locations)
         if files is None:
-            return print_predictions(saved, predictor, inputs, settings)
+            print(f"model {saved.folder}: {saved.scheme.num_classes} classes", file=sys.stderr)
+            workers = worker_count(settings.num_workers) if len(inputs) > settings.batch_size else 0
+            table, failed = predicted_table(predictor, saved.scheme, inputs, settings.batch_size, workers)
+            print(table)
+            return end(failed, len(inputs), "the reasons are below the table", settings)
         prediction = channel_prediction(settings, locations, saved, predictor, channel[0], inputs, files[0])
 
     # predict and write batch by batch
@@ -182,19 +185,12 @@ def chosen_model(settings: InferenceSettings, locations: Locations) -> Iterator[
     Default: the newest finished run.
     """
     if settings.models:
-        with ExitStack() as archives:
-            yield load_combined([opened_member(text, archives) for text in settings.models])
+        with opened_members(settings.models) as members:
+            yield load_combined(members)
         return
     model_dir = locations.saved_model_dir(settings.model_dir)
     with opened_model(model_dir or newest_model(locations.models_dir(None), NAME_A_MODEL)) as folder:
         yield load(folder)
-
-
-def opened_member(text: str, archives: ExitStack) -> str:
-    """PATH[:WEIGHT] of a member. A model.tar.gz is unpacked until `archives` is closed, and PATH is its folder."""
-    ((path, weight),) = parse_weighted([text])
-    folder = archives.enter_context(opened_model(path))
-    return text if folder.is_relative_to(path) else f"{folder}:{weight}"
 
 
 def read_channel_inputs(
@@ -284,16 +280,6 @@ def host_rows(
     return np.arange(index, len(inputs), count), []
 
 
-def answer_settings(settings: InferenceSettings, max_pixels: int, predictor: EnsemblePredictor) -> dict[str, str | int]:
-    """The settings that change predictions; a finished part with other values is not reused."""
-    chosen: dict[str, str | int] = {"num_tta": settings.num_tta, "max_pixels": max_pixels}
-    if settings.num_tta > 1:
-        chosen["tta_mode"] = settings.tta_mode
-        if settings.tta_mode == "vote":
-            chosen["seed"] = settings.seed
-    return {**chosen, "precision": " ".join(sorted({backend.precision for backend in predictor.backends}))}
-
-
 def predict_parts(
     prediction: ChannelPrediction,
     settings: InferenceSettings,
@@ -339,30 +325,6 @@ def output_files(settings: InferenceSettings, locations: Locations) -> tuple[Pat
         return answer_files(Path(), settings.output) if settings.output else None
     output = locations.output_data_dir(settings.output_data_dir, settings.model_dir)
     return answer_files(output, locations.output_file(settings.output))
-
-
-def print_predictions(
-    saved: SavedModel | Ensemble, predictor: EnsemblePredictor, inputs: PredictionInput, settings: InferenceSettings
-) -> int:
-    """Prints the predictions of single images as a table, then why images are unreadable. Returns the exit code."""
-    print(f"model {saved.folder}: {saved.scheme.num_classes} classes", file=sys.stderr)
-    names = inputs.rows[inputs.name_column].tolist()
-    workers = worker_count(settings.num_workers) if len(names) > settings.batch_size else 0
-    header = ["picture", "predicted", "probability", *TOP[1 : saved.scheme.num_classes]]
-    rows: list[list[str]] = []
-    reasons: list[str] = []
-    for answers in predictor.predict_channel(Path("/"), inputs.locations, settings.batch_size, workers):
-        read = [names[row] for row in answers.rows]
-        predicted = terminal_rows(read, answers.probabilities, saved.scheme, predictor.decision, answers.numbers)
-        batch = dict(zip(answers.rows.tolist(), predicted))
-        for row, reason in answers.unreadable.items():
-            batch[row] = [[names[row], "(unreadable)", *[""] * (len(header) - 2)]]
-            reasons.append(f"{names[row]}: {reason}")
-        rows += [line for row in sorted(batch) for line in batch[row]]
-    print(text_table(header, rows, right=[2]))
-    if reasons:
-        print("\n".join(["", "unreadable:", *reasons]))
-    return end(len(reasons), len(names), "the reasons are below the table", settings)
 
 
 def end(unreadable: int, pictures: int, reasons: str, settings: InferenceSettings) -> int:

@@ -8,15 +8,15 @@ import shutil
 import tarfile
 import tempfile
 import zlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path, PurePosixPath
 
 from model.artifacts.discovery import find_model, models_below
 from model.artifacts.files import EPOCHS
 from model.atomic_write import write_beside
 from model.errors import InputError
-from model.paths import leaves_folder
+from model.paths import leaves_folder, parse_weighted
 
 MODEL_ARCHIVE = "model.tar.gz"
 FASTEST = 1  # of gzip: no level makes weights much smaller
@@ -40,6 +40,17 @@ def opened_model(folder: Path) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="rarebird-model-") as temporary:
         unpack(archive, Path(temporary))
         yield find_model(Path(temporary))
+
+
+@contextmanager
+def opened_members(texts: Sequence[str]) -> Iterator[list[str]]:
+    """Context manager: each PATH[:WEIGHT] with the folder of the model in place of its archive (opened_model)."""
+    with ExitStack() as archives:
+        members = []
+        for text, (path, weight) in zip(texts, parse_weighted(texts)):
+            folder = archives.enter_context(opened_model(path))
+            members.append(text if folder.is_relative_to(path) else f"{folder}:{weight}")
+        yield members
 
 
 def pack(folder: Path, archive: Path, lead: str = "", wanted: Callable[[str], bool] = lambda _: True) -> None:

@@ -21,8 +21,19 @@ from model.data.input_parts import InputPart, content_digest
 from model.data.prediction_input import PredictionInput
 from model.errors import Failure
 from model.prediction.predictor import EnsemblePredictor
+from model.settings.inference import InferenceSettings
 
 log = logging.getLogger("rarebird")
+
+
+def answer_settings(settings: InferenceSettings, max_pixels: int, predictor: EnsemblePredictor) -> dict[str, str | int]:
+    """The settings that change predictions; a finished part with other values is not reused."""
+    chosen: dict[str, str | int] = {"num_tta": settings.num_tta, "max_pixels": max_pixels}
+    if settings.num_tta > 1:
+        chosen["tta_mode"] = settings.tta_mode
+        if settings.tta_mode == "vote":
+            chosen["seed"] = settings.seed
+    return {**chosen, "precision": " ".join(sorted({backend.precision for backend in predictor.backends}))}
 
 
 @dataclass(frozen=True)

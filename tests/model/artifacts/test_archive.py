@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from model.artifacts.archive import opened_model, pack, unpack, unpack_as
+from model.artifacts.archive import opened_members, opened_model, pack, unpack, unpack_as
 from model.errors import InputError
 
 
@@ -79,6 +79,20 @@ def test_an_archive_without_a_model_is_reported(tmp_path: Path):
         opened_model(tmp_path),
     ):
         pass
+
+
+def test_members_of_an_ensemble_keep_their_weights_and_archives_are_unpacked_meanwhile(tmp_path: Path):
+    plain = tmp_path / "plain"
+    plain.mkdir()
+    for name in ("model.safetensors", "settings.yaml"):
+        (plain / name).touch()
+    pack(plain, tmp_path / "packed.tar.gz")
+    texts = [str(plain), f"{plain}:2", f"{tmp_path / 'packed.tar.gz'}:0.5"]
+    with opened_members(texts) as members:
+        folder, _, weight = members[2].rpartition(":")
+        assert members[:2] == texts[:2] and weight == "0.5"
+        assert (Path(folder) / "model.safetensors").is_file() and tmp_path not in Path(folder).parents
+    assert not Path(folder).exists()
 
 
 def write_archive(path: Path, *members: tuple[tarfile.TarInfo, bytes]) -> Path:
