@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 from scipy.optimize import approx_fprime
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import cross_val_predict
 
 from model.cleaning import noise_model
 from model.cleaning.noise_model import fit_noise_model
@@ -10,12 +12,12 @@ from model.cleaning.noise_model import fit_noise_model
 NOISE = np.array([[0.9, 0.05, 0.05], [0.2, 0.8, 0.0], [0.0, 0.0, 1.0]])
 
 
-def drawn(n: int = 3000, sharpness: float = 3.0, seed: int = 0):
+def drawn(n: int = 3000, sharpness: float = 3.0, seed: int = 0, noise: np.ndarray = NOISE):
     generator = np.random.default_rng(seed)
     scores = generator.normal(0, sharpness, (n, 3))
     probabilities = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
     truth = np.array([generator.choice(3, p=row) for row in probabilities])
-    given = np.array([generator.choice(3, p=NOISE[code]) for code in truth])
+    given = np.array([generator.choice(3, p=noise[code]) for code in truth])
     return probabilities, truth, given
 
 
@@ -29,6 +31,21 @@ def test_the_noise_matrix_and_the_scores_are_recovered():
     for low in (0.2, 0.5, 0.8):  # scores are probabilities
         part = (wrong >= low) & (wrong < low + 0.2)
         assert (truth != given)[part].mean() == pytest.approx(wrong[part].mean(), abs=0.1)
+
+
+def test_many_wrong_labels_are_found_with_a_classifier_that_has_learned_from_them():
+    """It predicts the given labels, so its probabilities are low everywhere."""
+    noise = np.array([[0.6, 0.3, 0.1], [0.3, 0.6, 0.1], [0.2, 0.2, 0.6]])
+    generator = np.random.default_rng(0)
+    truth = generator.integers(0, 3, 2000)
+    features = 2.5 * np.eye(3)[truth] + generator.normal(0, 1, (2000, 3))
+    given = np.array([generator.choice(3, p=noise[code]) for code in truth])
+    source = cross_val_predict(LogisticRegression(), features, given, cv=5, method="predict_proba")
+    model = fit_noise_model([source], given)
+    posterior = model.posterior([source], given)
+    assert source.max(axis=1).mean() < 0.65
+    assert 1 - posterior[np.arange(len(given)), given].mean() == pytest.approx((truth != given).mean(), abs=0.05)
+    assert (posterior.argmax(axis=1) == truth).mean() > 0.85
 
 
 def test_an_overconfident_source_is_scaled_and_a_useless_one_ignored():
