@@ -198,6 +198,7 @@ def suspects_of(colours: Path, file: Path, score: float = 0.9) -> Path:
 
 
 def test_suspects_are_accepted_and_are_part_of_the_identity(colours, run_train, tmp_path, monkeypatch, caplog):
+    caplog.set_level("INFO", "rarebird")
     file = suspects_of(colours, tmp_path / "suspects.csv")
     flags = ["--clean", str(file), "--epochs", "0"]
     run = run_train(colours / "train", *flags)
@@ -216,6 +217,10 @@ def test_suspects_are_accepted_and_are_part_of_the_identity(colours, run_train, 
     assert record["attributes"]["label"]["relabelled"] == len(changes) - deleted and record["left_out"] == deleted
     assert record["seen_validation"] == metrics["data"]["validation"]["pictures"]
     assert "was found with 18 validation images" in caplog.text and "a list of suspects doubts them" in card
+    assert "doubted, but kept" not in caplog.text
+    capped = run_train(colours / "train", *flags, "--clean_args", '{"cap": 0.02}', name="capped")
+    kept = json.loads((capped / "metrics.json").read_text())["data"]["cleaning"]["attributes"]["label"]["capped"]
+    assert kept > 0 and f"doubted, but kept: label {kept} images; at most 0.02 of a class" in caplog.text
     # another file of the same name is another training
     monkeypatch.setattr(Trainer, "train", lambda *_: pytest.fail("stop here"))
     with pytest.raises(pytest.fail.Exception):

@@ -240,6 +240,13 @@ def decide(cleaning: Cleaning, plan: Plan, checkpoints: Path, output: Path) -> d
             f"{len(datasets.train):,}",
             file,
         )
+        capped = {attribute: own["capped"] for attribute, own in record["attributes"].items() if own["capped"]}
+        if capped:
+            log.info(
+                "doubted, but kept: %s images; at most %g of a class may change, see cap of --clean_args",
+                listing(f"{attribute} {count:,}" for attribute, count in capped.items()),
+                cleaning.rule.cap,
+            )
         decisions[name] = Decisions(corrections, record)
     return decisions
 
