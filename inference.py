@@ -150,9 +150,8 @@ def main(
         prediction = channel_prediction(settings, locations, saved, predictor, channel[0], inputs, files[0])
 
     # predict and write batch by batch
-    number = len(prediction.inputs)
+    number, where = len(prediction.inputs), f" in {prediction.root}" if single is None else ""
     count = f"{len(models)} models, " if len(models) > 1 else ""
-    where = f" in {prediction.root}" if single is None else ""
     log.info(
         f"{counted(number, 'image')}{where}; model {saved.folder}: {count}{saved.scheme.num_classes} classes; "
         f"{settings.num_tta} view{'s' if settings.num_tta > 1 else ''}; {predictor.backends[0]}"

@@ -73,8 +73,12 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> dict[bool, Path]:
 @pytest.mark.parametrize("name", FILES)
 def test_a_file_runs_a_short_epoch(name: str, people: dict[bool, Path], tmp_path: Path) -> None:
     content = yaml.safe_load((CONFIGS / name).read_text(encoding="utf-8"))
-    is_drawn = "picture_column" not in content and (bool(drawn(content)) or content.get("channels", 3) != 3)
-    channel = draw_table(tmp_path / "data", content) if is_drawn else people["picture_column" in content]
+    if "picture_column" in content:
+        channel = people[True]
+    elif drawn(content) or content.get("channels", 3) != 3:
+        channel = draw_table(tmp_path / "data", content)
+    else:
+        channel = people[False]
     where = ["--config", str(CONFIGS / name), "--train_dir", str(channel)]
     where += ["--model_dir", str(tmp_path), "--name", "run"]
     assert train.main([*where, *SMALL]) == 0

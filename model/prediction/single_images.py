@@ -22,7 +22,7 @@ def predicted_table(
         predictor: The model.
         scheme: Its labels.
         inputs: The images, with absolute paths.
-        batch_size: Images per forward pass.
+        batch_size: Views per forward pass.
         workers: Number of processes that read images.
     """
     names = inputs.rows[inputs.name_column].tolist()

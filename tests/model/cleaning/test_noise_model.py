@@ -12,12 +12,12 @@ from model.cleaning.noise_model import fit_noise_model
 NOISE = np.array([[0.9, 0.05, 0.05], [0.2, 0.8, 0.0], [0.0, 0.0, 1.0]])
 
 
-def drawn(n: int = 3000, sharpness: float = 3.0, seed: int = 0, noise: np.ndarray = NOISE):
+def drawn(n: int = 3000, sharpness: float = 3.0, seed: int = 0):
     generator = np.random.default_rng(seed)
     scores = generator.normal(0, sharpness, (n, 3))
     probabilities = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
     truth = np.array([generator.choice(3, p=row) for row in probabilities])
-    given = np.array([generator.choice(3, p=noise[code]) for code in truth])
+    given = np.array([generator.choice(3, p=NOISE[code]) for code in truth])
     return probabilities, truth, given
 
 

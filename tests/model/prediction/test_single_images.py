@@ -23,7 +23,7 @@ from model.prediction.torch_backend import TorchBackend
 from model.runtime.hardware import find_hardware
 
 SCHEME = Scheme((Attribute("colour", ("red", "green", "blue")),))
-PURE = ("red", "green", "blue")
+PURE = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255)}
 
 
 class ChannelMeans(nn.Module):
@@ -42,9 +42,9 @@ def predictor() -> EnsemblePredictor:
 @pytest.mark.parametrize("batch_size", [1, 2, 64])
 def test_rows_are_in_the_order_of_the_images_and_reasons_are_below_the_table(predictor, tmp_path: Path, batch_size):
     files = []
-    for colour in PURE:
-        files.append(str(tmp_path / f"{colour}.png"))
-        Image.new("RGB", (9, 9), colour if colour != "green" else "lime").save(files[-1])
+    for name, colour in PURE.items():
+        files.append(str(tmp_path / f"{name}.png"))
+        Image.new("RGB", (9, 9), colour).save(files[-1])
     files.insert(1, str(tmp_path / "bad.png"))
     Path(files[1]).write_bytes(b"no image")
     text, unreadable = predicted_table(predictor, SCHEME, single_files(files), batch_size, 0)
@@ -61,6 +61,6 @@ def test_rows_are_in_the_order_of_the_images_and_reasons_are_below_the_table(pre
 
 
 def test_without_an_unreadable_image_there_is_only_the_table(predictor, tmp_path: Path):
-    Image.new("RGB", (9, 9), "blue").save(tmp_path / "b.png")
+    Image.new("RGB", (9, 9), PURE["blue"]).save(tmp_path / "b.png")
     text, unreadable = predicted_table(predictor, SCHEME, single_files([str(tmp_path / "b.png")]), 4, 0)
     assert unreadable == 0 and len(text.splitlines()) == 3
